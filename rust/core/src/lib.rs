@@ -1,0 +1,9 @@
+//! Pure algorithms on text and slices: cleaning, segmentation, quality signals, shingles and MinHash.
+//!
+//! Not here: files, threads, clocks, Arrow, Python and `unsafe`. Everything in this crate is a function of
+//! its arguments, so the same input gives the same bytes on every machine.
+#![forbid(unsafe_code)]
+
+pub mod edit;
+pub mod hash;
+pub mod signals;
