@@ -1,1 +1,22 @@
-//! Files and Arrow batches.
+//! The engine: documents in files become Arrow shards in files, one committed task at a time.
+//!
+//! A *task* reads committed files and commits new ones; [`task::run`] runs any native task, [`map::MapTask`] the one
+//! that plugins may join. Between tasks there is nothing but files and their manifests ([`commit`]). Not here:
+//! Python, planning, and which task runs where.
+
+pub mod commit;
+pub mod decide;
+pub mod dedup;
+pub mod error;
+pub mod external_sort;
+pub mod index;
+pub mod map;
+pub mod read;
+pub mod schema;
+pub mod shard;
+pub mod task;
+pub mod tokenise;
+pub mod tokenizer;
+pub mod verify;
+
+pub use error::{EngineError, Result};

@@ -1,1 +1,28 @@
-//! Bindings.
+//! The extension module `gristmill._native`: thin bindings, one file for each group of verbs, no logic.
+#![allow(missing_docs, reason = "the stub file _native.pyi documents what Python sees")]
+
+use pyo3::prelude::*;
+
+mod enter;
+mod map_task;
+mod session;
+mod tasks;
+
+/// Declares what Python sees.
+#[pymodule]
+mod _native {
+    #[pymodule_export]
+    use crate::map_task::MapTask;
+    #[pymodule_export]
+    use crate::session::Session;
+    #[pymodule_export]
+    use crate::tasks::{digest_file, plan_shards, put_if_absent, run_task, tokenizer_vocabulary_size, verify_identity};
+
+    use pyo3::prelude::*;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        module.add("BUILD_PROFILE", if cfg!(debug_assertions) { "debug" } else { "release" })
+    }
+}

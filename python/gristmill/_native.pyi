@@ -1,0 +1,68 @@
+"""Types of the compiled module. Everything here releases the interpreter while it works and notices Ctrl-C."""
+
+from collections.abc import Sequence
+from os import PathLike
+from typing import Literal, final
+
+import pyarrow as pa
+
+__version__: str
+BUILD_PROFILE: str
+
+@final
+class Session:
+    """What the tasks of one process share: the request to stop, and the files verified so far."""
+
+    def __new__(cls) -> Session: ...
+    def cancel(self) -> None:
+        """Ask running tasks to stop."""
+
+@final
+class MapTask:
+    """A map task under way; see `gristmill.curate.task`."""
+
+    def __new__(cls, spec: str, session: Session) -> MapTask: ...
+    def advance(
+        self, session: Session
+    ) -> tuple[Literal["plugin", "input"], int, pa.RecordBatch | None] | None:
+        """Work until a plugin or a reader is needed; None when everything is read."""
+
+    def feed(self, batch: pa.RecordBatch | None) -> None:
+        """Take a batch that a reader plugin read, or None at the end of its file."""
+
+    def supply(
+        self,
+        columns: Sequence[pa.Array],
+        text: pa.Array | None,
+        failures: Sequence[tuple[int, str, str]],
+    ) -> None:
+        """Take a plugin step's columns, new texts and failed rows."""
+
+    def commit(self, session: Session) -> str:
+        """Commit, and return the task manifest as JSON."""
+
+def run_task(spec: str, session: Session) -> str:
+    """Run a native task described in JSON; return its manifest as JSON."""
+
+def digest_file(path: str | PathLike[str], session: Session) -> tuple[int, str]:
+    """Return length and ``blake3:`` digest of a file."""
+
+def put_if_absent(path: str | PathLike[str], content: bytes, attempt: str, session: Session) -> bool:
+    """Write a file durably and atomically unless it exists; return whether this call wrote it."""
+
+def plan_shards(
+    data: str | PathLike[str],
+    orders: str,
+    num_tokens: int,
+    vocabulary_size: int,
+    shard_bytes: int,
+    is_shuffled: bool,
+    session: Session,
+) -> list[tuple[int, int]]:
+    """Return where each shard of a split starts, as (position, docref) pairs."""
+
+def tokenizer_vocabulary_size(path: str | PathLike[str], special: str, session: Session) -> int:
+    """Load a `tokenizer.json` and return one more than its largest id."""
+
+def verify_identity(spec: str, session: Session) -> str:
+    """Prove that every document is in exactly one place; return the findings as JSON."""

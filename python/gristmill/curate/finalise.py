@@ -1,0 +1,191 @@
+"""The last step of a run: committed files get their canonical names, and one manifest says what there is.
+
+`manifest.json` is taken away first and written last, so a reader sees either a whole run or none. Files are linked,
+not copied; `gc` may empty `work/` afterwards.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from gristmill.curate.folder import RunFolder, canonical_json, sync_folder, write_atomically
+from gristmill.curate.pipeline import Json, Outcome, counts, lineage_of, outputs
+from gristmill.curate.plan import Plan
+
+TABLES = ("documents", "rejects", "edits", "signals", "tokens")
+"""Folders of a run that curation owns."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FinalFile:
+    """A committed file and its canonical name."""
+
+    name: str
+    artefact: Json
+
+
+def final_files(outcome: Outcome) -> list[FinalFile]:
+    """Return every file of a finished run, by canonical name."""
+    files: list[FinalFile] = []
+    for index, (found, done) in enumerate(zip(outcome.maps, outcome.tokenise, strict=True)):
+        part = f"part-{index:05d}.parquet"
+        tables = {name: outputs(done)[name] for name in ("documents", "rejects", "edits")}
+        tables["signals"] = outputs(found)["signals"]
+        files += [FinalFile(name=f"{table}/{part}", artefact=file) for table, file in tables.items()]
+    for split, manifests in outcome.shards.items():
+        files += [
+            FinalFile(name=f"tokens/{split}/shard-{index:05d}.arrow", artefact=outputs(done)["shard"])
+            for index, done in enumerate(manifests)
+        ]
+    return sorted(files, key=lambda file: file.name)
+
+
+def build_manifest(plan: Plan, outcome: Outcome) -> dict[str, object]:
+    """Return the content of `manifest.json`: names, counts and digests; no time, host, path or attempt."""
+    by_source, inputs = _count_sources(plan, outcome)
+    totals = {
+        name: sum(cast(int, source[name]) for source in by_source.values())
+        for name in ("documents_in", "kept", "quarantined")
+    }
+    dropped = sum(sum(cast(Mapping[str, int], source["dropped"]).values()) for source in by_source.values())
+    return {
+        "schema_version": 1,
+        "plan": plan.fingerprint(),
+        "lineage": {"fingerprint": lineage_of(plan, outcome.maps)},
+        "inputs": inputs,
+        "counts": {
+            **totals,
+            "dropped": dropped,
+            "by_source": by_source,
+            "tokens": _count_tokens(outcome),
+        },
+        "dedup": _dedup_counts(outcome),
+        "files": [
+            {
+                "path": file.name,
+                "bytes": file.artefact["bytes"],
+                "rows": file.artefact["rows"],
+                "digest": file.artefact["digest"],
+            }
+            for file in final_files(outcome)
+        ],
+        "operators": [dict(operator) for operator in plan.operators],
+        "thresholds": [dict(threshold) for threshold in plan.thresholds],
+        "tokenizer": None
+        if plan.tokenizer is None
+        else {
+            "digest": plan.tokenizer.digest,
+            "mode": plan.tokenizer.mode,
+            "end_of_text": list(plan.tokenizer.end_of_text),
+            "vocabulary_size": plan.tokenizer.vocabulary_size,
+        },
+        "shuffle": {"enabled": plan.shuffle, "seed": plan.seed},
+    }
+
+
+def _count_sources(
+    plan: Plan, outcome: Outcome
+) -> tuple[dict[str, dict[str, object]], list[dict[str, object]]]:
+    kept: Counter[str] = Counter()
+    quarantined: Counter[str] = Counter()
+    documents_in: Counter[str] = Counter()
+    dropped: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    inputs: list[dict[str, object]] = []
+    for partition, found, done in zip(plan.partitions, outcome.maps, outcome.tokenise, strict=True):
+        source = plan.sources[partition.source].name
+        numbers = counts(done)
+        kept[source] += cast(int, numbers["kept"])
+        documents_in[source] += cast(int, numbers["documents_in"])
+        quarantined[source] += sum(cast(Mapping[str, int], numbers["quarantined"]).values())
+        dropped[source].update(cast(Mapping[str, int], numbers["dropped"]))
+        for file, read in zip(partition.files, cast(Sequence[Json], counts(found)["files"]), strict=True):
+            inputs.append(
+                {
+                    "source": source,
+                    "path": file.relative_path,
+                    "bytes": read["bytes"],
+                    "digest": read["digest"],
+                    "documents": read["documents"],
+                }
+            )
+    by_source = {
+        source.name: {
+            "documents_in": documents_in[source.name],
+            "kept": kept[source.name],
+            "quarantined": quarantined[source.name],
+            "dropped": dict(sorted(dropped[source.name].items())),
+        }
+        for source in plan.sources
+    }
+    return by_source, inputs
+
+
+def _count_tokens(outcome: Outcome) -> dict[str, object]:
+    return {
+        split: {
+            "documents": sum(cast(int, counts(done)["documents"]) for done in manifests),
+            "tokens": sum(cast(int, counts(done)["tokens"]) for done in manifests),
+        }
+        for split, manifests in outcome.shards.items()
+        if manifests
+    }
+
+
+def _dedup_counts(outcome: Outcome) -> dict[str, object] | None:
+    if outcome.settle is None:
+        return None
+    return dict(counts(outcome.settle))
+
+
+def finalise(plan: Plan, outcome: Outcome, folder: RunFolder) -> None:
+    """Put every committed file in its place and write the manifest.
+
+    Raises
+    ------
+    OSError
+        When the folder cannot be written; the next run finalises again.
+    """
+    content = canonical_json(build_manifest(plan, outcome))
+    if folder.manifest.exists() and folder.manifest.read_bytes() == content and _in_place(folder, outcome):
+        return
+    folder.manifest.unlink(missing_ok=True)
+    files = final_files(outcome)
+    wanted = {file.name for file in files}
+    for table in TABLES:
+        for old in sorted((folder.root / table).rglob("*")):
+            if old.is_file() and old.relative_to(folder.root).as_posix() not in wanted:
+                old.unlink()
+    folders = set()
+    for file in files:
+        target = folder.root / file.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _link(folder.data / str(file.artefact["file"]), target)
+        folders.add(target.parent)
+    for touched in sorted(folders):
+        sync_folder(touched)
+    write_atomically(folder.manifest, content)
+
+
+def _in_place(folder: RunFolder, outcome: Outcome) -> bool:
+    for file in final_files(outcome):
+        target = folder.root / file.name
+        if not target.is_file() or target.stat().st_size != file.artefact["bytes"]:
+            return False
+    return True
+
+
+def _link(committed: Path, target: Path) -> None:
+    temporary = target.with_name(f".{target.name}.new")
+    temporary.unlink(missing_ok=True)
+    try:
+        os.link(committed, temporary)
+    except OSError:
+        # Another file system below the run folder, or one without links.
+        shutil.copyfile(committed, temporary)
+    temporary.replace(target)

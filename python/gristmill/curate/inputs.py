@@ -1,0 +1,148 @@
+"""Which files a recipe reads, and how they are cut into partitions. Looks at names and sizes, never into a file."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gristmill.errors import GristmillError
+
+MAX_FILES = 1 << 24
+"""A file's ordinal has 24 bits in a document's identity."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InputFile:
+    """One input file.
+
+    Parameters
+    ----------
+    ordinal
+        Position among all files of the plan, from 0.
+    source
+        Position of its source in the recipe, from 0.
+    path
+        Where it is.
+    relative_path
+        Its name below the fixed part of the pattern that found it; part of a document's `key`, so that moving a
+        corpus to another folder changes no key.
+    num_bytes
+        Size on disk.
+    """
+
+    ordinal: int
+    source: int
+    path: Path
+    relative_path: str
+    num_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Partition:
+    """Consecutive files of one source that one task reads."""
+
+    index: int
+    source: int
+    files: tuple[InputFile, ...]
+
+
+def find_files(
+    name: str, patterns: Sequence[str], *, base: Path, source: int, first_ordinal: int
+) -> list[InputFile]:
+    """Return the files of a source: patterns in the order given, names within a pattern sorted.
+
+    Parameters
+    ----------
+    name
+        The source's name, for messages.
+    patterns
+        Paths or globs (``*``, ``?``, ``[...]``, ``**``), relative to `base` unless absolute.
+    base
+        The recipe's folder.
+    source
+        Position of the source in the recipe.
+    first_ordinal
+        Ordinal of the first file found.
+
+    Raises
+    ------
+    GristmillError
+        ``GM-PLAN-101`` when a pattern matches nothing, ``GM-PLAN-102`` when two files would share a name.
+    """
+    found: dict[str, Path] = {}
+    for pattern in patterns:
+        absolute = base / pattern
+        root = _fixed_part(absolute)
+        matches = sorted(path for path in map(Path, glob.glob(str(absolute), recursive=True)) if path.is_file())
+        if not matches:
+            raise GristmillError(
+                "GM-PLAN-101",
+                f"no file matches `{pattern}`",
+                hint=f"looked for `{absolute}`; paths are relative to the recipe's folder",
+                context=(f"in source `{name}`",),
+            )
+        for path in matches:
+            relative = path.relative_to(root).as_posix()
+            if relative in found:
+                if found[relative] == path:
+                    continue
+                raise GristmillError(
+                    "GM-PLAN-102",
+                    f"two files of one source are both called `{relative}`",
+                    hint="make two sources of them, or use one pattern that holds both folders",
+                    context=(f"in source `{name}`", str(found[relative]), str(path)),
+                )
+            found[relative] = path
+    return [
+        InputFile(
+            ordinal=first_ordinal + position,
+            source=source,
+            path=path,
+            relative_path=relative,
+            num_bytes=path.stat().st_size,
+        )
+        for position, (relative, path) in enumerate(found.items())
+    ]
+
+
+def _fixed_part(pattern: Path) -> Path:
+    """Return the deepest folder of a pattern above its first wildcard."""
+    fixed = Path(pattern.anchor)
+    for part in pattern.parts[1:-1]:
+        if glob.has_magic(part):
+            break
+        fixed /= part
+    return fixed
+
+
+def make_partitions(files: Iterable[InputFile], *, partition_bytes: int) -> list[Partition]:
+    """Return the files as partitions: consecutive files of one source, up to `partition_bytes` on disk.
+
+    A file is never cut, so a larger one is a partition by itself.
+
+    Examples
+    --------
+    >>> files = [
+    ...     InputFile(ordinal=n, source=0, path=Path("f"), relative_path=str(n), num_bytes=size)
+    ...     for n, size in enumerate([40, 40, 90, 5])
+    ... ]
+    >>> [[file.ordinal for file in part.files] for part in make_partitions(files, partition_bytes=100)]
+    [[0, 1], [2, 3]]
+    """
+    partitions: list[Partition] = []
+    group: list[InputFile] = []
+
+    def close() -> None:
+        if group:
+            partitions.append(Partition(index=len(partitions), source=group[0].source, files=tuple(group)))
+            group.clear()
+
+    for file in files:
+        is_full = sum(member.num_bytes for member in group) + file.num_bytes > partition_bytes
+        if group and (is_full or group[0].source != file.source):
+            close()
+        group.append(file)
+    close()
+    return partitions

@@ -1,0 +1,314 @@
+"""The stages of a curation run, from a plan to committed shards: what each task is told, and the gates between them.
+
+Only manifests pass through here, a few kilobytes a task; documents never do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from gristmill import _native
+from gristmill.curate.folder import RunFolder
+from gristmill.curate.plan import Plan
+from gristmill.curate.stages import Json, StageRunner, Task
+from gristmill.errors import GristmillError
+
+MIN_QUARANTINE = 100
+"""So many unreadable documents are always tolerated, whatever share of a small corpus they are."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """Manifests of every stage that decide the final files."""
+
+    maps: Sequence[Json]
+    settle: Json | None
+    tokenise: Sequence[Json]
+    shards: Mapping[str, Sequence[Json]]
+    stats: Mapping[str, object]
+
+
+def outputs(manifest: Json) -> Mapping[str, Json]:
+    """Return a task's committed files by name."""
+    return cast(Mapping[str, Json], manifest["outputs"])
+
+
+def counts(manifest: Json) -> Mapping[str, object]:
+    """Return a task's counts."""
+    return cast(Mapping[str, object], manifest["counts"])
+
+
+def run_pipeline(plan: Plan, folder: RunFolder, runner: StageRunner) -> Outcome:
+    """Run every stage that is not committed yet and return what stands.
+
+    Raises
+    ------
+    GristmillError
+        ``GM-RUN-010`` without any readable document, ``GM-RUN-011`` above the quarantine budget, and whatever the
+        tasks raise.
+    """
+    maps = runner.run("map", [_map_task(plan, index) for index in range(len(plan.partitions))])
+    check_readable(plan, maps)
+    decide = runner.run("decide", [_decide_task(plan, index, found) for index, found in enumerate(maps)])
+    settle, stats = _dedup(plan, runner, maps, decide)
+    tokenise = runner.run(
+        "tokenise",
+        [
+            _tokenise_task(plan, index, maps, verdict, settle)
+            for index, verdict in enumerate(decide)
+        ],
+    )
+    lineage = lineage_of(plan, maps)
+    shards = {split: _shards(plan, folder, runner, tokenise, split, lineage) for split in plan.splits}
+    return Outcome(maps=maps, settle=settle, tokenise=tokenise, shards=shards, stats=stats)
+
+
+def lineage_of(plan: Plan, maps: Sequence[Json]) -> str:
+    """Return the hash of everything a run's shards depend on: the plan without paths, and the inputs' digests."""
+    digests = [
+        [cast(Mapping[str, object], file)["digest"] for file in cast(Sequence[object], counts(found)["files"])]
+        for found in maps
+    ]
+    text = json.dumps({"plan": plan.identity(), "inputs": digests}, sort_keys=True, separators=(",", ":"))
+    return hashlib.blake2b(text.encode(), digest_size=32).hexdigest()
+
+
+def check_readable(plan: Plan, maps: Sequence[Json]) -> None:
+    """Stop a run that read nothing, or too much that it could not use.
+
+    Raises
+    ------
+    GristmillError
+        ``GM-RUN-010`` or ``GM-RUN-011``.
+    """
+    readable = sum(cast(int, counts(found)["readable"]) for found in maps)
+    reasons: Counter[str] = Counter()
+    for found in maps:
+        reasons.update(cast(Mapping[str, int], counts(found)["unreadable"]))
+    unreadable = sum(reasons.values())
+    total = readable + unreadable
+    listing = tuple(f"{count} `{reason}`" for reason, count in reasons.most_common(5))
+    if readable == 0:
+        raise GristmillError(
+            "GM-RUN-010",
+            f"no document could be read ({total} records in {len(plan.files)} files)",
+            hint="check `paths`, `text` and `format` of every source",
+            context=listing,
+        )
+    allowed = max(MIN_QUARANTINE, int(plan.max_quarantine_fraction * total))
+    if unreadable > allowed:
+        raise GristmillError(
+            "GM-RUN-011",
+            f"{unreadable} of {total} documents are unreadable or failed, {allowed} are allowed",
+            hint="mend the input, or raise `max_quarantine_fraction` in `[run]`",
+            context=listing,
+        )
+
+
+def _map_task(plan: Plan, index: int) -> Task:
+    partition = plan.partitions[index]
+    source = plan.sources[partition.source]
+    spec = {
+        "source": dict(source.engine),
+        "files": [
+            {"ordinal": file.ordinal, "path": str(file.path), "relative_path": file.relative_path}
+            for file in partition.files
+        ],
+        "max_document_bytes": plan.max_document_bytes,
+        "batch_bytes": plan.batch_bytes,
+        "batch_rows": plan.batch_rows,
+        "excerpt_characters": plan.excerpt_characters,
+        "sort_memory_bytes": plan.sort_memory_bytes,
+        "steps": [dict(step) for step in plan.steps],
+        "exact": plan.exact_step is not None,
+        "minhash": plan.minhash,
+        "rank": source.rank,
+    }
+    extra: dict[str, object] = {"operators": [dict(operator) for operator in plan.operators]}
+    if plan.plugins or source.reader is not None:
+        extra |= {
+            "plugins": [dict(plugin) for plugin in plan.plugins],
+            "reader": source.reader,
+            "plugins_dir": None if plan.plugins_dir is None else str(plan.plugins_dir),
+            "seed": plan.seed,
+            "max_quarantine_fraction": plan.max_quarantine_fraction,
+        }
+    return Task(index=index, kind="map", spec=spec, extra=extra)
+
+
+def _decide_task(plan: Plan, index: int, found: Json) -> Task:
+    spec = {
+        "task": "decide",
+        "signals": outputs(found)["signals"],
+        "thresholds": [dict(threshold) for threshold in plan.thresholds],
+    }
+    return Task(index=index, kind="native", spec=spec)
+
+
+def _dedup(
+    plan: Plan, runner: StageRunner, maps: Sequence[Json], decide: Sequence[Json]
+) -> tuple[Json | None, Mapping[str, object]]:
+    if plan.exact_step is None and plan.near_step is None:
+        return None, {}
+    partitions = [_dedup_partition(found, verdict) for found, verdict in zip(maps, decide, strict=True)]
+    common = {"partitions": partitions, "scratch_memory_bytes": plan.sort_memory_bytes}
+    ranges = plan.num_ranges
+
+    def stage(name: str, more: Json, files: Json) -> list[dict[str, object]]:
+        tasks = [
+            Task(
+                index=index,
+                kind="native",
+                spec={"task": name, **common, **files, **more, "range": {"index": index, "count": ranges}},
+            )
+            for index in range(ranges)
+        ]
+        return runner.run(name, tasks)
+
+    exact = stage("exact", {}, {}) if plan.exact_step is not None else []
+    removals = [outputs(done)["removals"] for done in exact]
+    edges: list[Json] = []
+    stats: dict[str, object] = {}
+    if plan.minhash is not None:
+        lsh = stage("lsh", {"minhash": plan.minhash}, {"exact_removals": removals})
+        buckets = [outputs(done)["buckets"] for done in lsh]
+        more = {"shingle_words": plan.minhash["shingle_words"], "min_similarity": plan.min_similarity}
+        verified = stage("verify", more, {"buckets": buckets})
+        edges = [outputs(done)["edges"] for done in verified]
+        stats["verify"] = [counts(done) for done in verified]
+    spec = {
+        "task": "settle",
+        **common,
+        "exact_removals": removals,
+        "edges": edges,
+        "sources": [
+            {"name": source.name, "removal_budget": source.removal_budget} for source in plan.sources
+        ],
+    }
+    [settle] = runner.run("settle", [Task(index=0, kind="native", spec=spec)])
+    stats["settle"] = counts(settle)
+    return settle, stats
+
+
+def _dedup_partition(found: Json, verdict: Json) -> dict[str, object]:
+    files = outputs(found)
+    return {
+        "num_documents": counts(found)["readable"],
+        "index": files["index"],
+        "text": files["text"],
+        "exact": files.get("exact"),
+        "bands": files.get("bands"),
+        "verdict": outputs(verdict)["verdict"],
+    }
+
+
+def _tokenise_task(
+    plan: Plan, index: int, maps: Sequence[Json], verdict: Json, settle: Json | None
+) -> Task:
+    found = maps[index]
+    wanted = ("text", "index", "carried", "signals", "edits", "unreadable")
+    dedup = None
+    if settle is not None:
+        dedup = {
+            "removals": outputs(settle)["removals"],
+            "clusters": outputs(settle)["clusters"],
+            "exact_step": plan.exact_step,
+            "near_step": plan.near_step,
+            "min_similarity": plan.min_similarity,
+        }
+    spec = {
+        "task": "tokenise",
+        "source": plan.sources[plan.partitions[index].source].name,
+        "map": {name: outputs(found)[name] for name in wanted},
+        "map_counts": {
+            "readable": counts(found)["readable"],
+            "unreadable": counts(found)["unreadable"],
+        },
+        "verdict": outputs(verdict)["verdict"],
+        "thresholds": [dict(threshold) for threshold in plan.thresholds],
+        "dedup": dedup,
+        "indexes": [outputs(other)["index"] for other in maps],
+        "seed": plan.seed,
+        "validation": plan.validation,
+        "group_by_cluster": plan.group_by_cluster,
+        "shuffle": plan.shuffle,
+        "tokenizer": plan.tokenizer.engine if plan.tokenizer else None,
+        "excerpt_characters": plan.excerpt_characters,
+        "sort_memory_bytes": plan.sort_memory_bytes,
+    }
+    return Task(index=index, kind="native", spec=spec)
+
+
+def _shards(
+    plan: Plan,
+    folder: RunFolder,
+    runner: StageRunner,
+    tokenise: Sequence[Json],
+    split: str,
+    lineage: str,
+) -> list[dict[str, object]]:
+    if plan.tokenizer is None:
+        return []
+    orders = [outputs(done)[f"order-{split}"] for done in tokenise]
+    num_tokens = sum(_split_tokens(done, split) for done in tokenise)
+    starts = plan_shards(plan, folder, orders, num_tokens)
+    runs = [
+        {
+            "source": plan.partitions[index].source,
+            "tokens": outputs(done)["tokens"],
+            "order": outputs(done)[f"order-{split}"],
+        }
+        for index, done in enumerate(tokenise)
+    ]
+    metadata = {
+        "gristmill.format_version": "1",
+        "gristmill.tokenizer_digest": plan.tokenizer.digest,
+        "gristmill.tokenizer_mode": plan.tokenizer.mode,
+        "gristmill.end_of_text": json.dumps(plan.tokenizer.end_of_text),
+        "gristmill.vocabulary_size": str(plan.tokenizer.vocabulary_size),
+        "gristmill.split": split,
+        "gristmill.lineage": lineage,
+    }
+    tasks = [
+        Task(
+            index=index,
+            kind="native",
+            spec={
+                "task": "shard",
+                "runs": runs,
+                "sources": [source.name for source in plan.sources],
+                "start": start,
+                "end": starts[index + 1] if index + 1 < len(starts) else None,
+                "vocabulary_size": plan.tokenizer.vocabulary_size,
+                "metadata": metadata,
+            },
+        )
+        for index, start in enumerate(starts)
+    ]
+    return runner.run("shard", tasks)
+
+
+def _split_tokens(done: Json, split: str) -> int:
+    tokens = cast(Mapping[str, Mapping[str, int]], counts(done)["tokens"])
+    return tokens[split]["tokens"]
+
+
+def plan_shards(
+    plan: Plan, folder: RunFolder, orders: Sequence[Json], num_tokens: int
+) -> list[tuple[int, int]]:
+    """Return where each shard of a split starts, as (position, docref) pairs."""
+    assert plan.tokenizer is not None
+    return _native.plan_shards(
+        folder.data,
+        json.dumps([dict(order) for order in orders]),
+        num_tokens,
+        plan.tokenizer.vocabulary_size,
+        plan.shard_bytes,
+        plan.shuffle,
+        _native.Session(),
+    )

@@ -1,0 +1,110 @@
+"""Runs one task in this process: native tasks in one call, map tasks with the plugins that join them.
+
+The same code serves every executor. Python drives only across plugin steps and reader plugins, batch by batch.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from gristmill import _native
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from gristmill.plugins.active import ActiveOperator
+    from gristmill.plugins.host import PluginHost
+
+
+class TaskRunner:
+    """What the tasks of one process share: verified files, and plugins that stay open between tasks."""
+
+    def __init__(self) -> None:
+        self.session = _native.Session()
+
+    def run(self, task: Mapping[str, object]) -> dict[str, object]:
+        """Run a task to its commit and return the task manifest.
+
+        Parameters
+        ----------
+        task
+            ``{"kind": "map" | "native", "spec": {...}}``; a map task may have ``plugins``, ``reader``,
+            ``plugins_dir`` and ``seed`` beside.
+        """
+        spec = cast(Mapping[str, object], task["spec"])
+        place = cast(Mapping[str, object], spec["place"])
+        scratch = Path(str(place["scratch"]))
+        scratch.mkdir(parents=True, exist_ok=True)
+        try:
+            if task["kind"] == "map":
+                manifest = self._run_map(task)
+            else:
+                manifest = _native.run_task(json.dumps(spec), self.session)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+        return cast(dict[str, object], json.loads(manifest))
+
+    def close(self) -> None:
+        """Ask running native work to stop."""
+        self.session.cancel()
+
+    def _run_map(self, task: Mapping[str, object]) -> str:
+        spec = cast(Mapping[str, object], task["spec"])
+        native = _native.MapTask(json.dumps(spec), self.session)
+        descriptions = cast(Sequence[Mapping[str, object]], task.get("plugins") or ())
+        reader_description = cast("Mapping[str, object] | None", task.get("reader"))
+        if not descriptions and reader_description is None:
+            assert native.advance(self.session) is None
+            return native.commit(self.session)
+        from gristmill.plugins.host import PluginHost
+        from gristmill.plugins.manager import PluginManager
+
+        folder = task.get("plugins_dir")
+        plugins_dir = Path(str(folder)) if folder else None
+        operators = PluginManager.rebuild(descriptions, plugins_dir=plugins_dir)
+        by_step = {operator.step: operator for operator in operators}
+        reader = None
+        if reader_description is not None:
+            [reader] = PluginManager.rebuild([reader_description], plugins_dir=plugins_dir)
+        with PluginHost(
+            operators,
+            seed=cast(int, task["seed"]),
+            max_failure_fraction=cast(float, task["max_quarantine_fraction"]),
+        ) as host:
+            self._drive(native, spec, host, by_step, reader)
+        return native.commit(self.session)
+
+    def _drive(
+        self,
+        native: _native.MapTask,
+        spec: Mapping[str, object],
+        host: PluginHost,
+        by_step: Mapping[str, ActiveOperator],
+        reader: ActiveOperator | None,
+    ) -> None:
+        steps = cast(Sequence[Mapping[str, object]], spec["steps"])
+        files = cast(Sequence[Mapping[str, object]], spec["files"])
+        open_files: dict[int, Iterator[pa.RecordBatch]] = {}
+        while (call := native.advance(self.session)) is not None:
+            kind, position, batch = call
+            if kind == "input":
+                assert reader is not None
+                if position not in open_files:
+                    open_files[position] = _read(reader, Path(str(files[position]["path"])))
+                native.feed(next(open_files[position], None))
+                continue
+            operator = by_step[str(steps[position]["name"])]
+            result = host.run(operator, cast("pa.RecordBatch", batch))
+            failures = [(failure.row, failure.error_type, failure.detail) for failure in result.quarantined]
+            columns = [result.columns[name] for name in operator.outputs]
+            native.supply(columns, result.new_text, failures)
+
+
+def _read(reader: ActiveOperator, path: Path) -> Iterator[pa.RecordBatch]:
+    from gristmill.plugins.reading import read_file
+
+    return read_file(reader, path)

@@ -1,0 +1,124 @@
+//! The one error type that leaves the engine, with a stable code and, where there is one, a next step.
+
+use std::path::{Path, PathBuf};
+
+use crate::dedup::DedupError;
+use crate::read::ReadError;
+
+/// Shorthand used across the engine.
+pub type Result<T> = std::result::Result<T, EngineError>;
+
+/// What can go wrong in a task.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// An input file cannot be read to its end.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// A dedup pass failed or refused.
+    #[error(transparent)]
+    Dedup(#[from] DedupError),
+    /// The operating system refused an operation on a file.
+    #[error("cannot {action} `{}`: {source}", path.display())]
+    Io {
+        /// Verb phrase, for example `write`.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A committed file does not hold what its manifest says.
+    #[error("`{}` is damaged: {detail}", path.display())]
+    Damaged {
+        /// Which file.
+        path: PathBuf,
+        /// What differs.
+        detail: String,
+    },
+    /// Arrow or Parquet refused to encode or decode.
+    #[error("cannot {action} `{}`: {detail}", path.display())]
+    Table {
+        /// Verb phrase.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// The library's words.
+        detail: String,
+    },
+    /// A task description does not fit this engine; a fault of gristmill or of a hand-edited plan.
+    #[error("task description does not fit: {0}")]
+    Spec(String),
+    /// The tokenizer file cannot be used.
+    #[error("cannot use tokenizer `{}`: {detail}", path.display())]
+    Tokenizer {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        detail: String,
+    },
+    /// What a caller handed over from outside (a plugin's columns, a reader's batch) does not fit.
+    #[error("{0}")]
+    Foreign(String),
+    /// Counts that must add up do not; nothing was committed.
+    #[error("documents do not add up in {task}: {detail}")]
+    Conservation {
+        /// Stage and index.
+        task: String,
+        /// Both sides of the sum.
+        detail: String,
+    },
+    /// The caller asked to stop.
+    #[error("interrupted")]
+    Cancelled,
+}
+
+impl EngineError {
+    /// Builds the mapping closure for an I/O call on `path`.
+    pub fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self + use<> {
+        let path = path.to_owned();
+        move |source| Self::Io { action, path, source }
+    }
+
+    /// Builds the mapping closure for an Arrow or Parquet call on `path`.
+    pub fn table<E: std::fmt::Display>(action: &'static str, path: &Path) -> impl FnOnce(E) -> Self + use<E> {
+        let path = path.to_owned();
+        move |error| Self::Table { action, path, detail: error.to_string() }
+    }
+
+    /// The code that never changes; `gristmill explain error CODE` shows its page.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Read(error) => error.code(),
+            Self::Dedup(error) => error.code(),
+            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => "GM-IO-002",
+            Self::Io { .. } => "GM-IO-001",
+            Self::Damaged { .. } => "GM-IO-003",
+            Self::Table { .. } => "GM-IO-004",
+            Self::Spec(_) => "GM-RUN-070",
+            Self::Tokenizer { .. } => "GM-TOKENS-001",
+            Self::Foreign(_) => "GM-PLUGIN-090",
+            Self::Conservation { .. } => "GM-RUN-071",
+            Self::Cancelled => "GM-RUN-130",
+        }
+    }
+
+    /// The next step, where there is one.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Read(error) => error.hint().map(|hint| hint.to_string()),
+            Self::Dedup(error) => error.hint().map(|hint| hint.to_string()),
+            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
+                Some("free some space and run the same command again; finished tasks are kept".to_owned())
+            }
+            Self::Damaged { .. } => {
+                Some("remove that file; the same command makes it again from what is committed".to_owned())
+            }
+            Self::Tokenizer { .. } => {
+                Some("`tokenizer` names a `tokenizer.json` or a folder that holds one".to_owned())
+            }
+            Self::Cancelled => Some("the same command continues where this one stopped".to_owned()),
+            _ => None,
+        }
+    }
+}

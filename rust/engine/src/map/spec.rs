@@ -1,0 +1,189 @@
+//! The description of a map task, as the plan writes it in JSON. Unknown fields are refused.
+
+use std::path::PathBuf;
+
+use arrow_schema::DataType;
+use gristmill_core::minhash::MinHashConfig;
+use gristmill_core::signals::{
+    C4QualityConfig, FinewebQualityConfig, GopherQualityConfig, GopherRepetitionConfig,
+};
+use gristmill_core::text::clean::CleanConfig;
+use serde::Deserialize;
+
+use crate::commit::TaskPlace;
+use crate::read::ColumnSpec;
+
+/// Everything a map task depends on.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MapSpec {
+    /// Where it commits.
+    pub place: TaskPlace,
+    /// The source that its files belong to.
+    pub source: SourceSpec,
+    /// Its input files, in plan order.
+    pub files: Vec<FileSpec>,
+    /// Longer documents are quarantined.
+    pub max_document_bytes: u64,
+    /// Text bytes after which a batch is full.
+    pub batch_bytes: usize,
+    /// Rows after which a batch is full.
+    pub batch_rows: usize,
+    /// Characters of a text that a reject shows.
+    pub excerpt_characters: usize,
+    /// Memory for sorting dedup keys.
+    pub sort_memory_bytes: u64,
+    /// What happens to each document, in order.
+    pub steps: Vec<StepSpec>,
+    /// Whether exact duplicates will be looked for.
+    pub exact: bool,
+    /// Whether near duplicates will be looked for, and how.
+    pub minhash: Option<MinHashConfig>,
+    /// Which of several duplicates survives.
+    pub rank: RankSpec,
+}
+
+/// The source of a partition.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceSpec {
+    /// Name in the recipe.
+    pub name: String,
+    /// Position in the recipe.
+    pub ordinal: u16,
+    /// Field that holds the text.
+    pub text: String,
+    /// Field that holds the user's identifier.
+    pub id: Option<String>,
+    /// Fields that become typed columns.
+    pub columns: Vec<ColumnSpec>,
+    /// `jsonl`, `parquet`, or none to go by the suffix; ignored for files that a plugin reads.
+    pub format: Option<String>,
+    /// True when a plugin reads the files and hands batches over.
+    pub foreign: bool,
+}
+
+/// One input file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileSpec {
+    /// Position among all files of the plan; the upper 24 bits of `doc`.
+    pub ordinal: u32,
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its name inside its source, which enters `key`.
+    pub relative_path: String,
+}
+
+/// One step of the recipe.
+#[derive(Debug, Deserialize)]
+pub struct StepSpec {
+    /// Name, unique in the recipe; prefixes its columns.
+    pub name: String,
+    /// Documents that it edits; all of them when empty.
+    #[serde(default, rename = "where")]
+    pub conditions: Vec<Condition>,
+    /// What it does.
+    #[serde(flatten)]
+    pub operator: Operator,
+}
+
+/// What a step does.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "use", content = "config", rename_all = "snake_case")]
+pub enum Operator {
+    /// Repairs text.
+    Clean(CleanConfig),
+    /// Repetition signals.
+    GopherRepetition(GopherRepetitionConfig),
+    /// Quality signals of the Gopher paper.
+    GopherQuality(GopherQualityConfig),
+    /// C4 line rules; edits.
+    C4Quality(C4QualityConfig),
+    /// FineWeb's line signals.
+    FinewebQuality(FinewebQualityConfig),
+    /// A step that runs outside the engine.
+    Plugin(PluginSpec),
+}
+
+/// A step that runs outside the engine: what it reads and gives back.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PluginSpec {
+    /// Columns that it is given; `text` or any column made before it.
+    pub inputs: Vec<String>,
+    /// Columns that it gives back, named without the step.
+    pub outputs: Vec<OutputSpec>,
+    /// Whether it may give back new text.
+    pub edits_text: bool,
+}
+
+/// A column that a plugin gives back.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OutputSpec {
+    /// Name without the step.
+    pub name: String,
+    /// Type of its values.
+    pub kind: OutputKind,
+}
+
+/// Types that a plugin's column may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OutputKind {
+    /// 32-bit floats.
+    Float32,
+    /// 64-bit floats.
+    Float64,
+    /// 64-bit integers.
+    Int64,
+    /// Counts.
+    UInt32,
+    /// Facts.
+    Bool,
+    /// Strings.
+    Utf8,
+}
+
+impl OutputKind {
+    /// The Arrow type.
+    pub fn data_type(self) -> DataType {
+        match self {
+            Self::Float32 => DataType::Float32,
+            Self::Float64 => DataType::Float64,
+            Self::Int64 => DataType::Int64,
+            Self::UInt32 => DataType::UInt32,
+            Self::Bool => DataType::Boolean,
+            Self::Utf8 => DataType::Utf8,
+        }
+    }
+}
+
+/// A document meets the condition when its `column` holds one of the values.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Condition {
+    /// Extracted or signal column.
+    pub column: String,
+    /// Strings, numbers or booleans; never null.
+    pub any_of: Vec<serde_json::Value>,
+}
+
+/// How the `rank` of a document is found; larger survives.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum RankSpec {
+    /// All equal: input order decides.
+    First,
+    /// Later documents are better.
+    Last,
+    /// More bytes of text are better.
+    Longest,
+    /// A larger value of the column is better; null is worst.
+    Highest(String),
+    /// A smaller value of the column is better; null is worst.
+    Lowest(String),
+    /// The same for the whole partition: preferred sources.
+    Constant(u64),
+}

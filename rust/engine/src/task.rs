@@ -1,0 +1,88 @@
+//! Running one task in this process: what all tasks of a process share, and the dispatch by stage.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde::Deserialize;
+
+use crate::commit::{Artefact, TaskManifest, open_verified};
+use crate::error::{EngineError, Result};
+use crate::{decide, dedup, shard, tokenise};
+
+/// What the tasks of one process share: the request to stop, and which files have been verified already.
+#[derive(Debug, Default)]
+pub struct Session {
+    cancelled: AtomicBool,
+    verified: Mutex<HashSet<PathBuf>>,
+}
+
+impl Session {
+    /// Asks every running task to stop at its next check.
+    pub fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Relaxed);
+    }
+
+    /// The flag behind [`Self::cancel`].
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
+    }
+
+    /// Returns an error once the caller has asked to stop.
+    ///
+    /// # Errors
+    /// [`EngineError::Cancelled`].
+    pub fn check(&self) -> Result<()> {
+        if self.is_cancelled() { Err(EngineError::Cancelled) } else { Ok(()) }
+    }
+
+    /// Returns the path of a committed file; its digest is checked at the first use in this process.
+    ///
+    /// Attempt-unique names are never written twice, so a file that was right stays right unless the disk fails.
+    ///
+    /// # Errors
+    /// [`EngineError::Damaged`] when it is not what was committed.
+    pub fn open(&self, data: &Path, artefact: &Artefact) -> Result<PathBuf> {
+        let path = data.join(&artefact.file);
+        let is_known = |verified: &HashSet<PathBuf>| verified.contains(&path);
+        if !self.verified.lock().is_ok_and(|verified| is_known(&verified)) {
+            open_verified(data, artefact)?;
+            if let Ok(mut verified) = self.verified.lock() {
+                verified.insert(path.clone());
+            }
+        }
+        Ok(path)
+    }
+}
+
+/// The description of a native task.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "task", rename_all = "snake_case")]
+enum TaskSpec {
+    Decide(decide::DecideSpec),
+    Exact(dedup::stages::ExactSpec),
+    Lsh(dedup::stages::LshSpec),
+    Verify(dedup::stages::VerifySpec),
+    Settle(dedup::stages::SettleSpec),
+    Tokenise(Box<tokenise::TokeniseSpec>),
+    Shard(shard::ShardSpec),
+}
+
+/// Runs a native task described in JSON and returns its manifest. Map tasks are run by [`crate::map::MapTask`].
+///
+/// # Errors
+/// What the stage meets; nothing is committed then.
+pub fn run(spec: &str, session: &Session) -> Result<TaskManifest> {
+    let spec: TaskSpec = serde_json::from_str(spec).map_err(|error| EngineError::Spec(error.to_string()))?;
+    session.check()?;
+    match spec {
+        TaskSpec::Decide(spec) => decide::run(&spec, session),
+        TaskSpec::Exact(spec) => dedup::stages::exact(&spec, session),
+        TaskSpec::Lsh(spec) => dedup::stages::lsh(&spec, session),
+        TaskSpec::Verify(spec) => dedup::stages::verify(&spec, session),
+        TaskSpec::Settle(spec) => dedup::stages::settle(&spec, session),
+        TaskSpec::Tokenise(spec) => tokenise::run(&spec, session),
+        TaskSpec::Shard(spec) => shard::run(&spec, session),
+    }
+}

@@ -1,0 +1,535 @@
+//! Phase two: the kept documents of a partition become token runs and `documents/`; the others become `rejects/`.
+//!
+//! One sequential pass over the partition's text, index, carried columns and, for the values of dropped documents,
+//! signals. Memory: one batch of text and its rows, the tokenizer, and the sort budget of the order files.
+
+pub mod rows;
+pub mod tokens;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+
+use arrow_array::{Array, RecordBatch, StringArray, UInt64Array};
+use arrow_ipc::reader::FileReader;
+use arrow_select::filter::filter_record_batch;
+use gristmill_core::hash::seeded_order;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use serde::Deserialize;
+
+use crate::commit::{Artefact, TaskManifest, TaskPlace, commit};
+use crate::decide::{SignalColumns, Threshold, columns_of};
+use crate::error::{EngineError, Result};
+use crate::index::{IndexRecord, RECORD_BYTES, RecordFile};
+use crate::map::batch::excerpt;
+use crate::map::column::array_number;
+use crate::schema::{self, TableFile};
+use crate::task::Session;
+use crate::tokenizer::{SpecialMode, Tokenizer};
+use rows::{Kept, KeptRows, Reject, RejectRows};
+use tokens::{TokenEntry, TokenRun};
+
+/// Distinguishes the random numbers of the split from those of the shuffle.
+const PURPOSE_SPLIT: u64 = 1;
+pub(crate) const PURPOSE_SHUFFLE: u64 = 2;
+const REMOVAL_BYTES: usize = 24;
+const CLUSTER_BYTES: usize = 16;
+
+/// Description of the task.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokeniseSpec {
+    /// Where it commits.
+    pub place: TaskPlace,
+    /// Name of the partition's source.
+    pub source: String,
+    /// Outputs of the map task of this partition, by name.
+    pub map: BTreeMap<String, Artefact>,
+    /// Counts of that task.
+    pub map_counts: MapCounts,
+    /// Verdicts of the thresholds.
+    pub verdict: Artefact,
+    /// The thresholds behind them.
+    pub thresholds: Vec<Threshold>,
+    /// What dedup decided, if the recipe has it.
+    pub dedup: Option<DedupOutcome>,
+    /// Indexes of all partitions, to name documents of other ones.
+    pub indexes: Vec<Artefact>,
+    /// Seed of the split and the shuffle.
+    pub seed: u64,
+    /// Share of documents (or clusters) that go to validation.
+    pub validation: f64,
+    /// Whether near duplicates go to the same side.
+    pub group_by_cluster: bool,
+    /// Whether shards are shuffled.
+    pub shuffle: bool,
+    /// The tokenizer; none leaves tokens out.
+    pub tokenizer: Option<TokenizerSpec>,
+    /// Characters of a text that a reject shows.
+    pub excerpt_characters: usize,
+    /// Memory for sorting the order files.
+    pub sort_memory_bytes: u64,
+}
+
+/// Counts of a map task.
+#[derive(Debug, Deserialize)]
+pub struct MapCounts {
+    /// Documents that could be read.
+    pub readable: u64,
+    /// The others, by step and reason.
+    pub unreadable: BTreeMap<String, u64>,
+}
+
+/// What dedup decided.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DedupOutcome {
+    /// Removals of all partitions.
+    pub removals: Artefact,
+    /// Cluster members of all partitions.
+    pub clusters: Artefact,
+    /// Name of the exact step, if there is one.
+    pub exact_step: Option<String>,
+    /// Name of the near-duplicate step, if there is one.
+    pub near_step: Option<String>,
+    /// Similarity from which on near duplicates are removed.
+    pub min_similarity: Option<f64>,
+}
+
+/// The tokenizer of the run.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenizerSpec {
+    /// Where `tokenizer.json` is.
+    pub path: PathBuf,
+    /// Its digest in the plan; another one is refused.
+    pub digest: String,
+    /// What text that spells a control token becomes.
+    pub special: SpecialMode,
+    /// Ids put after each document.
+    pub end_of_text: Vec<u32>,
+}
+
+/// Runs the task.
+///
+/// # Errors
+/// When an input is damaged, the tokenizer changed since the plan, or writing fails.
+pub fn run(spec: &TokeniseSpec, session: &Session) -> Result<TaskManifest> {
+    let place = &spec.place;
+    let mut pass = Pass::open(spec, session)?;
+    let carried = pass.open_map("carried")?;
+    let file = File::open(&carried).map_err(EngineError::io("open", &carried))?;
+    let batches = FileReader::try_new(file, None).map_err(EngineError::table("read", &carried))?;
+    for batch in batches {
+        session.check()?;
+        pass.batch(&batch.map_err(EngineError::table("read", &carried))?)?;
+    }
+    let unreadable = pass.copy_unreadable()?;
+    pass.copy_edits()?;
+    let Pass { kept, dropped, documents, rejects, edits, run, .. } = pass;
+    let num_dropped: u64 = dropped.values().sum();
+    if kept + num_dropped != spec.map_counts.readable || unreadable != spec.map_counts.unreadable.values().sum::<u64>() {
+        let detail = format!(
+            "{} readable and {:?} unreadable documents in, {kept} kept, {num_dropped} dropped, {unreadable} quarantined out",
+            spec.map_counts.readable, spec.map_counts.unreadable,
+        );
+        return Err(EngineError::Conservation { task: place.label(), detail });
+    }
+    let mut outputs = BTreeMap::from([
+        ("documents".to_owned(), documents.finish()?),
+        ("rejects".to_owned(), rejects.finish()?),
+        ("edits".to_owned(), edits.finish()?),
+    ]);
+    let mut tokens = BTreeMap::new();
+    if let Some(run) = run {
+        let (files, counts) = run.finish(place)?;
+        outputs.extend(files);
+        tokens.extend(counts);
+    }
+    let counts = serde_json::json!({
+        "documents_in": kept + num_dropped + unreadable,
+        "kept": kept,
+        "dropped": dropped,
+        "quarantined": spec.map_counts.unreadable,
+        "tokens": tokens,
+    });
+    commit(place, outputs, counts)
+}
+
+/// The state of one pass over a partition.
+struct Pass<'task> {
+    spec: &'task TokeniseSpec,
+    session: &'task Session,
+    text: File,
+    text_path: PathBuf,
+    index: RecordFile<RECORD_BYTES>,
+    verdict: RecordFile<2>,
+    values: Option<ValueCursor>,
+    removals: Option<Cursor<REMOVAL_BYTES>>,
+    clusters: Option<Cursor<CLUSTER_BYTES>>,
+    other_indexes: HashMap<u32, RecordFile<RECORD_BYTES>>,
+    tokenizer: Option<Tokenizer>,
+    run: Option<TokenRun>,
+    documents: TableFile,
+    rejects: TableFile,
+    edits: TableFile,
+    kept_rows: KeptRows,
+    reject_rows: RejectRows,
+    kept_docs: Vec<u64>,
+    next_ordinal: u64,
+    kept: u64,
+    dropped: BTreeMap<String, u64>,
+    entry: TokenEntry,
+}
+
+impl<'task> Pass<'task> {
+    fn open(spec: &'task TokeniseSpec, session: &'task Session) -> Result<Self> {
+        let place = &spec.place;
+        let open = |name: &str| open_output(spec, session, name);
+        let text_path = open("text")?;
+        let text = File::open(&text_path).map_err(EngineError::io("open", &text_path))?;
+        let values = if spec.thresholds.is_empty() {
+            None
+        } else {
+            Some(ValueCursor::open(open("signals")?, &spec.thresholds)?)
+        };
+        let first = u64::from(place.index) << 32;
+        let (removals, clusters) = match &spec.dedup {
+            Some(dedup) => (
+                Some(Cursor::open(&session.open(&place.data, &dedup.removals)?, first)?),
+                Some(Cursor::open(&session.open(&place.data, &dedup.clusters)?, first)?),
+            ),
+            None => (None, None),
+        };
+        let tokenizer = spec.tokenizer.as_ref().map(load_tokenizer).transpose()?;
+        let splits: &[&'static str] = if spec.validation > 0.0 { &["train", "validation"] } else { &["train"] };
+        let run =
+            tokenizer.is_some().then(|| TokenRun::create(place, splits, spec.sort_memory_bytes)).transpose()?;
+        Ok(Self {
+            spec,
+            session,
+            text,
+            text_path,
+            index: RecordFile::open(&open("index")?)?,
+            verdict: RecordFile::open(&session.open(&place.data, &spec.verdict)?)?,
+            values,
+            removals,
+            clusters,
+            other_indexes: HashMap::new(),
+            tokenizer,
+            run,
+            documents: TableFile::create(place, "documents.parquet", schema::documents())?,
+            rejects: TableFile::create(place, "rejects.parquet", schema::rejects())?,
+            edits: TableFile::create(place, "edits.parquet", schema::edits())?,
+            kept_rows: KeptRows::default(),
+            reject_rows: RejectRows::default(),
+            kept_docs: Vec::new(),
+            next_ordinal: 0,
+            kept: 0,
+            dropped: BTreeMap::new(),
+            entry: TokenEntry::default(),
+        })
+    }
+
+    fn open_map(&self, name: &str) -> Result<PathBuf> {
+        open_output(self.spec, self.session, name)
+    }
+
+    fn batch(&mut self, carried: &RecordBatch) -> Result<()> {
+        let rows = carried.num_rows() as u64;
+        if rows == 0 {
+            return Ok(());
+        }
+        let mut records = Vec::new();
+        self.index.range(self.next_ordinal, self.next_ordinal + rows, &mut records)?;
+        let records: Vec<IndexRecord> = records.iter().map(IndexRecord::decode).collect();
+        let mut verdicts = Vec::new();
+        self.verdict.range(self.next_ordinal, self.next_ordinal + rows, &mut verdicts)?;
+        let texts = self.read_texts(&records)?;
+        let ids = string_column(carried, "id")?;
+        let metadata = string_column(carried, "metadata")?;
+        let start = records[0].text_offset;
+        for (row, record) in records.iter().enumerate() {
+            let from = (record.text_offset - start) as usize;
+            let text = std::str::from_utf8(&texts[from..from + record.text_bytes as usize]).map_err(|error| {
+                EngineError::Damaged { path: self.text_path.clone(), detail: error.to_string() }
+            })?;
+            let id = ids.is_valid(row).then(|| ids.value(row));
+            let verdict = u16::from_le_bytes(verdicts[row]);
+            let metadata = metadata.is_valid(row).then(|| metadata.value(row));
+            self.document(record, verdict, text, id, metadata)?;
+            self.next_ordinal += 1;
+        }
+        self.flush()
+    }
+
+    fn read_texts(&self, records: &[IndexRecord]) -> Result<Vec<u8>> {
+        let (Some(first), Some(last)) = (records.first(), records.last()) else { return Ok(Vec::new()) };
+        let length = last.text_offset + u64::from(last.text_bytes) - first.text_offset;
+        let mut texts = vec![0; length as usize];
+        self.text
+            .read_exact_at(&mut texts, first.text_offset)
+            .map_err(EngineError::io("read", &self.text_path))?;
+        Ok(texts)
+    }
+
+    fn document(
+        &mut self,
+        record: &IndexRecord,
+        verdict: u16,
+        text: &str,
+        id: Option<&str>,
+        metadata: Option<&str>,
+    ) -> Result<()> {
+        let docref = (u64::from(self.spec.place.index) << 32) | self.next_ordinal;
+        let removal = self.removals.as_mut().map(|removals| removals.find(docref)).transpose()?.flatten();
+        let cluster = self.clusters.as_mut().map(|clusters| clusters.find(docref)).transpose()?.flatten();
+        let excerpt = excerpt(text, self.spec.excerpt_characters);
+        let mut reject = Reject {
+            doc: record.doc,
+            key: record.key,
+            id,
+            step: "",
+            rule: "",
+            reason: "",
+            value: None,
+            threshold: None,
+            duplicate_of: None,
+            similarity: None,
+            excerpt,
+        };
+        if verdict > 0 {
+            let threshold = &self.spec.thresholds[usize::from(verdict) - 1];
+            reject.step = &threshold.step;
+            reject.rule = &threshold.rule;
+            reject.reason = &threshold.rule;
+            reject.threshold = Some(threshold.threshold);
+            reject.value = match self.values.as_mut() {
+                Some(values) => values.value(self.next_ordinal, &threshold.column)?,
+                None => None,
+            };
+        } else if let Some(removal) = removal {
+            let dedup = self.spec.dedup.as_ref().expect("removals are only opened with a dedup outcome");
+            let similarity = f32::from_le_bytes(std::array::from_fn(|byte| removal[16 + byte]));
+            let (step, rule) = if removal[20] == 1 {
+                (dedup.exact_step.as_deref(), "exact_duplicate")
+            } else {
+                (dedup.near_step.as_deref(), "near_duplicate")
+            };
+            reject.step = step.unwrap_or("dedup");
+            reject.rule = rule;
+            reject.reason = rule;
+            reject.value = Some(f64::from(similarity));
+            reject.threshold = if removal[20] == 1 { Some(1.0) } else { dedup.min_similarity };
+            let kept = u64::from_le_bytes(std::array::from_fn(|byte| removal[8 + byte]));
+            reject.duplicate_of = Some(self.key_of(kept)?);
+            reject.similarity = Some(similarity);
+        } else {
+            let cluster = match cluster {
+                Some(cluster) => {
+                    Some(self.key_of(u64::from_le_bytes(std::array::from_fn(|byte| cluster[8 + byte])))?)
+                }
+                None => None,
+            };
+            return self.keep(docref, record, cluster, text, id, metadata);
+        }
+        *self.dropped.entry(format!("{}.{}", reject.step, reject.rule)).or_default() += 1;
+        self.reject_rows.push(&reject);
+        Ok(())
+    }
+
+    fn keep(
+        &mut self,
+        docref: u64,
+        record: &IndexRecord,
+        cluster: Option<u128>,
+        text: &str,
+        id: Option<&str>,
+        metadata: Option<&str>,
+    ) -> Result<()> {
+        let group = if self.spec.group_by_cluster { cluster.unwrap_or(record.key) } else { record.key };
+        let is_validation = is_validation(self.spec.seed, group, self.spec.validation);
+        let mut num_tokens = 0;
+        if let (Some(tokenizer), Some(run)) = (&self.tokenizer, self.run.as_mut()) {
+            let entry = &mut self.entry;
+            entry.key = record.key;
+            entry.doc = record.doc;
+            entry.id = id.map(str::to_owned);
+            entry.tokens.clear();
+            tokenizer.encode_into(text, &mut entry.tokens)?;
+            if let Some(spec) = &self.spec.tokenizer {
+                entry.tokens.extend_from_slice(&spec.end_of_text);
+            }
+            num_tokens = entry.tokens.len() as u32;
+            let position =
+                if self.spec.shuffle { seeded_order(self.spec.seed, PURPOSE_SHUFFLE, record.key) } else { 0 };
+            run.push(usize::from(is_validation), position, docref, entry)?;
+        }
+        let split = if is_validation { "validation" } else { "train" };
+        self.kept_rows.push(&Kept { doc: record.doc, key: record.key, id, split, text, metadata, cluster, num_tokens });
+        self.kept_docs.push(record.doc);
+        self.kept += 1;
+        Ok(())
+    }
+
+    fn key_of(&mut self, docref: u64) -> Result<u128> {
+        let partition = (docref >> 32) as u32;
+        let index = match self.other_indexes.entry(partition) {
+            std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
+            std::collections::hash_map::Entry::Vacant(entry) => {
+                let artefact = self
+                    .spec
+                    .indexes
+                    .get(partition as usize)
+                    .ok_or_else(|| EngineError::Spec(format!("no partition {partition}")))?;
+                entry.insert(RecordFile::open(&self.session.open(&self.spec.place.data, artefact)?)?)
+            }
+        };
+        Ok(IndexRecord::decode(&index.get(docref & 0xffff_ffff)?).key)
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        let source = &self.spec.source;
+        let fail = EngineError::table("build", &self.spec.place.path("documents.parquet"));
+        if let Some(batch) = self.kept_rows.take(source).map_err(fail)? {
+            self.documents.write(&batch)?;
+        }
+        let fail = EngineError::table("build", &self.spec.place.path("rejects.parquet"));
+        if let Some(batch) = self.reject_rows.take(source).map_err(fail)? {
+            self.rejects.write(&batch)?;
+        }
+        Ok(())
+    }
+
+    fn copy_unreadable(&mut self) -> Result<u64> {
+        let path = self.open_map("unreadable")?;
+        let mut rows = 0;
+        for batch in parquet_batches(&path)? {
+            let batch = batch.map_err(EngineError::table("read", &path))?;
+            rows += batch.num_rows() as u64;
+            self.rejects.write(&batch)?;
+        }
+        Ok(rows)
+    }
+
+    /// Copies the edits of kept documents. Both sides are in input order, so one cursor is enough.
+    fn copy_edits(&mut self) -> Result<()> {
+        let path = self.open_map("edits")?;
+        for batch in parquet_batches(&path)? {
+            let batch = batch.map_err(EngineError::table("read", &path))?;
+            let docs = batch
+                .column(0)
+                .as_any()
+                .downcast_ref::<UInt64Array>()
+                .ok_or_else(|| EngineError::Spec("edits have no `doc`".to_owned()))?;
+            let kept = docs.values().iter().map(|doc| Some(self.kept_docs.binary_search(doc).is_ok())).collect();
+            let kept = filter_record_batch(&batch, &kept).map_err(EngineError::table("filter", &path))?;
+            if kept.num_rows() > 0 {
+                self.edits.write(&kept)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Which side of the split a group of documents falls on: decided by its key alone.
+fn is_validation(seed: u64, group: u128, share: f64) -> bool {
+    (seeded_order(seed, PURPOSE_SPLIT, group) as f64) < share * 2_f64.powi(64)
+}
+
+fn open_output(spec: &TokeniseSpec, session: &Session, name: &str) -> Result<PathBuf> {
+    let artefact =
+        spec.map.get(name).ok_or_else(|| EngineError::Spec(format!("the map task committed no `{name}`")))?;
+    session.open(&spec.place.data, artefact)
+}
+
+fn load_tokenizer(spec: &TokenizerSpec) -> Result<Tokenizer> {
+    let (_, digest) = crate::commit::digest_file(&spec.path)?;
+    if digest != spec.digest {
+        let detail = "it has changed since the plan was made".to_owned();
+        return Err(EngineError::Tokenizer { path: spec.path.clone(), detail });
+    }
+    Tokenizer::load(&spec.path, &spec.special)
+}
+
+fn parquet_batches(path: &std::path::Path) -> Result<parquet::arrow::arrow_reader::ParquetRecordBatchReader> {
+    let file = File::open(path).map_err(EngineError::io("open", path))?;
+    ParquetRecordBatchReaderBuilder::try_new(file)
+        .and_then(|builder| builder.with_batch_size(4096).build())
+        .map_err(EngineError::table("read", path))
+}
+
+fn string_column<'batch>(batch: &'batch RecordBatch, name: &str) -> Result<&'batch StringArray> {
+    batch
+        .column_by_name(name)
+        .and_then(|column| column.as_any().downcast_ref())
+        .ok_or_else(|| EngineError::Spec(format!("no string column `{name}`")))
+}
+
+/// Walks a file sorted by docref, whose first eight bytes are the docref, along with an ascending docref.
+struct Cursor<const WIDTH: usize> {
+    file: RecordFile<WIDTH>,
+    next: u64,
+    buffer: Vec<[u8; WIDTH]>,
+    buffer_start: u64,
+}
+
+impl<const WIDTH: usize> Cursor<WIDTH> {
+    fn open(path: &std::path::Path, first: u64) -> Result<Self> {
+        let file = RecordFile::open(path)?;
+        let next = file.lower_bound(|record| docref_of(record) < first)?;
+        Ok(Self { file, next, buffer: Vec::new(), buffer_start: next })
+    }
+
+    fn find(&mut self, docref: u64) -> Result<Option<[u8; WIDTH]>> {
+        while self.next < self.file.len() {
+            let at = (self.next - self.buffer_start) as usize;
+            let Some(record) = self.buffer.get(at) else {
+                self.buffer_start = self.next;
+                let end = (self.next + 4096).min(self.file.len());
+                self.file.range(self.next, end, &mut self.buffer)?;
+                continue;
+            };
+            match docref_of(record).cmp(&docref) {
+                std::cmp::Ordering::Less => self.next += 1,
+                std::cmp::Ordering::Equal => return Ok(Some(*record)),
+                std::cmp::Ordering::Greater => return Ok(None),
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn docref_of<const WIDTH: usize>(record: &[u8; WIDTH]) -> u64 {
+    u64::from_le_bytes(std::array::from_fn(|byte| record[byte]))
+}
+
+/// Finds the signal value that dropped a document, walking the signals along with an ascending ordinal.
+struct ValueCursor {
+    columns: SignalColumns,
+    batch: Option<RecordBatch>,
+    start: u64,
+}
+
+impl ValueCursor {
+    fn open(path: PathBuf, thresholds: &[Threshold]) -> Result<Self> {
+        Ok(Self { columns: SignalColumns::open(path, &columns_of(thresholds), 4096)?, batch: None, start: 0 })
+    }
+
+    fn value(&mut self, ordinal: u64, column: &str) -> Result<Option<f64>> {
+        loop {
+            let rows = self.batch.as_ref().map_or(0, |batch| batch.num_rows() as u64);
+            if let Some(batch) = self.batch.as_ref().filter(|_| ordinal < self.start + rows) {
+                return Ok(batch
+                    .column_by_name(column)
+                    .and_then(|values| array_number(values, (ordinal - self.start) as usize)));
+            }
+            self.start += rows;
+            self.batch = self.columns.next_batch()?;
+            if self.batch.is_none() {
+                return Ok(None);
+            }
+        }
+    }
+}

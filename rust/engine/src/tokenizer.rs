@@ -1,0 +1,210 @@
+//! Text to token ids with a Hugging Face `tokenizer.json`, exactly as the `tokenizers` crate gives them.
+//!
+//! Three modes. `plain` (the default of recipes): text never becomes a control token, whatever it spells. `hf`: as
+//! `Tokenizer.encode(text, add_special_tokens=False)`. A list: `plain`, apart from the tokens it names. No mode adds
+//! beginning- or end-of-text ids; the shard writer does that by id.
+
+use std::path::Path;
+
+use serde::Deserialize;
+use tokenizers::Tokenizer as HfTokenizer;
+
+use crate::error::{EngineError, Result};
+
+/// What text that spells a control token becomes.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SpecialMode {
+    /// Ordinary text, always.
+    Plain,
+    /// The control token.
+    Hf,
+    /// The control token if it is one of these, else ordinary text.
+    Allow(Vec<String>),
+}
+
+/// A loaded tokenizer. Memory: that of the vocabulary, up to some 200 MB for 250,000 entries.
+pub struct Tokenizer {
+    inner: HfTokenizer,
+    /// Strings whose ids ordinary text must not produce, with those ids.
+    controls: Vec<(String, u32)>,
+    vocabulary_size: u32,
+    path: std::path::PathBuf,
+}
+
+impl Tokenizer {
+    /// Loads `tokenizer.json`.
+    ///
+    /// In `plain` mode the added tokens that are special, or that are no entry of the model's own vocabulary, are taken
+    /// out before loading. Added tokens that are ordinary vocabulary (Gemma's runs of newlines) stay.
+    ///
+    /// # Errors
+    /// [`EngineError::Tokenizer`] when the file is not a tokenizer.
+    pub fn load(path: &Path, mode: &SpecialMode) -> Result<Self> {
+        let fail = |detail: String| EngineError::Tokenizer { path: path.to_owned(), detail };
+        let bytes = std::fs::read(path).map_err(|error| fail(error.to_string()))?;
+        let mut json: serde_json::Value = serde_json::from_slice(&bytes).map_err(|error| fail(error.to_string()))?;
+        drop(bytes);
+        let vocabulary_size = vocabulary_size(&json).ok_or_else(|| fail("it has no `model.vocab`".to_owned()))?;
+        let controls = match mode {
+            SpecialMode::Hf => Vec::new(),
+            SpecialMode::Plain => remove_controls(&mut json, &[]),
+            SpecialMode::Allow(allowed) => remove_controls(&mut json, allowed),
+        };
+        for key in ["truncation", "padding"] {
+            json[key] = serde_json::Value::Null;
+        }
+        let text = json.to_string();
+        drop(json);
+        let inner: HfTokenizer = text.parse().map_err(|error: tokenizers::Error| fail(error.to_string()))?;
+        Ok(Self { inner, controls, vocabulary_size, path: path.to_owned() })
+    }
+
+    /// One more than the largest id, added tokens included.
+    pub fn vocabulary_size(&self) -> u32 {
+        self.vocabulary_size
+    }
+
+    /// Appends the ids of `text` to `ids`.
+    ///
+    /// # Errors
+    /// When the model refuses the text, for example an unknown word without an unknown token.
+    pub fn encode_into(&self, text: &str, ids: &mut Vec<u32>) -> Result<()> {
+        let start = ids.len();
+        self.encode_piece(text, ids)?;
+        let made_control = |id: &u32| self.controls.iter().any(|(_, control)| control == id);
+        if !self.controls.is_empty() && ids[start..].iter().any(made_control) {
+            ids.truncate(start);
+            self.encode_broken(text, ids)?;
+        }
+        Ok(())
+    }
+
+    fn encode_piece(&self, text: &str, ids: &mut Vec<u32>) -> Result<()> {
+        let encoding = self
+            .inner
+            .encode_fast(text, false)
+            .map_err(|error| EngineError::Tokenizer { path: self.path.clone(), detail: error.to_string() })?;
+        ids.extend_from_slice(encoding.get_ids());
+        Ok(())
+    }
+
+    /// Encodes a text whose model can spell a control token by itself (Unigram, word-level): the text is cut behind
+    /// the first character of each control string, so that no piece holds a whole one.
+    fn encode_broken(&self, text: &str, ids: &mut Vec<u32>) -> Result<()> {
+        let mut cuts: Vec<usize> = self
+            .controls
+            .iter()
+            .flat_map(|(control, _)| {
+                let first = control.chars().next().map_or(0, char::len_utf8);
+                text.match_indices(control.as_str()).map(move |(at, _)| at + first)
+            })
+            .collect();
+        cuts.sort_unstable();
+        cuts.dedup();
+        let mut start = 0;
+        for end in cuts.into_iter().chain([text.len()]) {
+            let before = ids.len();
+            self.encode_piece(&text[start..end], ids)?;
+            // A one-character control cannot be cut: its ids are left out rather than let through.
+            let mut kept = before;
+            for at in before..ids.len() {
+                if !self.controls.iter().any(|(_, control)| *control == ids[at]) {
+                    ids[kept] = ids[at];
+                    kept += 1;
+                }
+            }
+            ids.truncate(kept);
+            start = end;
+        }
+        Ok(())
+    }
+}
+
+fn vocabulary_entries(json: &serde_json::Value) -> Option<Box<dyn Iterator<Item = (String, u32)> + '_>> {
+    match &json["model"]["vocab"] {
+        serde_json::Value::Object(vocabulary) => {
+            Some(Box::new(vocabulary.iter().filter_map(|(token, id)| Some((token.clone(), id.as_u64()? as u32)))))
+        }
+        serde_json::Value::Array(pieces) => Some(Box::new(
+            pieces.iter().enumerate().filter_map(|(id, piece)| Some((piece[0].as_str()?.to_owned(), id as u32))),
+        )),
+        _ => None,
+    }
+}
+
+fn vocabulary_size(json: &serde_json::Value) -> Option<u32> {
+    let of_model = vocabulary_entries(json)?.map(|(_, id)| id + 1).max().unwrap_or(0);
+    let added = json["added_tokens"].as_array().map_or(&[][..], Vec::as_slice);
+    let of_added = added.iter().filter_map(|token| token["id"].as_u64()).map(|id| id as u32 + 1).max();
+    Some(of_model.max(of_added.unwrap_or(0)))
+}
+
+/// Takes control tokens out of `added_tokens` and returns them.
+fn remove_controls(json: &mut serde_json::Value, allowed: &[String]) -> Vec<(String, u32)> {
+    let in_vocabulary: std::collections::HashSet<String> =
+        vocabulary_entries(json).into_iter().flatten().map(|(token, _)| token).collect();
+    let mut controls = Vec::new();
+    if let Some(added) = json["added_tokens"].as_array_mut() {
+        added.retain(|token| {
+            let content = token["content"].as_str().unwrap_or_default();
+            let is_special = token["special"].as_bool().unwrap_or(false);
+            let is_control = is_special || !in_vocabulary.contains(content);
+            if !is_control || allowed.iter().any(|allow| allow == content) {
+                return true;
+            }
+            controls.push((content.to_owned(), token["id"].as_u64().unwrap_or(0) as u32));
+            false
+        });
+    }
+    controls
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn word_level(folder: &Path) -> std::path::PathBuf {
+        let json = serde_json::json!({
+            "version": "1.0", "truncation": null, "padding": null, "normalizer": null,
+            "added_tokens": [{"id": 0, "content": "<eos>", "single_word": false, "lstrip": false, "rstrip": false,
+                              "normalized": false, "special": true}],
+            "pre_tokenizer": {"type": "WhitespaceSplit"}, "post_processor": null, "decoder": null,
+            "model": {"type": "WordLevel", "vocab": {"<eos>": 0, "a": 1, "b": 2, "<unk>": 3}, "unk_token": "<unk>"}
+        });
+        let path = folder.join("tokenizer.json");
+        std::fs::write(&path, json.to_string()).unwrap();
+        path
+    }
+
+    fn ids(tokenizer: &Tokenizer, text: &str) -> Vec<u32> {
+        let mut ids = Vec::new();
+        tokenizer.encode_into(text, &mut ids).unwrap();
+        ids
+    }
+
+    #[test]
+    fn plain_text_never_becomes_a_control_token() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = word_level(folder.path());
+        let plain = Tokenizer::load(&path, &SpecialMode::Plain).unwrap();
+        assert_eq!(ids(&plain, "a b"), [1, 2]);
+        assert!(!ids(&plain, "a <eos> b <eos>").contains(&0));
+        let hf = Tokenizer::load(&path, &SpecialMode::Hf).unwrap();
+        assert_eq!(ids(&hf, "a <eos> b"), [1, 0, 2]);
+        let allow = Tokenizer::load(&path, &SpecialMode::Allow(vec!["<eos>".to_owned()])).unwrap();
+        assert_eq!(ids(&allow, "a <eos> b"), [1, 0, 2]);
+        assert_eq!(plain.vocabulary_size(), 4);
+    }
+
+    #[test]
+    fn a_file_that_is_no_tokenizer_is_refused_with_a_code() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tokenizer.json");
+        for content in ["", "{}", "{\"model\": {\"vocab\": 3}}"] {
+            std::fs::write(&path, content).unwrap();
+            let error = Tokenizer::load(&path, &SpecialMode::Plain).map(|_| ()).unwrap_err();
+            assert_eq!(error.code(), "GM-TOKENS-001");
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Native tasks and the file verbs of the driver.
+
+use std::path::PathBuf;
+
+use gristmill_engine::commit::{self, Artefact};
+use gristmill_engine::tokenizer::{SpecialMode, Tokenizer};
+use gristmill_engine::{EngineError, shard, task, verify};
+use pyo3::prelude::*;
+
+use crate::enter::enter_native;
+use crate::session::Session;
+
+fn parse<T: serde::de::DeserializeOwned>(json: &str) -> Result<T, EngineError> {
+    serde_json::from_str(json).map_err(|error| EngineError::Spec(error.to_string()))
+}
+
+fn render<T: serde::Serialize>(value: &T) -> Result<String, EngineError> {
+    serde_json::to_string(value).map_err(|error| EngineError::Spec(error.to_string()))
+}
+
+/// Runs a native task described in JSON; returns its manifest as JSON.
+#[pyfunction]
+pub fn run_task(py: Python<'_>, spec: &str, session: &Session) -> PyResult<String> {
+    enter_native(py, &session.inner, || render(&task::run(spec, &session.inner)?))
+}
+
+/// Length and `blake3:` digest of a file.
+#[pyfunction]
+pub fn digest_file(py: Python<'_>, path: PathBuf, session: &Session) -> PyResult<(u64, String)> {
+    enter_native(py, &session.inner, || commit::digest_file(&path))
+}
+
+/// Writes a file durably and atomically unless it exists; returns whether this call wrote it.
+#[pyfunction]
+pub fn put_if_absent(
+    py: Python<'_>,
+    path: PathBuf,
+    content: &[u8],
+    attempt: &str,
+    session: &Session,
+) -> PyResult<bool> {
+    enter_native(py, &session.inner, || commit::put_if_absent(&path, content, attempt))
+}
+
+/// Where each shard of a split starts, as (position, docref) pairs.
+#[pyfunction]
+#[pyo3(signature = (data, orders, num_tokens, vocabulary_size, shard_bytes, is_shuffled, session))]
+#[expect(clippy::too_many_arguments, reason = "one Python call; named there")]
+pub fn plan_shards(
+    py: Python<'_>,
+    data: PathBuf,
+    orders: &str,
+    num_tokens: u64,
+    vocabulary_size: u32,
+    shard_bytes: u64,
+    is_shuffled: bool,
+    session: &Session,
+) -> PyResult<Vec<(u64, u64)>> {
+    enter_native(py, &session.inner, || {
+        let orders: Vec<Artefact> = parse(orders)?;
+        shard::plan(&data, &orders, num_tokens, vocabulary_size, shard_bytes, is_shuffled, &session.inner)
+    })
+}
+
+/// One more than the largest id of a `tokenizer.json`; loads it, so a broken file is found before any data is read.
+#[pyfunction]
+pub fn tokenizer_vocabulary_size(py: Python<'_>, path: PathBuf, special: &str, session: &Session) -> PyResult<u32> {
+    enter_native(py, &session.inner, || {
+        let mode: SpecialMode = parse(special)?;
+        Ok(Tokenizer::load(&path, &mode)?.vocabulary_size())
+    })
+}
+
+/// Proves from the files of a run that every document is in exactly one place; returns the findings as JSON.
+#[pyfunction]
+pub fn verify_identity(py: Python<'_>, spec: &str, session: &Session) -> PyResult<String> {
+    enter_native(py, &session.inner, || render(&verify::identity(&parse(spec)?, &session.inner)?))
+}
