@@ -41,6 +41,21 @@ class MapTask:
     def commit(self, session: Session) -> str:
         """Commit, and return the task manifest as JSON."""
 
+@final
+class Tokenizer:
+    """A loaded `tokenizer.json`."""
+
+    def __new__(cls, path: str | PathLike[str], special: str, session: Session) -> Tokenizer: ...
+    @property
+    def vocabulary_size(self) -> int:
+        """One more than the largest id."""
+
+    def encode_batch(self, texts: pa.Array, session: Session) -> pa.Array:
+        """Return the token ids of each large_string text; null for a null text."""
+
+def run_steps(texts: pa.Array, steps: str, session: Session) -> tuple[pa.Array, pa.RecordBatch]:
+    """Run native steps over large_string texts; return the texts they leave and the columns they make."""
+
 def run_task(spec: str, session: Session) -> str:
     """Run a native task described in JSON; return its manifest as JSON."""
 

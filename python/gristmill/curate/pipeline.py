@@ -155,7 +155,10 @@ def _dedup(
 ) -> tuple[Json | None, Mapping[str, object]]:
     if plan.exact_step is None and plan.near_step is None:
         return None, {}
-    partitions = [_dedup_partition(found, verdict) for found, verdict in zip(maps, decide, strict=True)]
+    partitions = [
+        _dedup_partition(partition.source, found, verdict)
+        for partition, found, verdict in zip(plan.partitions, maps, decide, strict=True)
+    ]
     common = {"partitions": partitions, "scratch_memory_bytes": plan.sort_memory_bytes}
     ranges = plan.num_ranges
 
@@ -195,9 +198,10 @@ def _dedup(
     return settle, stats
 
 
-def _dedup_partition(found: Json, verdict: Json) -> dict[str, object]:
+def _dedup_partition(source: int, found: Json, verdict: Json) -> dict[str, object]:
     files = outputs(found)
     return {
+        "source": source,
         "num_documents": counts(found)["readable"],
         "index": files["index"],
         "text": files["text"],

@@ -6,4 +6,9 @@
 
 pub mod edit;
 pub mod hash;
+pub mod minhash;
+pub mod segment;
+pub mod shingle;
 pub mod signals;
+pub mod text;
+pub mod union_find;

@@ -83,7 +83,11 @@ impl EngineError {
     /// Builds the mapping closure for an Arrow or Parquet call on `path`.
     pub fn table<E: std::fmt::Display>(action: &'static str, path: &Path) -> impl FnOnce(E) -> Self + use<E> {
         let path = path.to_owned();
-        move |error| Self::Table { action, path, detail: error.to_string() }
+        move |error| Self::Table {
+            action,
+            path,
+            detail: error.to_string(),
+        }
     }
 
     /// The code that never changes; `gristmill explain error CODE` shows its page.
@@ -106,8 +110,8 @@ impl EngineError {
     /// The next step, where there is one.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Read(error) => error.hint().map(|hint| hint.to_string()),
-            Self::Dedup(error) => error.hint().map(|hint| hint.to_string()),
+            Self::Read(error) => error.hint().map(str::to_owned),
+            Self::Dedup(error) => error.hint().map(str::to_owned),
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
                 Some("free some space and run the same command again; finished tasks are kept".to_owned())
             }

@@ -14,6 +14,7 @@ pub mod map;
 pub mod read;
 pub mod schema;
 pub mod shard;
+pub mod tables;
 pub mod task;
 pub mod tokenise;
 pub mod tokenizer;

@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 mod enter;
 mod map_task;
 mod session;
+mod tables;
 mod tasks;
 
 /// Declares what Python sees.
@@ -15,6 +16,8 @@ mod _native {
     use crate::map_task::MapTask;
     #[pymodule_export]
     use crate::session::Session;
+    #[pymodule_export]
+    use crate::tables::{Tokenizer, run_steps};
     #[pymodule_export]
     use crate::tasks::{digest_file, plan_shards, put_if_absent, run_task, tokenizer_vocabulary_size, verify_identity};
 

@@ -1,6 +1,29 @@
 //! Quality signals: numbers about one document, computed from its text and its one segmentation.
 //!
 //! A signal never decides anything. Thresholds live in the recipe and are applied to the stored columns.
+//!
+//! Definitions are those of datatrove 0.10.1, whose numbers the published thresholds go with, wherever they
+//! don't hang on its tokenizer; [`crate::segment`] says what a word is here. Each rule's page states its
+//! differences.
+
+mod c4_quality;
+mod fineweb_quality;
+mod gopher_quality;
+mod gopher_repetition;
+mod lines;
+mod ngrams;
+mod phrases;
+#[cfg(test)]
+mod reference;
+mod sentences;
+
+pub use c4_quality::{C4Config, C4Quality};
+pub use fineweb_quality::{FinewebConfig, FinewebQuality};
+pub use gopher_quality::{GopherQuality, GopherQualityConfig};
+pub use gopher_repetition::{GopherRepetition, GopherRepetitionConfig};
+
+use crate::edit::EditLog;
+use crate::segment::Segmentation;
 
 /// The type of a signal column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,4 +58,65 @@ pub enum Value {
     Float64(f64),
     /// Of a [`ColumnType::Bool`] column.
     Bool(bool),
+}
+
+/// A rule that measures a document and leaves it as it is.
+///
+/// `&mut self` is scratch memory only: the values are a function of the text and the configuration.
+pub trait Signal {
+    /// The columns, in the order in which [`Signal::compute`] pushes their values.
+    fn columns(&self) -> &'static [Column];
+
+    /// Pushes one value a column to `out`, for `text` and its segmentation.
+    fn compute(&mut self, text: &str, segmentation: &Segmentation, out: &mut Vec<Value>);
+}
+
+/// A rule that edits a document and says what it did.
+pub trait Corrector {
+    /// The columns, in the order in which [`Corrector::correct`] pushes their values.
+    fn columns(&self) -> &'static [Column];
+
+    /// Returns the edited text, or `None` when nothing was changed.
+    ///
+    /// Pushes to `edits` what was changed (byte ranges of `text`, so that [`EditLog::undo`] gives `text`
+    /// again) and one value a column to `out`.
+    fn correct(
+        &mut self,
+        text: &str,
+        segmentation: &Segmentation,
+        edits: &mut EditLog,
+        out: &mut Vec<Value>,
+    ) -> Option<String>;
+}
+
+/// `part / whole`, or 0 when the whole is empty.
+fn share(part: usize, whole: usize) -> f64 {
+    if whole == 0 {
+        0.0
+    } else {
+        part as f64 / whole as f64
+    }
+}
+
+/// The column value of a count; saturates, which no readable document reaches.
+fn count(number: usize) -> Value {
+    Value::UInt32(u32::try_from(number).unwrap_or(u32::MAX))
+}
+
+/// A float column; keeps the tables of the rules short.
+const fn float(name: &'static str, description: &'static str) -> Column {
+    Column {
+        name,
+        kind: ColumnType::Float64,
+        description,
+    }
+}
+
+/// A count column.
+const fn uint(name: &'static str, description: &'static str) -> Column {
+    Column {
+        name,
+        kind: ColumnType::UInt32,
+        description,
+    }
 }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use arrow_array::builder::{FixedSizeBinaryBuilder, StringBuilder};
-use arrow_array::{Array, ArrayRef, FixedSizeBinaryArray, LargeStringArray, RecordBatch, UInt64Array};
+use arrow_array::{
+    Array, ArrayRef, FixedSizeBinaryArray, LargeStringArray, RecordBatch, RecordBatchOptions, StringArray, UInt64Array,
+};
 use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{Field, Schema};
 use gristmill_core::segment::Segmentation;
@@ -100,16 +102,20 @@ impl DocumentBatch {
         self.columns.iter().find(|column| column.name == name)
     }
 
-    /// The columns that a step outside the engine asked for, `doc` first.
+    /// The columns that a step outside the engine asked for, in the order it names them.
     ///
     /// # Errors
     /// When an input is not there, which the plan should have refused.
-    pub fn export(&self, inputs: &[String]) -> Result<RecordBatch> {
-        let mut fields = vec![Field::new("doc", arrow_schema::DataType::UInt64, false)];
-        let mut arrays: Vec<ArrayRef> = vec![Arc::new(UInt64Array::from(self.docs.clone()))];
+    pub fn export(&self, inputs: &[String], source: &str) -> Result<RecordBatch> {
+        let mut fields = Vec::with_capacity(inputs.len());
+        let mut arrays = Vec::with_capacity(inputs.len());
         for input in inputs {
             let array: ArrayRef = match input.as_str() {
                 "text" => Arc::new(self.texts.to_array()),
+                "doc" => Arc::new(UInt64Array::from(self.docs.clone())),
+                "key" => Arc::new(key_array(self.keys.iter().copied())),
+                "id" => Arc::new(self.ids.iter().map(Option::as_deref).collect::<StringArray>()),
+                "source" => repeated(source, self.len()),
                 name => self
                     .column(name)
                     .ok_or_else(|| EngineError::Spec(format!("no column `{name}` at this step")))?
@@ -119,7 +125,8 @@ impl DocumentBatch {
             fields.push(Field::new(input, array.data_type().clone(), true));
             arrays.push(array);
         }
-        RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
+        let options = RecordBatchOptions::new().with_row_count(Some(self.len()));
+        RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options)
             .map_err(|error| EngineError::Spec(error.to_string()))
     }
 }

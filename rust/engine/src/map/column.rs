@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use arrow_array::{
-    Array, ArrayRef, BooleanArray, Float32Array, Float64Array, Int64Array, LargeStringArray, StringArray, UInt32Array,
+    Array, ArrayRef, BooleanArray, Float32Array, Float64Array, Int32Array, Int64Array, LargeStringArray,
+    StringArray, UInt32Array, UInt64Array,
 };
 use arrow_schema::DataType;
 use gristmill_core::signals::{Column, ColumnType, Value};
@@ -120,6 +121,10 @@ pub fn array_number(array: &ArrayRef, row: usize) -> Option<f64> {
     } else if let Some(values) = any.downcast_ref::<UInt32Array>() {
         Some(f64::from(values.value(row)))
     } else if let Some(values) = any.downcast_ref::<Int64Array>() {
+        Some(values.value(row) as f64)
+    } else if let Some(values) = any.downcast_ref::<Int32Array>() {
+        Some(f64::from(values.value(row)))
+    } else if let Some(values) = any.downcast_ref::<UInt64Array>() {
         Some(values.value(row) as f64)
     } else {
         any.downcast_ref::<BooleanArray>().map(|values| f64::from(u8::from(values.value(row))))

@@ -7,12 +7,11 @@
 
 pub mod batch;
 pub mod column;
+pub mod foreign;
 pub mod input;
 pub mod output;
 pub mod spec;
 pub mod steps;
-
-use std::collections::VecDeque;
 
 use arrow_array::{Array, ArrayRef, LargeStringArray, RecordBatch, StringArray};
 use arrow_schema::Field;
@@ -22,7 +21,7 @@ use crate::commit::{TaskManifest, commit};
 use crate::error::{EngineError, Result};
 use crate::task::Session;
 use batch::{DocumentBatch, Texts, excerpt};
-use column::{ColumnData, NamedColumn, row_meets};
+use column::{ColumnData, NamedColumn, array_string, row_meets};
 use input::{Input, Pulled};
 use output::{BatchKeys, EditRows, MapOutput, Unreadable};
 use spec::{MapSpec, Operator, PluginSpec};
@@ -35,7 +34,7 @@ pub enum Advance {
     Plugin {
         /// Position in the task's steps.
         step: usize,
-        /// `doc` and the inputs of the step.
+        /// The inputs of the step.
         batch: RecordBatch,
     },
     /// Read from file `file` of the task, and [`MapTask::feed`] a batch, or nothing at its end.
@@ -87,7 +86,7 @@ impl MapTask {
         let mut runs = Vec::new();
         let mut native = Vec::new();
         let mut signal_fields: Vec<Field> =
-            spec.source.columns.iter().map(|column| Field::new(&column.name, input::data_type(column), true)).collect();
+            spec.source.columns.iter().map(|column| Field::new(&column.name, column.kind.data_type(), true)).collect();
         for (index, step) in spec.steps.iter().enumerate() {
             match NativeStep::new(step) {
                 Some(step) => {
@@ -108,7 +107,7 @@ impl MapTask {
         // The last run is native, even if empty: it is where dedup keys are made.
         runs.push(Run::Native(native));
         Ok(Self {
-            input: Input::new(&spec),
+            input: Input::new(&spec)?,
             output: MapOutput::create(&spec, signal_fields)?,
             runs,
             scratch: Scratch::default(),
@@ -128,7 +127,7 @@ impl MapTask {
         loop {
             session.check()?;
             if self.current.is_none() {
-                match self.input.pull(&mut self.unreadable)? {
+                match self.input.pull(&self.spec, &mut self.unreadable)? {
                     Pulled::Batch(batch) => {
                         self.current = Some(batch);
                         self.next_run = 0;
@@ -144,7 +143,7 @@ impl MapTask {
             let is_last = self.next_run + 1 == self.runs.len();
             match &mut self.runs[self.next_run] {
                 Run::Plugin(step) => {
-                    let batch = batch.export(&plugin(&self.spec, *step)?.inputs)?;
+                    let batch = batch.export(&plugin(&self.spec, *step)?.inputs, &self.spec.source.name)?;
                     return Ok(Advance::Plugin { step: *step, batch });
                 }
                 Run::Native(native) if is_last => {
@@ -281,13 +280,9 @@ fn replace_texts(
     edits: &mut EditRows,
 ) -> Result<()> {
     let any = text.as_any();
-    let get: Box<dyn Fn(usize) -> &str> = if let Some(values) = any.downcast_ref::<LargeStringArray>() {
-        Box::new(|row| values.value(row))
-    } else if let Some(values) = any.downcast_ref::<StringArray>() {
-        Box::new(|row| values.value(row))
-    } else {
+    if !any.is::<LargeStringArray>() && !any.is::<StringArray>() {
         return Err(EngineError::Foreign(format!("`{step}` gave text of type {}", text.data_type())));
-    };
+    }
     if text.len() != batch.len() {
         return Err(EngineError::Foreign(format!("`{step}` gave {} texts for {} rows", text.len(), batch.len())));
     }
@@ -295,8 +290,8 @@ fn replace_texts(
     let mut log = EditLog::default();
     for row in 0..batch.len() {
         let old = batch.texts.get(row);
-        let is_new = batch.alive[row] && text.is_valid(row) && row_meets(conditions, &batch.columns, row);
-        let new = if is_new { get(row) } else { old };
+        let is_meant = batch.alive[row] && row_meets(conditions, &batch.columns, row);
+        let new = array_string(text, row).filter(|_| is_meant).unwrap_or(old);
         if new != old {
             let (start, before, after) = changed_span(old, new);
             log.clear();
@@ -326,9 +321,6 @@ fn changed_span<'text>(old: &'text str, new: &'text str) -> (usize, &'text str, 
         .sum();
     (prefix, &old_rest[..old_rest.len() - suffix], &new_rest[..new_rest.len() - suffix])
 }
-
-/// A queue of batches that a plugin read.
-pub(crate) type Fed = VecDeque<DocumentBatch>;
 
 #[cfg(test)]
 mod tests {

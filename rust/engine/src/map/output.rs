@@ -11,7 +11,7 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use arrow_select::filter::filter_record_batch;
 use gristmill_core::edit::EditLog;
 use gristmill_core::hash::content_hash;
-use gristmill_core::minhash::{MinHashConfig, MinHasher};
+use gristmill_core::minhash::MinHasher;
 use gristmill_core::segment::Segmentation;
 
 use crate::commit::{Artefact, DataFile, TaskPlace};

@@ -5,13 +5,12 @@ use std::path::PathBuf;
 use arrow_schema::DataType;
 use gristmill_core::minhash::MinHashConfig;
 use gristmill_core::signals::{
-    C4QualityConfig, FinewebQualityConfig, GopherQualityConfig, GopherRepetitionConfig,
+    C4Config, FinewebConfig, GopherQualityConfig, GopherRepetitionConfig,
 };
 use gristmill_core::text::clean::CleanConfig;
 use serde::Deserialize;
 
 use crate::commit::TaskPlace;
-use crate::read::ColumnSpec;
 
 /// Everything a map task depends on.
 #[derive(Debug, Deserialize)]
@@ -56,7 +55,7 @@ pub struct SourceSpec {
     /// Field that holds the user's identifier.
     pub id: Option<String>,
     /// Fields that become typed columns.
-    pub columns: Vec<ColumnSpec>,
+    pub columns: Vec<OutputSpec>,
     /// `jsonl`, `parquet`, or none to go by the suffix; ignored for files that a plugin reads.
     pub format: Option<String>,
     /// True when a plugin reads the files and hands batches over.
@@ -99,9 +98,9 @@ pub enum Operator {
     /// Quality signals of the Gopher paper.
     GopherQuality(GopherQualityConfig),
     /// C4 line rules; edits.
-    C4Quality(C4QualityConfig),
+    C4Quality(C4Config),
     /// FineWeb's line signals.
-    FinewebQuality(FinewebQualityConfig),
+    FinewebQuality(FinewebConfig),
     /// A step that runs outside the engine.
     Plugin(PluginSpec),
 }
@@ -118,7 +117,7 @@ pub struct PluginSpec {
     pub edits_text: bool,
 }
 
-/// A column that a plugin gives back.
+/// A column that a reader extracts or a plugin gives back.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OutputSpec {
@@ -128,7 +127,7 @@ pub struct OutputSpec {
     pub kind: OutputKind,
 }
 
-/// Types that a plugin's column may have.
+/// Types that such a column may have; a reader extracts `float64`, `int64`, `bool` and `utf8`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OutputKind {
@@ -136,10 +135,14 @@ pub enum OutputKind {
     Float32,
     /// 64-bit floats.
     Float64,
+    /// 32-bit integers.
+    Int32,
     /// 64-bit integers.
     Int64,
     /// Counts.
     UInt32,
+    /// Counts beyond four billion.
+    UInt64,
     /// Facts.
     Bool,
     /// Strings.
@@ -152,7 +155,9 @@ impl OutputKind {
         match self {
             Self::Float32 => DataType::Float32,
             Self::Float64 => DataType::Float64,
+            Self::Int32 => DataType::Int32,
             Self::Int64 => DataType::Int64,
+            Self::UInt64 => DataType::UInt64,
             Self::UInt32 => DataType::UInt32,
             Self::Bool => DataType::Boolean,
             Self::Utf8 => DataType::Utf8,

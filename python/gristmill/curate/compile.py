@@ -1,0 +1,190 @@
+"""From a recipe's steps to what the engine, the plugin host and the decide stage are told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gristmill.errors import GristmillError
+from gristmill.recipe import BuiltinStep, PluginStep, Recipe
+
+if TYPE_CHECKING:
+    from gristmill.plugins.active import ActiveOperator
+
+NATIVE_FORMATS = ("jsonl", "parquet")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CompiledSteps:
+    """The steps of a recipe, taken apart.
+
+    Parameters
+    ----------
+    steps
+        What the engine runs, in order; plugin steps say which columns go out and come back.
+    plugins
+        Descriptions of the plugin steps, for `PluginManager.rebuild`.
+    readers
+        Description of the plugin that reads a source's files, by source name.
+    plugins_dir
+        Folder of single-file plugins.
+    operators
+        Name, version and origin of every operator, for lineage.
+    thresholds
+        Every threshold in step order, as the decide stage wants it.
+    columns
+        Fields to extract from every record: name and type.
+    exact_step, near_step
+        Names of the dedup steps, or None.
+    minhash
+        The engine's MinHash configuration, or None.
+    min_similarity
+        Similarity from which on near duplicates are removed, or None.
+    """
+
+    steps: tuple[Mapping[str, object], ...]
+    plugins: tuple[Mapping[str, object], ...]
+    readers: Mapping[str, Mapping[str, object]]
+    plugins_dir: Path | None
+    operators: tuple[Mapping[str, object], ...]
+    thresholds: tuple[Mapping[str, object], ...]
+    columns: tuple[Mapping[str, str], ...]
+    exact_step: str | None
+    near_step: str | None
+    minhash: Mapping[str, object] | None
+    min_similarity: float | None
+
+
+def compile_steps(recipe: Recipe) -> CompiledSteps:
+    """Return a recipe's steps for the engine. Imports the plugins that the recipe names, and only those.
+
+    Raises
+    ------
+    GristmillError
+        Whatever is wrong with a plugin or its keys.
+    """
+    active, readers = _activate(recipe)
+    steps: list[Mapping[str, object]] = []
+    operators: list[Mapping[str, object]] = []
+    thresholds: list[Mapping[str, object]] = []
+    columns = recipe.extracted_columns()
+    for step in recipe.steps:
+        conditions = [{"column": name, "any_of": list(values)} for name, values in step.where.items()]
+        if isinstance(step, PluginStep):
+            operator = active[step.name]
+            for name in operator.required_columns:
+                if not recipe.is_signal_column(name):
+                    columns.setdefault(name, "utf8")
+            steps.append(_plugin_step(step, operator, conditions))
+            operators.append(_plugin_lineage(operator))
+            thresholds += [
+                _threshold(step.name, dict(threshold), conditions) for threshold in operator.thresholds
+            ]
+            continue
+        operators.append({"step": step.name, "use": step.use, "version": step.version})
+        if step.is_dedup:
+            continue
+        steps.append(
+            {"name": step.name, "use": step.use, "where": conditions, "config": step.computing()}
+        )
+        thresholds += [
+            _threshold(
+                step.name,
+                {
+                    "rule": threshold.rule,
+                    "column": threshold.column,
+                    "keep": threshold.keep,
+                    "threshold": threshold.threshold,
+                },
+                conditions,
+            )
+            for threshold in step.thresholds()
+        ]
+    near = recipe.minhash_dedup
+    minhash = None
+    if near is not None:
+        minhash = {
+            "bands": near.bands,
+            "rows": near.rows,
+            "shingle_words": near.shingle_words,
+            "seed": near.seed,
+        }
+    return CompiledSteps(
+        steps=tuple(steps),
+        plugins=tuple(operator.describe() for operator in active.values()),
+        readers={name: reader.describe() for name, reader in readers.items()},
+        plugins_dir=recipe.plugins_dir,
+        operators=tuple([*operators, *(_plugin_lineage(reader) for reader in readers.values())]),
+        thresholds=tuple(thresholds),
+        columns=tuple({"name": name, "kind": kind} for name, kind in sorted(columns.items())),
+        exact_step=_name(recipe.exact_dedup),
+        near_step=_name(near),
+        minhash=minhash,
+        min_similarity=None if near is None else near.min_similarity,
+    )
+
+
+def _name(step: BuiltinStep | None) -> str | None:
+    return None if step is None else step.name
+
+
+def _activate(recipe: Recipe) -> tuple[dict[str, ActiveOperator], dict[str, ActiveOperator]]:
+    """Load the plugins that steps and sources name."""
+    formats = {
+        source.name: source.format
+        for source in recipe.sources
+        if source.format is not None and source.format not in NATIVE_FORMATS
+    }
+    names = [step.use for step in recipe.plugin_steps] + list(formats.values())
+    if not names:
+        return {}, {}
+    from gristmill.plugins.manager import PluginManager
+
+    manager = PluginManager.load(names, plugins_dir=recipe.plugins_dir)
+    active = {step.name: manager.activate(step.table()) for step in recipe.plugin_steps}
+    readers = {name: manager.activate_reader(use) for name, use in formats.items()}
+    return active, readers
+
+
+def _plugin_step(
+    step: PluginStep, operator: ActiveOperator, conditions: Sequence[Mapping[str, object]]
+) -> dict[str, object]:
+    return {
+        "name": step.name,
+        "use": "plugin",
+        "where": list(conditions),
+        "config": {
+            "inputs": list(operator.inputs),
+            "outputs": [{"name": name, "kind": output.type} for name, output in operator.outputs.items()],
+            "edits_text": operator.kind == "transform",
+        },
+    }
+
+
+def _plugin_lineage(operator: ActiveOperator) -> dict[str, object]:
+    return {
+        "step": operator.step,
+        "use": operator.use,
+        "version": operator.version,
+        "distribution": operator.distribution,
+        "distribution_version": operator.distribution_version,
+        "fingerprint": operator.fingerprint,
+    }
+
+
+def _threshold(
+    step: str, threshold: Mapping[str, object], conditions: Sequence[Mapping[str, object]]
+) -> dict[str, object]:
+    value = threshold["threshold"]
+    if not isinstance(value, (int, float)):
+        raise GristmillError("GM-PLAN-105", f"threshold of `{step}` is `{value}`, not a number")
+    return {
+        "step": step,
+        "rule": threshold["rule"],
+        "column": f"{step}.{threshold['column']}",
+        "keep": threshold["keep"],
+        "threshold": float(value),
+        "where": list(conditions),
+    }

@@ -1,0 +1,320 @@
+"""The plan: everything a run's result depends on, resolved and fixed before any data is read.
+
+A plan knows inputs by name and size; their content enters through the digests of the map tasks, computed while they are
+read. Task boundaries are in the plan, so they do not depend on who runs it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gristmill.curate.compile import CompiledSteps, compile_steps
+from gristmill.curate.inputs import MAX_FILES, InputFile, Partition, find_files, make_partitions
+from gristmill.curate.stages import STAGE_VERSIONS, strip_locations
+from gristmill.curate.tokens import ResolvedTokenizer, resolve_tokenizer
+from gristmill.errors import GristmillError
+from gristmill.recipe import Recipe
+
+BATCH_BYTES = 8 << 20
+BATCH_ROWS = 8192
+RANGE_BYTES = 32 << 20
+"""Input bytes on disk for each key range of dedup."""
+MAX_RANGES = 1024
+BYTES_PER_DOCUMENT = 48
+"""Index record of a document."""
+DEDUP_BYTES_PER_DOCUMENT = {"exact": 20, "band": 12}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlannedSource:
+    """A source as the engine reads it.
+
+    Parameters
+    ----------
+    name
+        Name in the recipe.
+    engine
+        The engine's description.
+    reader
+        Description of the plugin that reads its files, or None for the engine's own readers.
+    rank
+        How the engine ranks its documents among duplicates.
+    removal_budget
+        Largest share of its documents that dedup may remove.
+    """
+
+    name: str
+    engine: Mapping[str, object]
+    reader: Mapping[str, object] | None
+    rank: object
+    removal_budget: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """A recipe's curation, resolved. See the module for what is in it and what is not."""
+
+    sources: tuple[PlannedSource, ...]
+    files: tuple[InputFile, ...]
+    partitions: tuple[Partition, ...]
+    steps: tuple[Mapping[str, object], ...]
+    plugins: tuple[Mapping[str, object], ...]
+    plugins_dir: Path | None
+    operators: tuple[Mapping[str, object], ...]
+    thresholds: tuple[Mapping[str, object], ...]
+    exact_step: str | None
+    near_step: str | None
+    minhash: Mapping[str, object] | None
+    min_similarity: float | None
+    num_ranges: int
+    validation: float
+    group_by_cluster: bool
+    tokenizer: ResolvedTokenizer | None
+    shuffle: bool
+    shard_bytes: int
+    seed: int
+    max_quarantine_fraction: float
+    max_document_bytes: int
+    excerpt_characters: int
+    scratch_memory_bytes: int
+    batch_bytes: int = BATCH_BYTES
+    batch_rows: int = BATCH_ROWS
+
+    @property
+    def sort_memory_bytes(self) -> int:
+        """Memory that one task may sort in: `scratch_memory` is for a whole machine with up to four workers."""
+        return max(8 << 20, min(self.scratch_memory_bytes // 16, 128 << 20))
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Names of the splits; empty when the recipe makes no tokens."""
+        if self.tokenizer is None:
+            return ()
+        return ("train", "validation") if self.validation > 0 else ("train",)
+
+    def identity(self) -> dict[str, object]:
+        """Return everything the result depends on apart from the content of the inputs; no path, size or budget."""
+        return {
+            "stages": dict(STAGE_VERSIONS),
+            "sources": [
+                {"engine": strip_locations(source.engine), "reader": source.reader, "rank": source.rank}
+                for source in self.sources
+            ],
+            "partitions": [
+                [[file.source, file.relative_path] for file in partition.files] for partition in self.partitions
+            ],
+            "steps": list(self.steps),
+            "operators": list(self.operators),
+            "thresholds": list(self.thresholds),
+            "dedup": [self.exact_step, self.near_step, self.minhash, self.min_similarity],
+            "split": [self.validation, self.group_by_cluster],
+            "tokenizer": None if self.tokenizer is None else strip_locations(self.tokenizer.engine),
+            "shuffle": self.shuffle,
+            "shard_bytes": self.shard_bytes,
+            "seed": self.seed,
+            "limits": [
+                self.max_document_bytes,
+                self.excerpt_characters,
+                self.batch_bytes,
+                self.batch_rows,
+            ],
+        }
+
+    def fingerprint(self) -> str:
+        """Return the hash of `identity`, 64 hexadecimal digits."""
+        text = json.dumps(self.identity(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return hashlib.blake2b(text.encode(), digest_size=32).hexdigest()
+
+    def to_json_dict(self) -> dict[str, object]:
+        """Return the plan as JSON values, as `plan.json` holds it."""
+        return {
+            "schema_version": 1,
+            "fingerprint": self.fingerprint(),
+            **self.identity(),
+            "files": [
+                {
+                    "ordinal": file.ordinal,
+                    "source": self.sources[file.source].name,
+                    "path": str(file.path),
+                    "relative_path": file.relative_path,
+                    "bytes": file.num_bytes,
+                }
+                for file in self.files
+            ],
+            "budgets": {
+                "max_quarantine_fraction": self.max_quarantine_fraction,
+                "removal": {source.name: source.removal_budget for source in self.sources},
+            },
+            "ranges": self.num_ranges,
+        }
+
+    def stage_counts(self) -> dict[str, int]:
+        """Return the number of tasks of each stage; of `shard` the least, since token counts are not known yet."""
+        counts = {"map": len(self.partitions), "decide": len(self.partitions)}
+        if self.exact_step is not None:
+            counts["exact"] = self.num_ranges
+        if self.near_step is not None:
+            counts |= {"lsh": self.num_ranges, "verify": self.num_ranges}
+        if self.exact_step is not None or self.near_step is not None:
+            counts["settle"] = 1
+        counts["tokenise"] = len(self.partitions)
+        if self.splits:
+            counts["shard"] = len(self.splits)
+        return counts
+
+    def memory_bound_bytes(self, *, workers: int) -> int:
+        """Return an upper bound of the memory of a run, all processes together.
+
+        A driver (160 MiB) and `workers` processes, each with an interpreter and its libraries (160 MiB), the tokenizer
+        (up to 200 MiB where there is one), three batches of text, 24 bytes of segmentation for each byte of the longest
+        document, row groups of four tables (64 MiB) and its sort budget.
+        """
+        tokenizer = 0 if self.tokenizer is None else 200 << 20
+        batches = 3 * (self.batch_bytes + self.max_document_bytes)
+        worker = (160 << 20) + tokenizer + batches + 24 * self.max_document_bytes + (64 << 20)
+        return (160 << 20) + workers * (worker + self.sort_memory_bytes)
+
+    def describe(self) -> list[str]:
+        """Return the plan in lines for a reader."""
+        num_bytes = sum(file.num_bytes for file in self.files)
+        per_document = BYTES_PER_DOCUMENT
+        if self.exact_step is not None:
+            per_document += DEDUP_BYTES_PER_DOCUMENT["exact"]
+        if self.minhash is not None:
+            per_document += DEDUP_BYTES_PER_DOCUMENT["band"] * int(str(self.minhash["bands"]))
+        lines = [
+            f"plan {self.fingerprint()[:16]}",
+            f"inputs: {len(self.files)} files, {num_bytes:,} bytes, {len(self.sources)} sources, "
+            f"{len(self.partitions)} partitions",
+            "steps:",
+        ]
+        for number, step in enumerate(self.steps, start=1):
+            rules = [rule for rule in self.thresholds if rule["step"] == step["name"]]
+            kind = "plugin, outside the engine" if step["use"] == "plugin" else "engine"
+            lines.append(f"  {number}. {step['name']} ({kind}; {len(rules)} thresholds)")
+        for name in (self.exact_step, self.near_step):
+            if name is not None:
+                lines.append(f"  then {name} (over all documents)")
+        lines.append("stages: " + ", ".join(f"{name} {count}" for name, count in self.stage_counts().items()))
+        if self.tokenizer is not None:
+            lines.append(
+                f"tokens: {self.tokenizer.path.name}, {self.tokenizer.vocabulary_size:,} ids, "
+                f"mode {self.tokenizer.mode}, through the `tokenizers` library"
+            )
+        lines += [
+            f"memory: at most {self.memory_bound_bytes(workers=1) >> 20} MiB with one worker, "
+            f"{self.memory_bound_bytes(workers=2) >> 20} MiB with two",
+            f"disk in work/: the edited text, and {per_document} bytes a document",
+        ]
+        return lines
+
+
+def make_plan(recipe: Recipe) -> Plan:
+    """Return the plan of a recipe. Looks at file names and sizes, loads plugins and the tokenizer, reads no data.
+
+    Raises
+    ------
+    GristmillError
+        Whatever does not fit: files, columns, plugins, tokenizer.
+    """
+    files = _find_all_files(recipe)
+    compiled = compile_steps(recipe)
+    num_bytes = sum(file.num_bytes for file in files)
+    tokenizer = None
+    if recipe.tokens is not None:
+        tokenizer = resolve_tokenizer(
+            recipe.resolve(recipe.tokens.tokenizer),
+            special=recipe.tokens.special,
+            end_of_text=recipe.tokens.end_of_text,
+        )
+    return Plan(
+        sources=_plan_sources(recipe, compiled),
+        files=tuple(files),
+        partitions=tuple(make_partitions(files, partition_bytes=recipe.run.partition_bytes)),
+        steps=compiled.steps,
+        plugins=compiled.plugins,
+        plugins_dir=compiled.plugins_dir,
+        operators=compiled.operators,
+        thresholds=compiled.thresholds,
+        exact_step=compiled.exact_step,
+        near_step=compiled.near_step,
+        minhash=compiled.minhash,
+        min_similarity=compiled.min_similarity,
+        num_ranges=max(1, min(MAX_RANGES, math.ceil(num_bytes / RANGE_BYTES))),
+        validation=recipe.split.validation,
+        group_by_cluster=recipe.split.group_by == "cluster",
+        tokenizer=tokenizer,
+        shuffle=recipe.tokens.shuffle if recipe.tokens else True,
+        shard_bytes=recipe.tokens.shard_bytes if recipe.tokens else 0,
+        seed=recipe.run.seed,
+        max_quarantine_fraction=recipe.run.max_quarantine_fraction,
+        max_document_bytes=recipe.run.max_document_bytes,
+        excerpt_characters=recipe.run.rejects_excerpt_characters,
+        scratch_memory_bytes=recipe.run.scratch_memory,
+    )
+
+
+def _find_all_files(recipe: Recipe) -> list[InputFile]:
+    files: list[InputFile] = []
+    for position, source in enumerate(recipe.sources):
+        files += find_files(
+            source.name,
+            source.paths,
+            base=recipe.base,
+            source=position,
+            first_ordinal=len(files),
+        )
+    if len(files) > MAX_FILES:
+        raise GristmillError(
+            "GM-PLAN-103", f"{len(files)} input files, at most {MAX_FILES} fit one run", hint="join small files"
+        )
+    return files
+
+
+def _plan_sources(recipe: Recipe, compiled: CompiledSteps) -> tuple[PlannedSource, ...]:
+    names = [source.name for source in recipe.sources]
+    sources = []
+    for position, source in enumerate(recipe.sources):
+        reader = compiled.readers.get(source.name)
+        sources.append(
+            PlannedSource(
+                name=source.name,
+                engine={
+                    "name": source.name,
+                    "ordinal": position,
+                    "text": source.text,
+                    "id": source.id,
+                    "columns": list(compiled.columns),
+                    "format": None if reader is not None else source.format,
+                    "foreign": reader is not None,
+                },
+                reader=reader,
+                rank=_rank(recipe.survivor_policy(), source.name, names),
+                removal_budget=source.removal_budget,
+            )
+        )
+    return tuple(sources)
+
+
+def _rank(survivor: object, name: str, names: Sequence[str]) -> object:
+    """Return how the engine ranks documents of a source, for a recipe's `survivor`."""
+    if isinstance(survivor, str):
+        return survivor
+    assert isinstance(survivor, Mapping)
+    [(kind, value)] = survivor.items()
+    if kind in ("highest", "lowest"):
+        return {kind: value}
+    order = [str(preferred) for preferred in value]
+    unknown = [preferred for preferred in order if preferred not in names]
+    if unknown:
+        raise GristmillError(
+            "GM-PLAN-104",
+            f"`survivor` prefers the source `{unknown[0]}`, which the recipe does not have",
+            context=(f"sources: {', '.join(f'`{known}`' for known in names)}",),
+        )
+    return {"constant": len(order) - order.index(name) if name in order else 0}

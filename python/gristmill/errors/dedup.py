@@ -1,0 +1,47 @@
+"""Error pages of deduplication: removal budgets, scratch memory, files between passes."""
+
+from __future__ import annotations
+
+from gristmill.errors import ErrorPage, ExitCode
+
+CODES = {
+    "GM-DEDUP-001": ErrorPage(
+        title="dedup would remove more of a source than its budget allows",
+        explanation=(
+            "After exact and near-duplicate search, the share of a source's documents that would go is larger than "
+            "its `removal_budget`. The share counts documents that pass every threshold. Nothing was removed: the "
+            "run stops before removals are committed. A template that many documents share, an input listed twice, "
+            "or a `min_similarity` that is too low are the usual causes."
+        ),
+        remedy="look for an input that is listed twice, raise `min_similarity`, or raise `removal_budget` of the source",
+        exit_code=ExitCode.GATE,
+    ),
+    "GM-DEDUP-002": ErrorPage(
+        title="too little scratch memory for dedup",
+        explanation=(
+            "The exact, lsh and settle passes hold one bit for each readable document, and a few kilobytes of "
+            "buffers. The share of `scratch_memory` that one worker gets is smaller than that; the message says how "
+            "much would do."
+        ),
+        remedy='raise `scratch_memory`, for example `scratch_memory = "2GiB"`, or run fewer workers',
+    ),
+    "GM-DEDUP-003": ErrorPage(
+        title="a file between two dedup passes is damaged",
+        explanation=(
+            "A file of hashes, band keys, verdicts, rows, edges or removals has a length that its count contradicts, "
+            "a record of an unknown kind, or a text that is not UTF-8. A disk fault or a hand-edited work folder is "
+            "the likely cause: files are digested when they are committed."
+        ),
+        remedy="remove the named file and run the same command again: it makes the file anew",
+        exit_code=ExitCode.PARTIAL,
+    ),
+    "GM-DEDUP-004": ErrorPage(
+        title="the description of a dedup pass contradicts itself",
+        explanation=(
+            "A partition number, a range, a source or an option that one pass names does not exist for it. The plan "
+            "was edited by hand, or this is a fault of gristmill."
+        ),
+        remedy="make the plan again with `gristmill plan`; if that does not help, report it with the plan file",
+        exit_code=ExitCode.BUG,
+    ),
+}

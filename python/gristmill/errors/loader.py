@@ -1,0 +1,37 @@
+"""Error pages of the loader: order, packing, masks, the token ledger."""
+
+from __future__ import annotations
+
+from gristmill.errors import ErrorPage, ExitCode
+
+CODES = {
+    "GM-LOADER-001": ErrorPage(
+        title="there is nothing to train on",
+        explanation="The split holds no document with tokens, or the weights of its sources leave none.",
+        remedy="look at the funnel in the report of the curation, and at `weight` of every `[[source]]`",
+    ),
+    "GM-LOADER-002": ErrorPage(
+        title="a saved loader state does not fit the shards",
+        explanation="A checkpoint names documents or positions that these shards do not have. It was made with other "
+        "shards, and continuing from it would repeat or miss documents.",
+        remedy="train into another folder, or remove the old `train/` folder",
+    ),
+    "GM-LOADER-003": ErrorPage(
+        title="the token ledger does not close",
+        explanation="Every token that is read must be in a row, in the window, and then either trained, masked, or the "
+        "first of its piece. The counts disagree, so tokens were lost or doubled.",
+        remedy="report it with the message",
+        exit_code=ExitCode.BUG,
+    ),
+    "GM-LOADER-004": ErrorPage(
+        title="the sequence length makes no sense",
+        explanation="A row has to hold at least two tokens: one to read and one to predict.",
+        remedy="set `sequence_length` in `[train]` to at least 2; 512 to 4096 are usual",
+    ),
+    "GM-LOADER-005": ErrorPage(
+        title="a weight makes no sense",
+        explanation="A weight is how often a source's documents are seen in an epoch: 1.0 is once, 0.5 every second "
+        "document, 2.0 twice, 0 never. It cannot be negative or infinite.",
+        remedy="set `weight` of the `[[source]]` to a number from 0 upwards",
+    ),
+}

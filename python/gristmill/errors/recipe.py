@@ -1,0 +1,75 @@
+"""Error pages of recipes: reading, keys, values, steps and their order."""
+
+from __future__ import annotations
+
+from gristmill.errors import ErrorPage
+
+CODES = {
+    "GM-RECIPE-001": ErrorPage(
+        title="the recipe cannot be read",
+        explanation="The file does not exist, is a folder, or may not be opened. The message has the reason that the "
+        "operating system gave.",
+        remedy="check the path; `gristmill init` writes a first recipe",
+    ),
+    "GM-RECIPE-002": ErrorPage(
+        title="the recipe is not TOML",
+        explanation="A recipe is a TOML file in UTF-8. The message names the line and column where reading ended; "
+        "the mistake is there or just before. Strings need quotes, lists need commas, and a table may be there once.",
+        remedy="mend the line that the message names",
+    ),
+    "GM-RECIPE-003": ErrorPage(
+        title="unknown key or section",
+        explanation="A table of the recipe has a key that gristmill does not know. Such keys are refused, because a "
+        "misspelt threshold that is silently ignored would give another corpus than the one you asked for.",
+        remedy="use the suggested name, or see `gristmill explain key` for all of them",
+    ),
+    "GM-RECIPE-004": ErrorPage(
+        title="wrong value for a key",
+        explanation="The value has another type than the key wants, or is outside its range. Shares are numbers from 0 "
+        'to 1; sizes are numbers of bytes or strings such as "8MiB"; `[[source]]` and `[[step]]` have two brackets, '
+        "because there can be several.",
+        remedy="see `gristmill explain key NAME`, for example `gristmill explain key run.seed`",
+    ),
+    "GM-RECIPE-005": ErrorPage(
+        title="something is missing in the recipe",
+        explanation="A key or section that has no default is not there. Every recipe needs at least one `[[source]]` "
+        "with `name` and `paths`, every `[[step]]` a `use`, and `[train]` needs `[tokens]`.",
+        remedy="add it; `gristmill init` writes a recipe with every section",
+    ),
+    "GM-RECIPE-006": ErrorPage(
+        title="not built in this version",
+        explanation="The name belongs to the design of gristmill, but this version does not have it. It is refused, so "
+        "that no result looks as if the step had run.",
+        remedy="remove it from the recipe, or use a version that has it",
+    ),
+    "GM-RECIPE-007": ErrorPage(
+        title="unknown step",
+        explanation="`use` names a built-in step or an operator of a plugin. Plugins' operators always have a dot: "
+        "`<plugin>.<operator>`.",
+        remedy="use the suggested name; `gristmill plugin list` shows what plugins offer",
+    ),
+    "GM-RECIPE-008": ErrorPage(
+        title="a name is used twice",
+        explanation="Sources and steps are told apart by name: in columns, in rejects, in counts. A step's name is its "
+        "`use` unless it has a `name`, so a rule that is used twice needs one.",
+        remedy='give one of them a `name`, for example `name = "strict"`',
+    ),
+    "GM-RECIPE-009": ErrorPage(
+        title="dedup steps are not in their place",
+        explanation="Dedup compares the texts that all other steps leave, so its steps come last: `exact_dedup` first, "
+        "since it is cheap and leaves less to do, then `minhash_dedup`. Each can be there once.",
+        remedy="move the dedup steps to the end of the recipe",
+    ),
+    "GM-RECIPE-010": ErrorPage(
+        title="dedup steps name different survivors",
+        explanation="One policy decides which of several duplicates stays. If exact and near dedup followed different "
+        "ones, a document could be removed for another that is removed itself.",
+        remedy="give `survivor` in `minhash_dedup` only; it holds for both",
+    ),
+    "GM-RECIPE-011": ErrorPage(
+        title="unknown semantics",
+        explanation="`semantics` chooses whose definition of a rule is meant, where implementations of one paper "
+        "differ. This version has its own definitions only.",
+        remedy="leave `semantics` out",
+    ),
+}

@@ -1,0 +1,126 @@
+//! FineWeb's own line rules (Penedo et al. 2024, section 3.6), as datatrove's `FineWebQualityFilter` computes
+//! them.
+
+use super::ngrams::FirstPositions;
+use super::{Column, Signal, Value, float, share};
+use crate::segment::{Segmentation, hash_bytes, is_terminal_mark, is_white_space};
+use serde::{Deserialize, Serialize};
+
+const COLUMNS: [Column; 4] = [
+    float(
+        "terminal_punctuation_line_fraction",
+        "Non-blank lines whose last character ends a sentence, in [0, 1]; 0 if every line is blank.",
+    ),
+    float(
+        "short_line_fraction",
+        "Non-blank lines of at most `short_line_length` characters, in [0, 1].",
+    ),
+    float(
+        "duplicate_line_character_fraction",
+        "Characters in second and later copies of non-blank lines, by all characters but `\\n`, in [0, 1].",
+    ),
+    float(
+        "newline_word_ratio",
+        "`\\n` per token, punctuation included; null if there is no token.",
+    ),
+];
+
+/// What [`FinewebQuality`] computes with; thresholds are not part of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FinewebConfig {
+    /// A line of at most this many characters is short.
+    pub short_line_length: u32,
+}
+
+impl Default for FinewebConfig {
+    fn default() -> Self {
+        Self {
+            short_line_length: 30,
+        }
+    }
+}
+
+/// Line ends, short lines, repeated lines and lists.
+///
+/// Lines are split at `\n` only and compared with their white space. A text of blank lines gets 0 for the
+/// first column, so that the published minimum drops it, as datatrove drops it.
+///
+/// ```
+/// use gristmill_core::segment::{Segmentation, Segmenter};
+/// use gristmill_core::signals::{FinewebQuality, Signal, Value};
+/// let text = "A sentence ends here.\nA heading";
+/// let mut segmentation = Segmentation::default();
+/// Segmenter::default().segment(text, &mut segmentation);
+/// let mut values = Vec::new();
+/// FinewebQuality::default().compute(text, &segmentation, &mut values);
+/// assert_eq!(values[0], Value::Float64(0.5));
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct FinewebQuality {
+    config: FinewebConfig,
+    seen: FirstPositions,
+    hashes: Vec<u64>,
+}
+
+impl FinewebQuality {
+    /// Makes the rule.
+    pub fn new(config: FinewebConfig) -> Self {
+        Self {
+            config,
+            ..Self::default()
+        }
+    }
+
+    /// The columns, in order.
+    pub fn columns() -> &'static [Column] {
+        &COLUMNS
+    }
+}
+
+impl Signal for FinewebQuality {
+    fn columns(&self) -> &'static [Column] {
+        &COLUMNS
+    }
+
+    fn compute(&mut self, text: &str, segmentation: &Segmentation, out: &mut Vec<Value>) {
+        let (mut num_terminal, mut num_short, mut num_duplicate_chars) = (0, 0, 0);
+        self.hashes.clear();
+        self.seen.begin(segmentation.lines().len());
+        for line in segmentation.lines() {
+            let content = &text[line.start as usize..line.end as usize];
+            let Some(last) = content.chars().next_back() else {
+                continue;
+            };
+            if is_white_space(last) && content.trim_start_matches(is_white_space).is_empty() {
+                continue;
+            }
+            num_terminal += usize::from(is_terminal_mark(last));
+            num_short += usize::from(line.num_chars <= self.config.short_line_length);
+            let position = self.hashes.len();
+            let hash = hash_bytes(content.as_bytes());
+            self.hashes.push(hash);
+            if self
+                .seen
+                .first(hash, position, |other| self.hashes[other] == hash)
+                != position
+            {
+                num_duplicate_chars += line.num_chars as usize;
+            }
+        }
+        let num_lines = self.hashes.len();
+        let num_tokens = segmentation.num_tokens();
+        out.extend([
+            Value::Float64(share(num_terminal, num_lines)),
+            Value::Float64(share(num_short, num_lines)),
+            Value::Float64(share(
+                num_duplicate_chars,
+                segmentation.num_chars() - segmentation.num_newlines(),
+            )),
+            match num_tokens {
+                0 => Value::Null,
+                _ => Value::Float64(share(segmentation.num_newlines(), num_tokens)),
+            },
+        ]);
+    }
+}

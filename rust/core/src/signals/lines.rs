@@ -1,0 +1,93 @@
+//! Lines and trimming as Python has them, because the published rules were computed with Python.
+
+use crate::segment::{Segmentation, is_white_space};
+
+/// `text.splitlines()`: byte ranges without their line breaks; no empty line after a final break.
+pub(super) fn split_lines(text: &str, segmentation: &Segmentation, into: &mut Vec<(usize, usize)>) {
+    into.clear();
+    if segmentation.has_other_line_break() {
+        split_at_any_break(text, into);
+        return;
+    }
+    into.extend(
+        segmentation
+            .lines()
+            .iter()
+            .map(|line| (line.start as usize, line.end as usize)),
+    );
+    if into.last().is_some_and(|line| line.0 == line.1) {
+        into.pop();
+    }
+}
+
+fn split_at_any_break(text: &str, into: &mut Vec<(usize, usize)>) {
+    let mut start = 0;
+    for (at, character) in text.char_indices() {
+        if at < start || !is_line_break(character) {
+            continue;
+        }
+        into.push((start, at));
+        start = at + character.len_utf8();
+        if character == '\r' && text[start..].starts_with('\n') {
+            start += 1;
+        }
+    }
+    if start < text.len() {
+        into.push((start, text.len()));
+    }
+}
+
+/// The line breaks that `str.splitlines` knows.
+fn is_line_break(character: char) -> bool {
+    matches!(character, '\n'..='\r' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}')
+}
+
+/// `line.strip()`, as a byte range of the text.
+pub(super) fn trim(text: &str, (start, end): (usize, usize)) -> (usize, usize) {
+    let line = text[start..end].trim_end_matches(is_white_space);
+    let end = start + line.len();
+    (end - line.trim_start_matches(is_white_space).len(), end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::segment::Segmenter;
+
+    #[test]
+    fn split_lines_is_pythons() {
+        // Left: text. Right: what CPython 3.11's `str.splitlines` returns.
+        for (text, expected) in [
+            ("", vec![]),
+            ("\n", vec![""]),
+            ("a", vec!["a"]),
+            ("a\nb\n", vec!["a", "b"]),
+            ("\n\na\n\n", vec!["", "", "a", ""]),
+            ("a\r\nb\rc\n\rd", vec!["a", "b", "c", "", "d"]),
+            (
+                "a\u{b}b\u{c}c\u{1c}d\u{1d}e\u{1e}f\u{1f}g\u{85}h\u{2028}i\u{2029}",
+                vec!["a", "b", "c", "d", "e", "f\u{1f}g", "h", "i"],
+            ),
+            ("a\r\n", vec!["a"]),
+            ("\r\r\n", vec!["", ""]),
+        ] {
+            let mut segmentation = Segmentation::default();
+            Segmenter::default().segment(text, &mut segmentation);
+            let mut ranges = Vec::new();
+            split_lines(text, &segmentation, &mut ranges);
+            let lines: Vec<&str> = ranges.iter().map(|&(start, end)| &text[start..end]).collect();
+            assert_eq!(lines, expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn trim_strips_what_python_strips() {
+        let text = "x\u{1f}\u{a0} \u{3000}a b\u{1c}\u{2003}y";
+        assert_eq!(
+            &text[trim(text, (1, text.len() - 1)).0..trim(text, (1, text.len() - 1)).1],
+            "a b"
+        );
+        assert_eq!(trim("   ", (0, 3)), (0, 0));
+        assert_eq!(trim("", (0, 0)), (0, 0));
+    }
+}

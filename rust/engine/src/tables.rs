@@ -1,0 +1,73 @@
+//! Steps on a table in memory: the same fused code as in a run, without files.
+
+use std::sync::Arc;
+
+use arrow_array::{Array, ArrayRef, BooleanArray, LargeStringArray, RecordBatch};
+use arrow_schema::{Field, Schema};
+use arrow_select::nullif::nullif;
+
+use crate::error::{EngineError, Result};
+use crate::map::batch::{DocumentBatch, Texts};
+use crate::map::output::EditRows;
+use crate::map::spec::StepSpec;
+use crate::map::steps::{NativeStep, Scratch, run};
+
+/// Runs native steps over texts and returns the texts they leave and the columns they make, a row each, in order.
+///
+/// A null text stays null, and so are its columns. Memory: the texts twice over, and their columns.
+///
+/// # Errors
+/// When a step is unknown or runs outside the engine.
+pub fn run_steps(texts: &LargeStringArray, steps: &str) -> Result<(LargeStringArray, RecordBatch)> {
+    let specs: Vec<StepSpec> =
+        serde_json::from_str(steps).map_err(|error| EngineError::Spec(error.to_string()))?;
+    let mut steps = specs
+        .iter()
+        .map(|spec| {
+            NativeStep::new(spec)
+                .ok_or_else(|| EngineError::Spec(format!("`{}` runs outside the engine", spec.name)))
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let rows = texts.len();
+    let mut batch = DocumentBatch {
+        docs: (0..rows as u64).collect(),
+        keys: vec![0; rows],
+        ids: vec![None; rows],
+        raw_bytes: vec![0; rows],
+        texts: Texts::with_capacity(rows, texts.value_data().len()),
+        metadata: vec![None; rows],
+        columns: Vec::new(),
+        alive: vec![true; rows],
+        segmentations: Vec::new(),
+    };
+    for row in 0..rows {
+        batch
+            .texts
+            .push(if texts.is_valid(row) { texts.value(row) } else { "" });
+    }
+    run(
+        &mut steps,
+        &mut batch,
+        &mut Scratch::default(),
+        &mut EditRows::default(),
+        false,
+        None,
+    );
+    let is_null: BooleanArray = (0..rows).map(|row| Some(texts.is_null(row))).collect();
+    let blank =
+        |array: ArrayRef| nullif(&array, &is_null).map_err(|error| EngineError::Spec(error.to_string()));
+    let mut fields = Vec::with_capacity(batch.columns.len());
+    let mut arrays = Vec::with_capacity(batch.columns.len());
+    for column in &batch.columns {
+        let array = blank(column.data.to_array())?;
+        fields.push(Field::new(&column.name, array.data_type().clone(), true));
+        arrays.push(array);
+    }
+    let options = arrow_array::RecordBatchOptions::new().with_row_count(Some(rows));
+    let columns = RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options)
+        .map_err(|error| EngineError::Spec(error.to_string()))?;
+    let left: LargeStringArray = (0..rows)
+        .map(|row| texts.is_valid(row).then(|| batch.texts.get(row)))
+        .collect();
+    Ok((left, columns))
+}

@@ -1,0 +1,85 @@
+//! Steps and tokenizers on tables in memory.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow_array::builder::{ListBuilder, UInt32Builder};
+use arrow_array::{Array, ArrayRef, LargeStringArray};
+use arrow_schema::{DataType, Field};
+use gristmill_engine::tokenizer::{SpecialMode, Tokenizer as EngineTokenizer};
+use gristmill_engine::{EngineError, tables};
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3_arrow::{PyArray, PyRecordBatch};
+
+use crate::enter::enter_native;
+use crate::session::Session;
+
+fn large_strings(array: PyArray) -> PyResult<LargeStringArray> {
+    let (array, _) = array.into_inner();
+    array
+        .as_any()
+        .downcast_ref::<LargeStringArray>()
+        .cloned()
+        .ok_or_else(|| PyTypeError::new_err(format!("texts are large_string, not {}", array.data_type())))
+}
+
+/// Runs native steps over texts: the texts they leave and the columns they make.
+#[pyfunction]
+pub fn run_steps<'py>(
+    py: Python<'py>,
+    texts: PyArray,
+    steps: &str,
+    session: &Session,
+) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+    let texts = large_strings(texts)?;
+    let (left, columns) = enter_native(py, &session.inner, || tables::run_steps(&texts, steps))?;
+    let left = PyArray::from_array_ref(Arc::new(left)).to_pyarrow(py)?;
+    Ok((left, PyRecordBatch::new(columns).into_pyarrow(py)?))
+}
+
+/// A loaded tokenizer.
+#[pyclass(frozen, module = "gristmill._native")]
+pub struct Tokenizer {
+    inner: EngineTokenizer,
+}
+
+#[pymethods]
+impl Tokenizer {
+    #[new]
+    fn new(py: Python<'_>, path: PathBuf, special: &str, session: &Session) -> PyResult<Self> {
+        let inner = enter_native(py, &session.inner, || {
+            let mode: SpecialMode =
+                serde_json::from_str(special).map_err(|error| EngineError::Spec(error.to_string()))?;
+            EngineTokenizer::load(&path, &mode)
+        })?;
+        Ok(Self { inner })
+    }
+
+    /// One more than the largest id.
+    #[getter]
+    fn vocabulary_size(&self) -> u32 {
+        self.inner.vocabulary_size()
+    }
+
+    /// Token ids of each text; null for a null text.
+    fn encode_batch<'py>(&self, py: Python<'py>, texts: PyArray, session: &Session) -> PyResult<Bound<'py, PyAny>> {
+        let texts = large_strings(texts)?;
+        let lists = enter_native(py, &session.inner, || {
+            let item = Arc::new(Field::new("item", DataType::UInt32, false));
+            let mut lists = ListBuilder::new(UInt32Builder::new()).with_field(item);
+            let mut ids = Vec::new();
+            for row in 0..texts.len() {
+                ids.clear();
+                if texts.is_valid(row) {
+                    self.inner.encode_into(texts.value(row), &mut ids)?;
+                }
+                lists.values().append_slice(&ids);
+                lists.append(texts.is_valid(row));
+                session.inner.check()?;
+            }
+            Ok(Arc::new(lists.finish()) as ArrayRef)
+        })?;
+        PyArray::from_array_ref(lists).to_pyarrow(py)
+    }
+}

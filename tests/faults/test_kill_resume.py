@@ -1,0 +1,116 @@
+"""kill -9 at any moment: the same command continues and ends in the same bytes."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from gristmill.curate.run import curate
+from gristmill.curate.verify import verify_run
+
+from tests.support import RECIPE, write_corpus
+
+DRIVER = "import sys; from gristmill.curate.run import curate; curate(sys.argv[1], workers=int(sys.argv[2]))"
+
+
+def start(recipe: Path, workers: int) -> subprocess.Popen[bytes]:
+    """Start a run in its own process group, so that a kill takes its workers too."""
+    command = [sys.executable, "-c", DRIVER, str(recipe), str(workers)]
+    return subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_killed_at_random_moments_and_resumed(workers: int, tmp_path: Path) -> None:
+    (tmp_path / "reference").mkdir()
+    reference = curate(write_corpus(tmp_path / "reference"), workers=1).digest
+    (tmp_path / "killed").mkdir()
+    recipe = write_corpus(tmp_path / "killed")
+    moments = random.Random(workers)
+    num_killed = 0
+    for _ in range(12):
+        process = start(recipe, workers)
+        try:
+            process.wait(timeout=moments.uniform(0.15, 1.0))
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            num_killed += 1
+        else:
+            break
+    assert num_killed > 0, "the run was never caught alive"
+    finished = curate(recipe, workers=workers)
+    assert finished.digest == reference
+    assert verify_run(finished.path).ok
+
+
+def test_a_killed_worker_is_replaced(tmp_path: Path) -> None:
+    recipe = write_corpus(tmp_path, recipe=RECIPE)
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins" / "fragile.py").write_text(
+        "import os, pathlib\n"
+        "from gristmill.plugins.api import Signal, hookimpl\n"
+        "gristmill_api = 1\n"
+        "class Once(Signal):\n"
+        '    """Kills its process the first time. One."""\n'
+        "    name, version = 'once', 1\n"
+        "    inputs, outputs = ('text',), {'one': 'float64'}\n"
+        "    def compute(self, batch):\n"
+        "        import pyarrow as pa\n"
+        f"        flag = pathlib.Path({str(tmp_path / 'flag')!r})\n"
+        "        if not flag.exists():\n"
+        "            flag.touch()\n"
+        "            os.kill(os.getpid(), 9)\n"
+        "        return {'one': pa.array([1.0] * batch.num_rows)}\n"
+        "@hookimpl\n"
+        "def register_signals(register): register(Once)\n",
+        encoding="utf-8",
+    )
+    recipe.write_text(
+        RECIPE.replace("seed = 7", 'seed = 7\nplugins_dir = "plugins"').replace(
+            '[[step]]\nuse = "exact_dedup"', '[[step]]\nuse = "fragile.once"\n\n[[step]]\nuse = "exact_dedup"'
+        ),
+        encoding="utf-8",
+    )
+    run = curate(recipe, workers=2)
+    assert (tmp_path / "flag").exists()
+    assert verify_run(run.path).ok
+    assert run.signals().collect()["fragile.once.one"].to_list() == [1.0] * 20
+
+
+def test_two_drivers_do_not_share_a_folder(tmp_path: Path) -> None:
+    from gristmill.curate.folder import RunFolder
+    from gristmill.errors import GristmillError
+
+    recipe = write_corpus(tmp_path)
+    folder = RunFolder(tmp_path / "run")
+    folder.create()
+    with folder.lock(), pytest.raises(GristmillError) as caught:
+        curate(recipe, workers=1)
+    assert caught.value.code == "GM-RUN-001"
+
+
+def test_workers_end_with_their_driver(tmp_path: Path) -> None:
+    recipe = write_corpus(tmp_path)
+    process = start(recipe, 2)
+    deadline = time.monotonic() + 20
+    children: list[int] = []
+    while not children and process.poll() is None and time.monotonic() < deadline:
+        listing = subprocess.run(["ps", "--ppid", str(process.pid), "-o", "pid="], capture_output=True, text=True)
+        children = [int(pid) for pid in listing.stdout.split()]
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    while any(Path(f"/proc/{pid}").exists() and "Z" not in _state(pid) for pid in children):
+        assert time.monotonic() < deadline, "a worker outlived its driver"
+
+
+def _state(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return "Z"
