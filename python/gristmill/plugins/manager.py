@@ -1,0 +1,409 @@
+"""Loads the plugins a recipe names, and no others, and makes its steps ready.
+
+pluggy is used here only, at start-up: each hook is called for one plugin at a time, so that a plugin that
+fails is named and the others are unaffected. Not here: running operators (`host`).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import cast
+
+import pluggy
+
+from gristmill.errors import GristmillError
+from gristmill.plugins import hookspecs
+from gristmill.plugins.active import (
+    RESERVED_KEYS,
+    ActiveOperator,
+    Registered,
+    activate,
+    is_threshold_key,
+    outputs_of,
+)
+from gristmill.plugins.config import config_fields, nearest
+from gristmill.plugins.discovery import NAMESPACE_PATTERN, Found, discover, source_digest
+from gristmill.plugins.operators import Filter, Operator, Reader, Signal, Transform, work_method
+
+KINDS: dict[str, type[Operator]] = {
+    "reader": Reader,
+    "transform": Transform,
+    "signal": Signal,
+    "filter": Filter,
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PluginInfo:
+    """One line of `gristmill plugin list`.
+
+    `operators` are full names, None if the plugin was not loaded; `error` says why loading failed.
+    """
+
+    name: str
+    distribution: str | None
+    version: str | None
+    operators: tuple[str, ...] | None
+    active: bool
+    error: str | None = None
+
+
+class PluginManager:
+    """The operators of the plugins that a recipe names.
+
+    Make one with `PluginManager.load`. Holds no global state: two managers do not know of each other.
+
+    Examples
+    --------
+    >>> PluginManager.load([]).operators
+    {}
+    """
+
+    def __init__(self, operators: Mapping[str, Registered]) -> None:
+        self.operators = dict(sorted(operators.items()))
+
+    @classmethod
+    def load(cls, names: Iterable[str], *, plugins_dir: Path | None = None) -> PluginManager:
+        """Import the plugins behind these names and collect their operators.
+
+        Parameters
+        ----------
+        names
+            Namespaces (``legal``) or the `use` of steps (``legal.citation_density``); only these are
+            imported.
+        plugins_dir
+            A folder of single-file plugins; a file's stem is its namespace.
+
+        Raises
+        ------
+        GristmillError
+            GM-PLUGIN-001 to -007.
+        """
+        namespaces = sorted({name.partition(".")[0] for name in names})
+        if not namespaces:
+            return cls({})
+        available = discover(plugins_dir)
+        operators: dict[str, Registered] = {}
+        for namespace in namespaces:
+            found = _choose(namespace, available)
+            for registered in _register(found, _import(found)):
+                operators[registered.full_name] = registered
+        return cls(operators)
+
+    def find(self, use: str, *, kinds: Iterable[str] = KINDS) -> Registered:
+        """Return the operator of this full name; GM-PLUGIN-002 with the nearest name if there is none."""
+        registered = self.operators.get(use)
+        if registered is not None and registered.kind in kinds:
+            return registered
+        namespace = use.partition(".")[0]
+        known = [
+            name
+            for name, item in self.operators.items()
+            if item.namespace == namespace and item.kind in kinds
+        ]
+        close = nearest(use, known)
+        listing = ", ".join(f"`{name}`" for name in known) or "none"
+        problem = f"`{use}` is a {registered.kind}" if registered else f"plugin `{namespace}` has no `{use}`"
+        wanted = " or ".join(kinds)
+        raise GristmillError(
+            "GM-PLUGIN-002",
+            f"{problem}; a {wanted} is needed here",
+            hint=f"did you mean `{close}`?" if close else None,
+            context=(f"it offers: {listing}",),
+        )
+
+    def activate(self, step: Mapping[str, object]) -> ActiveOperator:
+        """Return the signal, transform or filter that a recipe's `[[step]]` table asks for.
+
+        Raises
+        ------
+        GristmillError
+            GM-PLUGIN-002, -008, -009 or -010.
+        """
+        return activate(self.find(str(step["use"]), kinds=("signal", "transform", "filter")), step)
+
+    def activate_reader(self, use: str, config: Mapping[str, object] | None = None) -> ActiveOperator:
+        """Return the reader of this full name, for a source that says ``format = "<namespace>.<reader>"``."""
+        return activate(self.find(use, kinds=("reader",)), {**(config or {}), "use": use})
+
+    @classmethod
+    def rebuild(
+        cls, descriptions: Iterable[Mapping[str, object]], *, plugins_dir: Path | None = None
+    ) -> list[ActiveOperator]:
+        """Return the operators that a plan describes (`ActiveOperator.describe`), for a worker process.
+
+        Raises
+        ------
+        GristmillError
+            GM-PLUGIN-011 if a plugin is no longer the one the plan was made with.
+        """
+        descriptions = list(descriptions)
+        manager = cls.load([str(item["use"]) for item in descriptions], plugins_dir=plugins_dir)
+        return [_rebuild(manager, item) for item in descriptions]
+
+
+def list_plugins(
+    *, active: Iterable[str] = (), plugins_dir: Path | None = None, load: bool = True
+) -> list[PluginInfo]:
+    """Return every plugin there is, sorted by name.
+
+    Parameters
+    ----------
+    active
+        Namespaces or `use` names of a recipe.
+    load
+        Import each plugin to learn its operators; one that fails is listed with its error. Without it, none
+        is imported.
+
+    Examples
+    --------
+    >>> all(info.operators is None for info in list_plugins(load=False))
+    True
+    """
+    namespaces = {name.partition(".")[0] for name in active}
+    infos = []
+    for namespace, claims in discover(plugins_dir).items():
+        operators, error = None, None
+        if load:
+            try:
+                manager = PluginManager.load([namespace], plugins_dir=plugins_dir)
+                operators = tuple(manager.operators)
+            except GristmillError as problem:
+                error = problem.message
+        infos.append(
+            PluginInfo(
+                name=namespace,
+                distribution=claims[0].distribution,
+                version=claims[0].version,
+                operators=operators,
+                active=namespace in namespaces,
+                error=error,
+            )
+        )
+    return infos
+
+
+def _rebuild(manager: PluginManager, description: Mapping[str, object]) -> ActiveOperator:
+    use = str(description["use"])
+    step = {**cast(Mapping[str, object], description["config"]), "use": use}
+    step.update(name=description["step"], on_error=description["on_error"])
+    for threshold in cast(list[Mapping[str, object]], description["thresholds"]):
+        if description["kind"] != "filter":
+            side = "min" if threshold["keep"] == ">=" else "max"
+            step[f"{side}_{threshold['column']}"] = threshold["threshold"]
+    operator = activate(manager.find(use), step)
+    if operator.fingerprint != description["fingerprint"]:
+        raise GristmillError(
+            "GM-PLUGIN-011",
+            f"plugin operator `{use}` changed since the plan was made",
+            hint="plan again into another output folder, or restore the plugin",
+            context=(f"plan: {description['fingerprint']}", f"now:  {operator.fingerprint}"),
+        )
+    return operator
+
+
+def _choose(namespace: str, available: Mapping[str, list[Found]]) -> Found:
+    claims = available.get(namespace)
+    if claims is None:
+        close = nearest(namespace, available)
+        listing = ", ".join(f"`{name}`" for name in available) or "none"
+        hint = (
+            f"did you mean `{close}`?"
+            if close
+            else f"install it, for example `pip install gristmill-{namespace}`"
+        )
+        raise GristmillError(
+            "GM-PLUGIN-001", f"no plugin is called `{namespace}`", hint=hint, context=(f"found: {listing}",)
+        )
+    if len(claims) > 1:
+        owners = tuple(f"claimed by {item.distribution or item.file}" for item in claims)
+        raise GristmillError("GM-PLUGIN-005", f"two plugins are called `{namespace}`", context=owners)
+    if not NAMESPACE_PATTERN.fullmatch(namespace):
+        raise GristmillError(
+            "GM-PLUGIN-006",
+            f"`{namespace}` is no plugin name: lower-case letters, digits and `_`, a letter first",
+        )
+    return claims[0]
+
+
+def _import(found: Found) -> ModuleType:
+    try:
+        module = _import_file(found) if found.file else _import_entry_point(found)
+    except GristmillError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise _cannot_load(found, error) from error
+    api = getattr(module, "gristmill_api", None)
+    if api != hookspecs.API_MAJOR:
+        written = f"is written for plugin interface {api}" if api is not None else "names no plugin interface"
+        raise GristmillError(
+            "GM-PLUGIN-003",
+            f"plugin `{found.namespace}` {written}; this gristmill has {hookspecs.API_MAJOR}",
+            hint=f"put `gristmill_api = {hookspecs.API_MAJOR}` into its module, or install one made for "
+            f"interface {hookspecs.API_MAJOR}",
+        )
+    return module
+
+
+def _import_entry_point(found: Found) -> ModuleType:
+    assert found.entry_point is not None
+    module = found.entry_point.load()
+    if not isinstance(module, ModuleType):
+        raise GristmillError(
+            "GM-PLUGIN-006",
+            f"plugin `{found.namespace}` points to `{found.entry_point.value}`, which is no module",
+        )
+    return module
+
+
+def _import_file(found: Found) -> ModuleType:
+    assert found.file is not None
+    # Under a name of its own, so that a file called `json.py` hides nothing; it must be in sys.modules while
+    # it runs.
+    name = f"gristmill_plugin_file_{found.namespace}"
+    spec = importlib.util.spec_from_file_location(name, found.file)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"`{found.file}` cannot be imported")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _register(found: Found, module: ModuleType) -> list[Registered]:
+    """Call every hook of one plugin and return what it registered."""
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager.add_hookspecs(hookspecs)
+    try:
+        manager.register(module, name=found.namespace)
+        _refuse_unknown_hooks(found, manager)
+        registered: dict[str, Registered] = {}
+        source = source_digest(found, module)
+        for hook in hookspecs.HOOKS:
+            others = [plugin for plugin in manager.get_plugins() if plugin is not module]
+            caller = manager.subset_hook_caller(hook, remove_plugins=others)
+            caller(register=_collector(found, hookspecs.KIND_OF_HOOK[hook], source, registered))
+    except GristmillError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise _cannot_load(found, error) from error
+    if not registered:
+        raise GristmillError(
+            "GM-PLUGIN-006",
+            f"plugin `{found.namespace}` registers nothing",
+            hint="decorate its registration function with `@hookimpl`",
+        )
+    return list(registered.values())
+
+
+def _refuse_unknown_hooks(found: Found, manager: pluggy.PluginManager) -> None:
+    try:
+        manager.check_pending()
+    except pluggy.PluginValidationError as error:
+        unknown = [
+            name for name in vars(manager.hook) if not name.startswith("_") and name not in hookspecs.HOOKS
+        ]
+        name = unknown[0] if unknown else "unknown"
+        close = nearest(name, hookspecs.HOOKS)
+        raise GristmillError(
+            "GM-PLUGIN-007",
+            f"plugin `{found.namespace}` implements a hook `{name}` that does not exist",
+            hint=f"did you mean `{close}`?" if close else None,
+            context=(f"hooks: {', '.join(hookspecs.HOOKS)}",),
+        ) from error
+
+
+def _collector(
+    found: Found, kind: str, source: str | None, registered: dict[str, Registered]
+) -> Callable[[type[Operator]], None]:
+    def register(operator: type[Operator]) -> None:
+        problem = definition_problem(operator, kind)
+        label = getattr(operator, "__name__", str(operator))
+        if problem:
+            raise GristmillError(
+                "GM-PLUGIN-006", f"plugin `{found.namespace}`: {kind} class `{label}` {problem}"
+            )
+        item = Registered(
+            namespace=found.namespace,
+            kind=kind,
+            operator=operator,
+            distribution=found.distribution,
+            distribution_version=found.version,
+            source=source,
+        )
+        if item.full_name in registered:
+            raise GristmillError(
+                "GM-PLUGIN-005", f"plugin `{found.namespace}` registers `{item.full_name}` twice"
+            )
+        registered[item.full_name] = item
+
+    return register
+
+
+def definition_problem(operator: object, kind: str) -> str | None:
+    """Return what is wrong with an operator class, or None.
+
+    Examples
+    --------
+    >>> class NoName(Signal): ...
+    >>> definition_problem(NoName, "signal")
+    'lacks the attribute `name`'
+    """
+    base = KINDS[kind]
+    if not (inspect.isclass(operator) and issubclass(operator, base)):
+        return f"does not derive from `{base.__name__}`"
+    problem = _identity_problem(operator, kind)
+    if problem:
+        return problem
+    try:
+        outputs = outputs_of(operator)
+        work_method(operator)
+        fields = config_fields(operator.Config)
+    except (TypeError, ValueError, AttributeError) as error:
+        return str(error)
+    if kind == "signal" and not outputs:
+        return "declares no outputs"
+    if not all(NAMESPACE_PATTERN.fullmatch(name) for name in outputs):
+        return f"has outputs {', '.join(outputs)}: names are of lower-case letters, digits and `_`"
+    taken = [name for name in fields if name in RESERVED_KEYS or is_threshold_key(name, outputs)]
+    if taken:
+        return f"has a configuration field `{taken[0]}`, a name that the host reserves"
+    return None
+
+
+def _identity_problem(operator: type[Operator], kind: str) -> str | None:
+    required = {"signal": ("outputs",), "filter": ("reason",), "reader": ("suffixes",)}.get(kind, ())
+    for attribute in ("name", "version", *required):
+        if not hasattr(operator, attribute):
+            return f"lacks the attribute `{attribute}`"
+    name: object = operator.name
+    if not isinstance(name, str) or not NAMESPACE_PATTERN.fullmatch(name):
+        return f"has the name `{name}`, which is not of lower-case letters, digits and `_`"
+    version: object = operator.version
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        return f"has the version `{version}`, which is no whole number from 1"
+    for attribute in ("inputs", *(("suffixes",) if kind == "reader" else ())):
+        values = getattr(operator, attribute)
+        if not isinstance(values, tuple) or not values or not all(isinstance(item, str) for item in values):
+            return f"has `{attribute} = {values!r}`, which is no tuple of strings"
+    if operator.scope not in ("row", "batch"):
+        return f'has the scope `{operator.scope}`, which is neither "row" nor "batch"'
+    return None
+
+
+def _cannot_load(found: Found, error: BaseException) -> GristmillError:
+    return GristmillError(
+        "GM-PLUGIN-004",
+        f"plugin `{found.namespace}` cannot be loaded: {type(error).__name__}: {error}",
+        hint=f"check its installation: `gristmill plugin show {found.namespace}`",
+    )

@@ -1,0 +1,81 @@
+"""How each tier is called: one function a tier that takes a batch and gives what the operator returned.
+
+Not here: checks, bisecting, counting (`host`, `columns`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
+
+import pyarrow as pa
+
+from gristmill.plugins.active import ActiveOperator
+from gristmill.plugins.columns import ARROW_TYPES, ContractError
+from gristmill.plugins.operators import Output
+
+Work = Callable[[pa.RecordBatch], object]
+TEXT_OUTPUT: Mapping[str, Output] = {"text": Output(type="utf8")}
+"""What a transform promises."""
+
+
+def declared_outputs(operator: ActiveOperator) -> Mapping[str, Output]:
+    """Return the columns an operator must give: its outputs, or the new text of a transform."""
+    return TEXT_OUTPUT if operator.kind == "transform" else operator.outputs
+
+
+def prepare(operator: ActiveOperator) -> Work:
+    """Return the function that runs an opened operator on a batch; expressions are built here, once."""
+    method = cast(Callable[..., Any], getattr(operator.instance, operator.method))
+    outputs = declared_outputs(operator)
+    if operator.tier == 1:
+        return _expression_work(method(), outputs)
+    if operator.tier == 3:
+        return _document_work(method, operator.inputs, outputs)
+    if operator.kind == "transform":
+        return lambda batch: {"text": method(batch)}
+    return method
+
+
+def _expression_work(returned: object, outputs: Mapping[str, Output]) -> Work:
+    import polars as pl
+
+    several = isinstance(returned, Sequence) and not isinstance(returned, str)
+    expressions = list(cast(Sequence[pl.Expr], returned)) if several else [cast(pl.Expr, returned)]
+    if not all(isinstance(expression, pl.Expr) for expression in expressions):
+        raise ContractError("its expression is no polars expression")
+    if len(outputs) == 1 and len(expressions) == 1:
+        expressions = [expressions[0].alias(next(iter(outputs)))]
+
+    def work(batch: pa.RecordBatch) -> dict[str, pa.Array]:
+        frame = cast(pl.DataFrame, pl.from_arrow(batch)).select(expressions)
+        # The oldest layout is plain large strings, not string views: what the rest of the engine expects.
+        return {name: frame[name].to_arrow(compat_level=pl.CompatLevel.oldest()) for name in frame.columns}
+
+    return work
+
+
+def _document_work(
+    method: Callable[..., Any], inputs: tuple[str, ...], outputs: Mapping[str, Output]
+) -> Work:
+    names = list(outputs)
+
+    def one(values: tuple[object, ...]) -> tuple[object, ...]:
+        returned = method(*values)
+        if not isinstance(returned, Mapping):
+            if len(names) != 1:
+                raise ContractError(f"returned a {type(returned).__name__}, not a mapping of its outputs")
+            return (returned,)
+        if set(returned) != set(names):
+            raise ContractError(f"returned {sorted(map(str, returned))} for the outputs {sorted(names)}")
+        return tuple(returned[name] for name in names)
+
+    def work(batch: pa.RecordBatch) -> dict[str, pa.Array]:
+        columns = [batch.column(name).to_pylist() for name in inputs]
+        rows = [one(values) for values in zip(*columns, strict=True)]
+        return {
+            name: pa.array([row[index] for row in rows], ARROW_TYPES[output.type])
+            for index, (name, output) in enumerate(outputs.items())
+        }
+
+    return work
