@@ -22,14 +22,14 @@ CODES = {
     ),
     "GM-CLI-004": ErrorPage(
         title="a library is not installed",
-        explanation="`pip install gristmill` installs what curation needs. Training needs torch and some more, which are "
-        "large, so they are an extra.",
+        explanation="`pip install gristmill` installs what curation needs. Training needs torch and some more, which "
+        "are large, so they are an extra.",
         remedy='`pip install "gristmill[train]"`',
     ),
     "GM-CLI-005": ErrorPage(
         title="the native module cannot be loaded",
-        explanation="`gristmill._native` is compiled and part of every installed wheel. It is missing from a source tree "
-        "that was never built, or is for another platform.",
+        explanation="`gristmill._native` is compiled and part of every installed wheel. It is missing from a source "
+        "tree that was never built, or is for another platform.",
         remedy="`pip install --force-reinstall gristmill`; in a checkout, `make dev`",
     ),
     "GM-CLI-006": ErrorPage(
@@ -66,8 +66,8 @@ CODES = {
     ),
     "GM-CLI-012": ErrorPage(
         title="plugin that breaks the contract",
-        explanation="`gristmill plugin test` runs each operator on documents made to break it. At least one check did "
-        "not hold; the checks say which.",
+        explanation="`gristmill plugin test` runs each operator on documents made to break it. At least one "
+        "check did not hold; the checks say which.",
         remedy="mend the operator and run the command again",
         exit_code=ExitCode.GATE,
     ),
@@ -82,7 +82,7 @@ CODES = {
         title="a bug in gristmill",
         explanation="Something happened that no part of gristmill expects. The traceback is in the file that the message "
         "names. What was committed stays committed.",
-        remedy="report it with that file; it holds no text of your documents unless an error message quotes it",
+        remedy="report it with that file; it holds no document unless an error message quotes one",
         exit_code=ExitCode.BUG,
     ),
 }

@@ -13,7 +13,7 @@ CODES = {
             "run stops before removals are committed. A template that many documents share, an input listed twice, "
             "or a `min_similarity` that is too low are the usual causes."
         ),
-        remedy="look for an input that is listed twice, raise `min_similarity`, or raise `removal_budget` of the source",
+        remedy="look for an input listed twice, raise `min_similarity`, or raise `removal_budget` of the source",
         exit_code=ExitCode.GATE,
     ),
     "GM-DEDUP-002": ErrorPage(

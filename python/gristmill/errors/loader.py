@@ -18,8 +18,8 @@ CODES = {
     ),
     "GM-LOADER-003": ErrorPage(
         title="the token ledger does not close",
-        explanation="Every token that is read must be in a row, in the window, and then either trained, masked, or the "
-        "first of its piece. The counts disagree, so tokens were lost or doubled.",
+        explanation="Every token that is read must be in a row, in the window, and then either trained, masked, or "
+        "the first of its piece. The counts disagree, so tokens were lost or doubled.",
         remedy="report it with the message",
         exit_code=ExitCode.BUG,
     ),

@@ -7,8 +7,8 @@ from gristmill.errors import ErrorPage, ExitCode
 CODES = {
     "GM-TRAIN-001": ErrorPage(
         title="the length of the training is not clear",
-        explanation="Exactly one of `epochs`, `steps` and `tokens` says how long to train. The schedule of the learning "
-        "rate depends on it, so there is no default.",
+        explanation="Exactly one of `epochs`, `steps` and `tokens` says how long to train. The schedule of the "
+        "learning rate depends on it, so there is no default.",
         remedy="write one of them in `[train]`, for example `epochs = 1`",
     ),
     "GM-TRAIN-002": ErrorPage(
@@ -19,8 +19,9 @@ CODES = {
     "GM-TRAIN-003": ErrorPage(
         title="the model folder cannot be used",
         explanation="A model is a local folder with `config.json` and `*.safetensors`, of an architecture that "
-        "`transformers` has built in. Code inside the folder is never run, pickled weights are never opened, and nothing "
-        "is downloaded. A tokenizer to copy is a `tokenizer.json` or a folder with one.",
+        "`transformers` has built in. Code inside the folder is never run, pickled weights are never "
+        "opened, and nothing is downloaded. A tokenizer to copy is a `tokenizer.json` or a folder with "
+        "one.",
         remedy="convert it once with `save_pretrained`, or choose another folder",
     ),
     "GM-TRAIN-004": ErrorPage(
@@ -37,20 +38,21 @@ CODES = {
     ),
     "GM-TRAIN-006": ErrorPage(
         title="another training holds this folder",
-        explanation="A live process trains into the same run folder. The hold ends with that process, however it ends.",
+        explanation="A live process trains into the same run folder. The hold ends with that process, however it "
+        "ends.",
         remedy="wait for it to end, or train another run",
     ),
     "GM-TRAIN-007": ErrorPage(
         title="a step has nothing to learn from",
-        explanation="The masks of all documents in the step exclude every token, so the loss has no mean. Going on would "
-        "divide by zero or train on nothing.",
+        explanation="The masks of all documents in the step exclude every token, so the loss has no mean. Going on "
+        "would divide by zero or train on nothing.",
         remedy="look at the masks of the documents listed, raise `batch_tokens`, or leave such documents out",
         exit_code=ExitCode.PARTIAL,
     ),
     "GM-TRAIN-008": ErrorPage(
         title="model and shards do not fit together",
-        explanation="The shards hold token ids that the model does not have, or rows longer than the model was made for. "
-        "Either would fail late or train nonsense.",
+        explanation="The shards hold token ids that the model does not have, or rows longer than the model was made "
+        "for. Either would fail late or train nonsense.",
         remedy="set `tokenizer` in `[tokens]` to the model's folder, or lower `sequence_length`",
     ),
     "GM-TRAIN-009": ErrorPage(
@@ -61,22 +63,23 @@ CODES = {
     ),
     "GM-TRAIN-010": ErrorPage(
         title="documents in a row could see each other",
-        explanation="Rows hold several documents, and attention must stay within each. The model passed a mask, a cache or "
-        "a batch that our attention cannot keep apart, so the step was not done.",
+        explanation="Rows hold several documents, and attention must stay within each. The model passed a mask, a "
+        "cache or a batch that our attention cannot keep apart, so the step was not done.",
         remedy="use another architecture; report this one with its `model_type`",
         exit_code=ExitCode.BUG,
     ),
     "GM-TRAIN-011": ErrorPage(
         title="the architecture cannot be trained on packed documents",
-        explanation="Before training, three short documents are run packed together and one by one. Their losses have to "
-        "agree; they do not, or the model could not be run that way. State-space and convolution layers, for example, "
-        "carry state from one document to the next.",
-        remedy="use an architecture whose only mixing of places is attention: Llama, Qwen, Mistral, Gemma and the like",
+        explanation="Before training, three short documents are run packed together and one by one. Their losses have "
+        "to agree; they do not, or the model could not be run that way. State-space and convolution "
+        "layers, for example, carry state from one document to the next.",
+        remedy="use an architecture whose only mixing of places is attention: Llama, Qwen, Mistral, Gemma and "
+        "the like",
     ),
     "GM-TRAIN-012": ErrorPage(
         title="the training diverged",
-        explanation="Loss or gradient was infinite or not a number several steps in a row. Such steps change nothing and "
-        "are listed with their documents, but so many of them do not come from single bad documents.",
+        explanation="Loss or gradient was infinite or not a number several steps in a row. Such steps change nothing "
+        "and are listed with their documents, but so many of them do not come from single bad documents.",
         remedy='lower `learning_rate`, or set `precision = "fp32"`; the last checkpoint is from before',
         exit_code=ExitCode.PARTIAL,
     ),
@@ -84,5 +87,11 @@ CODES = {
         title="the packages for training are not installed",
         explanation="Curation works without torch, so it is an extra.",
         remedy="pip install 'gristmill[train]'",
+    ),
+    "GM-TRAIN-014": ErrorPage(
+        title="the recipe does not say what to train",
+        explanation="Training needs the section `[train]`, with at least `model` and one of `epochs`, `steps` and "
+        "`tokens`.",
+        remedy="add it; `gristmill init` writes a recipe that has one",
     ),
 }

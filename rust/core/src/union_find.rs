@@ -24,7 +24,9 @@ pub struct UnionFind {
 impl UnionFind {
     /// Puts each of `0..count` into a set of its own.
     pub fn new(count: u32) -> Self {
-        Self { parents: (0..count).collect() }
+        Self {
+            parents: (0..count).collect(),
+        }
     }
 
     /// Number of elements.

@@ -5,6 +5,17 @@ use std::borrow::Cow;
 use gristmill_core::edit::EditLog;
 use gristmill_core::text::clean::{CleanConfig, Cleaner};
 use proptest::prelude::*;
+use unicode_normalization::UnicodeNormalization;
+
+const OFF: CleanConfig = CleanConfig {
+    nfc: false,
+    mojibake: false,
+    controls: false,
+    zero_width: false,
+    newlines: false,
+    whitespace: false,
+    lowercase: false,
+};
 
 /// Fragments that concern one part or sit between two.
 const FRAGMENTS: &[&str] = &[
@@ -39,6 +50,8 @@ const FRAGMENTS: &[&str] = &[
     "™",
     "â",
     "…",
+    "“",
+    "”",
     "»",
     "ƒ",
     "‚",
@@ -133,6 +146,12 @@ proptest! {
     }
 
     #[test]
+    fn the_part_nfc_is_normalisation_form_c(text in text()) {
+        let (output, _) = clean(CleanConfig { nfc: true, ..OFF }, &text);
+        prop_assert_eq!(output, text.nfc().collect::<String>());
+    }
+
+    #[test]
     fn the_default_leaves_nothing_that_it_removes(text in text()) {
         let (output, _) = clean(CleanConfig::default(), &text);
         let is_unwanted = |character: char| {
@@ -162,15 +181,6 @@ fn text_that_needs_nothing_is_borrowed() {
 
 #[test]
 fn a_part_that_is_off_does_nothing() {
-    let off = CleanConfig {
-        nfc: false,
-        mojibake: false,
-        controls: false,
-        zero_width: false,
-        newlines: false,
-        whitespace: false,
-        lowercase: false,
-    };
     let text = "Ã© \r\n\0\u{200b}e\u{301}\u{a0} \n\n\n\nA";
-    assert_eq!(clean(off, text).0, text);
+    assert_eq!(clean(OFF, text).0, text);
 }

@@ -85,12 +85,20 @@ impl TaskPlace {
         file.sync_all().map_err(EngineError::io("sync", &path))?;
         let (bytes, digest) = digest_file(&path)?;
         let file = format!("{}-{:05}-{}.{name}", self.stage, self.index, self.attempt);
-        Ok(Artefact { file, bytes, rows, digest })
+        Ok(Artefact {
+            file,
+            bytes,
+            rows,
+            digest,
+        })
     }
 
     /// Path of the data file called `name` of this attempt.
     pub fn path(&self, name: &str) -> PathBuf {
-        self.data.join(format!("{}-{:05}-{}.{name}", self.stage, self.index, self.attempt))
+        self.data.join(format!(
+            "{}-{:05}-{}.{name}",
+            self.stage, self.index, self.attempt
+        ))
     }
 
     /// `stage[index]`, for messages.
@@ -113,7 +121,13 @@ impl DataFile {
     fn create(path: PathBuf, name: String) -> Result<Self> {
         let file = File::create(&path).map_err(EngineError::io("create", &path))?;
         let writer = BufWriter::with_capacity(1 << 18, file);
-        Ok(Self { path, name, writer, hasher: Box::new(blake3::Hasher::new()), bytes: 0 })
+        Ok(Self {
+            path,
+            name,
+            writer,
+            hasher: Box::new(blake3::Hasher::new()),
+            bytes: 0,
+        })
     }
 
     /// Where it is written.
@@ -131,7 +145,8 @@ impl DataFile {
     /// # Errors
     /// When the operating system refuses the write.
     pub fn append(&mut self, bytes: &[u8]) -> Result<()> {
-        self.write_all(bytes).map_err(EngineError::io("write", &self.path))
+        self.write_all(bytes)
+            .map_err(EngineError::io("write", &self.path))
     }
 
     /// Flushes and fsyncs; the file is complete, though not yet committed.
@@ -139,10 +154,20 @@ impl DataFile {
     /// # Errors
     /// When the operating system refuses the write or the sync.
     pub fn finish(mut self, rows: u64) -> Result<Artefact> {
-        self.writer.flush().map_err(EngineError::io("write", &self.path))?;
-        self.writer.get_ref().sync_all().map_err(EngineError::io("sync", &self.path))?;
+        self.writer
+            .flush()
+            .map_err(EngineError::io("write", &self.path))?;
+        self.writer
+            .get_ref()
+            .sync_all()
+            .map_err(EngineError::io("sync", &self.path))?;
         let digest = format!("blake3:{}", self.hasher.finalize().to_hex());
-        Ok(Artefact { file: self.name, bytes: self.bytes, rows, digest })
+        Ok(Artefact {
+            file: self.name,
+            bytes: self.bytes,
+            rows,
+            digest,
+        })
     }
 }
 
@@ -163,7 +188,11 @@ impl Write for DataFile {
 ///
 /// # Errors
 /// When the folder cannot be written, or a standing manifest cannot be read.
-pub fn commit(place: &TaskPlace, outputs: BTreeMap<String, Artefact>, counts: serde_json::Value) -> Result<TaskManifest> {
+pub fn commit(
+    place: &TaskPlace,
+    outputs: BTreeMap<String, Artefact>,
+    counts: serde_json::Value,
+) -> Result<TaskManifest> {
     let manifest = TaskManifest {
         schema_version: 1,
         stage: place.stage.clone(),
@@ -179,8 +208,10 @@ pub fn commit(place: &TaskPlace, outputs: BTreeMap<String, Artefact>, counts: se
         return Ok(manifest);
     }
     let standing = fs::read(&place.manifest).map_err(EngineError::io("read", &place.manifest))?;
-    serde_json::from_slice(&standing)
-        .map_err(|error| EngineError::Damaged { path: place.manifest.clone(), detail: error.to_string() })
+    serde_json::from_slice(&standing).map_err(|error| EngineError::Damaged {
+        path: place.manifest.clone(),
+        detail: error.to_string(),
+    })
 }
 
 /// Writes `content` to `path` durably and atomically, unless `path` exists. Returns whether this call wrote it.
@@ -193,7 +224,8 @@ pub fn commit(place: &TaskPlace, outputs: BTreeMap<String, Artefact>, counts: se
 pub fn put_if_absent(path: &Path, content: &[u8], attempt: &str) -> Result<bool> {
     let temporary = path.with_extension(format!("{attempt}.tmp"));
     let mut file = File::create(&temporary).map_err(EngineError::io("create", &temporary))?;
-    file.write_all(content).map_err(EngineError::io("write", &temporary))?;
+    file.write_all(content)
+        .map_err(EngineError::io("write", &temporary))?;
     file.sync_all().map_err(EngineError::io("sync", &temporary))?;
     let won = match fs::hard_link(&temporary, path) {
         Ok(()) => true,
@@ -242,7 +274,10 @@ pub fn digest_file(path: &Path) -> Result<(u64, String)> {
 pub fn open_verified(data: &Path, artefact: &Artefact) -> Result<PathBuf> {
     let path = data.join(&artefact.file);
     let length = fs::metadata(&path)
-        .map_err(|error| EngineError::Damaged { path: path.clone(), detail: error.to_string() })?
+        .map_err(|error| EngineError::Damaged {
+            path: path.clone(),
+            detail: error.to_string(),
+        })?
         .len();
     if length != artefact.bytes {
         let detail = format!("{length} bytes, committed with {}", artefact.bytes);
@@ -250,7 +285,10 @@ pub fn open_verified(data: &Path, artefact: &Artefact) -> Result<PathBuf> {
     }
     let (_, digest) = digest_file(&path)?;
     if digest != artefact.digest {
-        return Err(EngineError::Damaged { path, detail: "its digest differs from the committed one".to_owned() });
+        return Err(EngineError::Damaged {
+            path,
+            detail: "its digest differs from the committed one".to_owned(),
+        });
     }
     Ok(path)
 }
@@ -298,9 +336,15 @@ mod tests {
         let path = folder.path().join(&artefact.file);
         for content in [&b"hellp"[..], b"hell", b"hello!"] {
             fs::write(&path, content).unwrap();
-            assert_eq!(open_verified(folder.path(), &artefact).unwrap_err().code(), "GM-IO-003");
+            assert_eq!(
+                open_verified(folder.path(), &artefact).unwrap_err().code(),
+                "GM-IO-003"
+            );
         }
         fs::remove_file(&path).unwrap();
-        assert_eq!(open_verified(folder.path(), &artefact).unwrap_err().code(), "GM-IO-003");
+        assert_eq!(
+            open_verified(folder.path(), &artefact).unwrap_err().code(),
+            "GM-IO-003"
+        );
     }
 }

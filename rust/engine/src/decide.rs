@@ -94,7 +94,8 @@ impl SignalColumns {
     /// When the file cannot be read or lacks a column.
     pub fn open(path: PathBuf, names: &[&str], batch_rows: usize) -> Result<Self> {
         let file = File::open(&path).map_err(EngineError::io("open", &path))?;
-        let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(EngineError::table("read", &path))?;
+        let builder =
+            ParquetRecordBatchReaderBuilder::try_new(file).map_err(EngineError::table("read", &path))?;
         let mut roots = Vec::with_capacity(names.len());
         for name in names {
             let root = builder
@@ -117,7 +118,10 @@ impl SignalColumns {
     /// # Errors
     /// When decoding fails.
     pub fn next_batch(&mut self) -> Result<Option<arrow_array::RecordBatch>> {
-        self.reader.next().transpose().map_err(EngineError::table("read", &self.path))
+        self.reader
+            .next()
+            .transpose()
+            .map_err(EngineError::table("read", &self.path))
     }
 }
 
@@ -126,8 +130,12 @@ pub fn columns_of(thresholds: &[Threshold]) -> Vec<&str> {
     let mut names: Vec<&str> = thresholds
         .iter()
         .flat_map(|threshold| {
-            std::iter::once(threshold.column.as_str())
-                .chain(threshold.conditions.iter().map(|condition| condition.column.as_str()))
+            std::iter::once(threshold.column.as_str()).chain(
+                threshold
+                    .conditions
+                    .iter()
+                    .map(|condition| condition.column.as_str()),
+            )
         })
         .collect();
     names.sort_unstable();
@@ -155,8 +163,11 @@ pub fn run(spec: &DecideSpec, session: &Session) -> Result<TaskManifest> {
         let mut columns = SignalColumns::open(path, &columns_of(&spec.thresholds), 8192)?;
         while let Some(batch) = columns.next_batch()? {
             session.check()?;
-            let bound: Vec<Bound<'_>> =
-                spec.thresholds.iter().map(|threshold| Bound::new(threshold, &batch)).collect::<Result<_>>()?;
+            let bound: Vec<Bound<'_>> = spec
+                .thresholds
+                .iter()
+                .map(|threshold| Bound::new(threshold, &batch))
+                .collect::<Result<_>>()?;
             for row in 0..batch.num_rows() {
                 let verdict = bound.iter().position(|threshold| threshold.fails(row));
                 match verdict {
@@ -171,15 +182,27 @@ pub fn run(spec: &DecideSpec, session: &Session) -> Result<TaskManifest> {
     }
     if rows != spec.signals.rows {
         let detail = format!("{rows} rows of signals read, {} committed", spec.signals.rows);
-        return Err(EngineError::Conservation { task: spec.place.label(), detail });
+        return Err(EngineError::Conservation {
+            task: spec.place.label(),
+            detail,
+        });
     }
     let dropped: BTreeMap<String, u64> =
-        spec.thresholds.iter().zip(&failed).fold(BTreeMap::new(), |mut dropped, (threshold, count)| {
-            *dropped.entry(format!("{}.{}", threshold.step, threshold.rule)).or_default() += count;
-            dropped
-        });
+        spec.thresholds
+            .iter()
+            .zip(&failed)
+            .fold(BTreeMap::new(), |mut dropped, (threshold, count)| {
+                *dropped
+                    .entry(format!("{}.{}", threshold.step, threshold.rule))
+                    .or_default() += count;
+                dropped
+            });
     let outputs = BTreeMap::from([("verdict".to_owned(), output.finish(rows)?)]);
-    commit(&spec.place, outputs, serde_json::json!({ "passed": passed, "dropped": dropped }))
+    commit(
+        &spec.place,
+        outputs,
+        serde_json::json!({ "passed": passed, "dropped": dropped }),
+    )
 }
 
 /// A threshold with its columns of one batch.
@@ -192,24 +215,29 @@ struct Bound<'batch> {
 impl<'batch> Bound<'batch> {
     fn new(threshold: &'batch Threshold, batch: &'batch arrow_array::RecordBatch) -> Result<Self> {
         let find = |name: &str| {
-            batch.column_by_name(name).ok_or_else(|| EngineError::Spec(format!("no step makes the column `{name}`")))
+            batch
+                .column_by_name(name)
+                .ok_or_else(|| EngineError::Spec(format!("no step makes the column `{name}`")))
         };
         let conditions = threshold
             .conditions
             .iter()
             .map(|condition| Ok((condition, find(&condition.column)?)))
             .collect::<Result<_>>()?;
-        Ok(Self { threshold, column: find(&threshold.column)?, conditions })
+        Ok(Self {
+            threshold,
+            column: find(&threshold.column)?,
+            conditions,
+        })
     }
 
     fn fails(&self, row: usize) -> bool {
         if self.column.is_null(row) {
             return false;
         }
-        let is_meant = self
-            .conditions
-            .iter()
-            .all(|(condition, column)| meets(condition, array_string(column, row), array_number(column, row)));
+        let is_meant = self.conditions.iter().all(|(condition, column)| {
+            meets(condition, array_string(column, row), array_number(column, row))
+        });
         is_meant
             && array_number(self.column, row)
                 .is_some_and(|value| !self.threshold.keep.keeps(value, self.threshold.threshold))

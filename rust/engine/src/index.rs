@@ -77,9 +77,16 @@ impl<const WIDTH: usize> RecordFile<WIDTH> {
         let bytes = file.metadata().map_err(EngineError::io("read", path))?.len();
         if bytes % WIDTH as u64 != 0 {
             let detail = format!("{bytes} bytes are not a whole number of {WIDTH}-byte records");
-            return Err(EngineError::Damaged { path: path.to_owned(), detail });
+            return Err(EngineError::Damaged {
+                path: path.to_owned(),
+                detail,
+            });
         }
-        Ok(Self { path: path.to_owned(), file, count: bytes / WIDTH as u64 })
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            count: bytes / WIDTH as u64,
+        })
     }
 
     /// Number of records.
@@ -159,7 +166,11 @@ mod tests {
         let file = RecordFile::<RECORD_BYTES>::open(&path).unwrap();
         assert_eq!(file.len(), 100);
         assert_eq!(IndexRecord::decode(&file.get(42).unwrap()), record(42));
-        assert_eq!(file.lower_bound(|found| IndexRecord::decode(found).rank < 17).unwrap(), 17);
+        assert_eq!(
+            file.lower_bound(|found| IndexRecord::decode(found).rank < 17)
+                .unwrap(),
+            17
+        );
         let mut some = Vec::new();
         file.range(3, 5, &mut some).unwrap();
         assert_eq!(IndexRecord::decode(&some[1]), record(4));
@@ -170,6 +181,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("index");
         std::fs::write(&path, [0; RECORD_BYTES + 1]).unwrap();
-        assert_eq!(RecordFile::<RECORD_BYTES>::open(&path).unwrap_err().code(), "GM-IO-003");
+        assert_eq!(
+            RecordFile::<RECORD_BYTES>::open(&path).unwrap_err().code(),
+            "GM-IO-003"
+        );
     }
 }

@@ -84,7 +84,10 @@ pub fn edits() -> SchemaRef {
 /// Intermediate: what phase two needs of a readable document beside its text and numbers.
 pub fn carried() -> SchemaRef {
     let mut fields = identity();
-    fields.extend([Field::new("id", DataType::Utf8, true), Field::new("metadata", DataType::Utf8, true)]);
+    fields.extend([
+        Field::new("id", DataType::Utf8, true),
+        Field::new("metadata", DataType::Utf8, true),
+    ]);
     schema(fields)
 }
 
@@ -124,9 +127,13 @@ impl TableFile {
             .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
             .set_write_batch_size(1024)
             .build();
-        let writer =
-            ArrowWriter::try_new(file, schema, Some(properties)).map_err(EngineError::table("write", &path))?;
-        Ok(Self { path, rows: 0, writer })
+        let writer = ArrowWriter::try_new(file, schema, Some(properties))
+            .map_err(EngineError::table("write", &path))?;
+        Ok(Self {
+            path,
+            rows: 0,
+            writer,
+        })
     }
 
     /// Appends rows.
@@ -134,10 +141,14 @@ impl TableFile {
     /// # Errors
     /// When encoding or writing fails.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        self.writer.write(batch).map_err(EngineError::table("write", &self.path))?;
+        self.writer
+            .write(batch)
+            .map_err(EngineError::table("write", &self.path))?;
         self.rows += batch.num_rows() as u64;
         if self.writer.in_progress_size() > ROW_GROUP_BYTES {
-            self.writer.flush().map_err(EngineError::table("write", &self.path))?;
+            self.writer
+                .flush()
+                .map_err(EngineError::table("write", &self.path))?;
         }
         Ok(())
     }
@@ -147,7 +158,10 @@ impl TableFile {
     /// # Errors
     /// When the last rows cannot be written.
     pub fn finish(self) -> Result<Artefact> {
-        let file = self.writer.into_inner().map_err(EngineError::table("write", &self.path))?;
+        let file = self
+            .writer
+            .into_inner()
+            .map_err(EngineError::table("write", &self.path))?;
         file.finish(self.rows)
     }
 }

@@ -11,7 +11,9 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow_array::builder::{Int16Builder, ListBuilder, StringBuilder, UInt16Builder, UInt32Builder, UInt64Builder};
+use arrow_array::builder::{
+    Int16Builder, ListBuilder, StringBuilder, UInt16Builder, UInt32Builder, UInt64Builder,
+};
 use arrow_array::{ArrayRef, DictionaryArray, RecordBatch, StringArray};
 use arrow_ipc::writer::FileWriter;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
@@ -68,7 +70,11 @@ pub struct RunFiles {
 
 /// The columns of a token shard.
 pub fn schema(is_narrow: bool, metadata: &BTreeMap<String, String>) -> SchemaRef {
-    let token = if is_narrow { DataType::UInt16 } else { DataType::UInt32 };
+    let token = if is_narrow {
+        DataType::UInt16
+    } else {
+        DataType::UInt32
+    };
     let list = |item: DataType| DataType::List(Arc::new(Field::new("item", item, false)));
     let dictionary = DataType::Dictionary(Box::new(DataType::Int16), Box::new(DataType::Utf8));
     let fields = vec![
@@ -79,7 +85,10 @@ pub fn schema(is_narrow: bool, metadata: &BTreeMap<String, String>) -> SchemaRef
         Field::new("tokens", list(token), false),
         Field::new("mask", list(DataType::UInt32), true),
     ];
-    let metadata = metadata.iter().map(|(key, value)| (key.clone(), value.clone())).collect::<HashMap<_, _>>();
+    let metadata = metadata
+        .iter()
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect::<HashMap<_, _>>();
     Arc::new(Schema::new_with_metadata(fields, metadata))
 }
 
@@ -107,7 +116,9 @@ pub fn plan(
     let width = if is_narrow(vocabulary_size) { 2 } else { 4 };
     if is_shuffled {
         let documents: u64 = orders.iter().map(|order| order.rows).sum();
-        let shards = (num_tokens * width + documents * ROW_BYTES).div_ceil(shard_bytes).max(1);
+        let shards = (num_tokens * width + documents * ROW_BYTES)
+            .div_ceil(shard_bytes)
+            .max(1);
         let start = |shard: u64| ((u128::from(shard) << 64) / u128::from(shards)) as u64;
         return Ok((0..shards).map(|shard| (start(shard), 0)).collect());
     }
@@ -161,9 +172,13 @@ pub fn run(spec: &ShardSpec, session: &Session) -> Result<TaskManifest> {
             break;
         }
         let (cursor, tokens_file, path) = &mut cursors[index];
-        let record = cursor.peek()?.ok_or_else(|| EngineError::Spec("an order file ended early".to_owned()))?;
+        let record = cursor
+            .peek()?
+            .ok_or_else(|| EngineError::Spec("an order file ended early".to_owned()))?;
         bytes.resize(record.entry_bytes as usize, 0);
-        tokens_file.read_exact_at(&mut bytes, record.offset).map_err(EngineError::io("read", path))?;
+        tokens_file
+            .read_exact_at(&mut bytes, record.offset)
+            .map_err(EngineError::io("read", path))?;
         let entry = TokenEntry::decode(&bytes).ok_or_else(|| EngineError::Damaged {
             path: path.clone(),
             detail: format!("no token entry at byte {}", record.offset),
@@ -180,7 +195,11 @@ pub fn run(spec: &ShardSpec, session: &Session) -> Result<TaskManifest> {
     }
     let (artefact, documents, tokens) = writer.finish()?;
     let outputs = BTreeMap::from([("shard".to_owned(), artefact)]);
-    commit(place, outputs, serde_json::json!({ "documents": documents, "tokens": tokens }))
+    commit(
+        place,
+        outputs,
+        serde_json::json!({ "documents": documents, "tokens": tokens }),
+    )
 }
 
 /// Reads an order file forward.
@@ -193,7 +212,12 @@ struct OrderCursor {
 
 impl OrderCursor {
     fn open(path: PathBuf, first: u64) -> Result<Self> {
-        Ok(Self { file: RecordFile::open(&path)?, buffer: Vec::new(), at: 0, next: first })
+        Ok(Self {
+            file: RecordFile::open(&path)?,
+            buffer: Vec::new(),
+            at: 0,
+            next: first,
+        })
     }
 
     fn peek(&mut self) -> Result<Option<OrderRecord>> {
@@ -314,12 +338,21 @@ impl ShardWriter {
         ];
         let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns).map_err(fail())?;
         self.batch_tokens = 0;
-        self.writer.write(&batch).map_err(EngineError::table("write", &self.path))
+        self.writer
+            .write(&batch)
+            .map_err(EngineError::table("write", &self.path))
     }
 
     fn finish(mut self) -> Result<(Artefact, u64, u64)> {
         self.flush()?;
-        let file = self.writer.into_inner().map_err(EngineError::table("write", &self.path))?;
-        Ok((file.finish(self.num_documents)?, self.num_documents, self.num_tokens))
+        let file = self
+            .writer
+            .into_inner()
+            .map_err(EngineError::table("write", &self.path))?;
+        Ok((
+            file.finish(self.num_documents)?,
+            self.num_documents,
+            self.num_tokens,
+        ))
     }
 }

@@ -34,7 +34,11 @@ impl Session {
     /// # Errors
     /// [`EngineError::Cancelled`].
     pub fn check(&self) -> Result<()> {
-        if self.is_cancelled() { Err(EngineError::Cancelled) } else { Ok(()) }
+        if self.is_cancelled() {
+            Err(EngineError::Cancelled)
+        } else {
+            Ok(())
+        }
     }
 
     /// Returns the path of a committed file; its digest is checked at the first use in this process.

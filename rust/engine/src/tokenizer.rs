@@ -41,11 +41,16 @@ impl Tokenizer {
     /// # Errors
     /// [`EngineError::Tokenizer`] when the file is not a tokenizer.
     pub fn load(path: &Path, mode: &SpecialMode) -> Result<Self> {
-        let fail = |detail: String| EngineError::Tokenizer { path: path.to_owned(), detail };
+        let fail = |detail: String| EngineError::Tokenizer {
+            path: path.to_owned(),
+            detail,
+        };
         let bytes = std::fs::read(path).map_err(|error| fail(error.to_string()))?;
-        let mut json: serde_json::Value = serde_json::from_slice(&bytes).map_err(|error| fail(error.to_string()))?;
+        let mut json: serde_json::Value =
+            serde_json::from_slice(&bytes).map_err(|error| fail(error.to_string()))?;
         drop(bytes);
-        let vocabulary_size = vocabulary_size(&json).ok_or_else(|| fail("it has no `model.vocab`".to_owned()))?;
+        let vocabulary_size =
+            vocabulary_size(&json).ok_or_else(|| fail("it has no `model.vocab`".to_owned()))?;
         let controls = match mode {
             SpecialMode::Hf => Vec::new(),
             SpecialMode::Plain => remove_controls(&mut json, &[]),
@@ -56,8 +61,15 @@ impl Tokenizer {
         }
         let text = json.to_string();
         drop(json);
-        let inner: HfTokenizer = text.parse().map_err(|error: tokenizers::Error| fail(error.to_string()))?;
-        Ok(Self { inner, controls, vocabulary_size, path: path.to_owned() })
+        let inner: HfTokenizer = text
+            .parse()
+            .map_err(|error: tokenizers::Error| fail(error.to_string()))?;
+        Ok(Self {
+            inner,
+            controls,
+            vocabulary_size,
+            path: path.to_owned(),
+        })
     }
 
     /// One more than the largest id, added tokens included.
@@ -84,7 +96,10 @@ impl Tokenizer {
         let encoding = self
             .inner
             .encode_fast(text, false)
-            .map_err(|error| EngineError::Tokenizer { path: self.path.clone(), detail: error.to_string() })?;
+            .map_err(|error| EngineError::Tokenizer {
+                path: self.path.clone(),
+                detail: error.to_string(),
+            })?;
         ids.extend_from_slice(encoding.get_ids());
         Ok(())
     }
@@ -97,7 +112,8 @@ impl Tokenizer {
             .iter()
             .flat_map(|(control, _)| {
                 let first = control.chars().next().map_or(0, char::len_utf8);
-                text.match_indices(control.as_str()).map(move |(at, _)| at + first)
+                text.match_indices(control.as_str())
+                    .map(move |(at, _)| at + first)
             })
             .collect();
         cuts.sort_unstable();
@@ -124,11 +140,15 @@ impl Tokenizer {
 fn vocabulary_entries(json: &serde_json::Value) -> Option<Box<dyn Iterator<Item = (String, u32)> + '_>> {
     match &json["model"]["vocab"] {
         serde_json::Value::Object(vocabulary) => {
-            Some(Box::new(vocabulary.iter().filter_map(|(token, id)| Some((token.clone(), id.as_u64()? as u32)))))
+            Some(Box::new(vocabulary.iter().filter_map(|(token, id)| {
+                Some((token.clone(), id.as_u64()? as u32))
+            })))
         }
-        serde_json::Value::Array(pieces) => Some(Box::new(
-            pieces.iter().enumerate().filter_map(|(id, piece)| Some((piece[0].as_str()?.to_owned(), id as u32))),
-        )),
+        serde_json::Value::Array(pieces) => {
+            Some(Box::new(pieces.iter().enumerate().filter_map(|(id, piece)| {
+                Some((piece[0].as_str()?.to_owned(), id as u32))
+            })))
+        }
         _ => None,
     }
 }
@@ -136,14 +156,21 @@ fn vocabulary_entries(json: &serde_json::Value) -> Option<Box<dyn Iterator<Item 
 fn vocabulary_size(json: &serde_json::Value) -> Option<u32> {
     let of_model = vocabulary_entries(json)?.map(|(_, id)| id + 1).max().unwrap_or(0);
     let added = json["added_tokens"].as_array().map_or(&[][..], Vec::as_slice);
-    let of_added = added.iter().filter_map(|token| token["id"].as_u64()).map(|id| id as u32 + 1).max();
+    let of_added = added
+        .iter()
+        .filter_map(|token| token["id"].as_u64())
+        .map(|id| id as u32 + 1)
+        .max();
     Some(of_model.max(of_added.unwrap_or(0)))
 }
 
 /// Takes control tokens out of `added_tokens` and returns them.
 fn remove_controls(json: &mut serde_json::Value, allowed: &[String]) -> Vec<(String, u32)> {
-    let in_vocabulary: std::collections::HashSet<String> =
-        vocabulary_entries(json).into_iter().flatten().map(|(token, _)| token).collect();
+    let in_vocabulary: std::collections::HashSet<String> = vocabulary_entries(json)
+        .into_iter()
+        .flatten()
+        .map(|(token, _)| token)
+        .collect();
     let mut controls = Vec::new();
     if let Some(added) = json["added_tokens"].as_array_mut() {
         added.retain(|token| {
@@ -203,7 +230,9 @@ mod tests {
         let path = folder.path().join("tokenizer.json");
         for content in ["", "{}", "{\"model\": {\"vocab\": 3}}"] {
             std::fs::write(&path, content).unwrap();
-            let error = Tokenizer::load(&path, &SpecialMode::Plain).map(|_| ()).unwrap_err();
+            let error = Tokenizer::load(&path, &SpecialMode::Plain)
+                .map(|_| ())
+                .unwrap_err();
             assert_eq!(error.code(), "GM-TOKENS-001");
         }
     }

@@ -79,8 +79,14 @@ struct Bitmaps {
 
 impl Bitmaps {
     fn new(file_documents: &[u64]) -> Self {
-        let files = file_documents.iter().map(|&count| vec![0; (count as usize).div_ceil(64)]).collect();
-        Self { files, counts: file_documents.to_vec() }
+        let files = file_documents
+            .iter()
+            .map(|&count| vec![0; (count as usize).div_ceil(64)])
+            .collect();
+        Self {
+            files,
+            counts: file_documents.to_vec(),
+        }
     }
 
     /// Sets the bit of a document. False when it was set before, or there is no such document.
@@ -97,7 +103,11 @@ impl Bitmaps {
     }
 
     fn num_set(&self) -> u64 {
-        self.files.iter().flatten().map(|word| u64::from(word.count_ones())).sum()
+        self.files
+            .iter()
+            .flatten()
+            .map(|word| u64::from(word.count_ones()))
+            .sum()
     }
 }
 
@@ -114,12 +124,19 @@ pub fn identity(spec: &IdentitySpec, session: &Session) -> Result<Findings> {
     for path in &spec.documents {
         for_each_batch(path, &["doc", "key", "num_tokens"], session, |batch| {
             let (docs, keys) = identity_columns(batch, path)?;
-            let counts = batch.column_by_name("num_tokens").and_then(|column| column.as_any().downcast_ref());
+            let counts = batch
+                .column_by_name("num_tokens")
+                .and_then(|column| column.as_any().downcast_ref());
             let counts: &arrow_array::UInt32Array = counts.ok_or_else(|| missing(path, "num_tokens"))?;
             for row in 0..batch.num_rows() {
                 let (doc, key) = (docs.value(row), key_at(keys, row));
                 if !seen.set(doc) {
-                    note(&mut findings.identity, || format!("document {doc} in `{}` stands twice or nowhere in the input", path.display()));
+                    note(&mut findings.identity, || {
+                        format!(
+                            "document {doc} in `{}` stands twice or nowhere in the input",
+                            path.display()
+                        )
+                    });
                 }
                 checksum = checksum.wrapping_add(checksum_of(doc, key));
                 tokens_of_documents += u64::from(counts.value(row));
@@ -130,13 +147,18 @@ pub fn identity(spec: &IdentitySpec, session: &Session) -> Result<Findings> {
         })?;
     }
     for path in &spec.rejects {
-        for_each_batch(path, &["doc", "key", "source", "kind", "step", "rule", "duplicate_of"], session, |batch| {
-            rejects(batch, path, &mut seen, &mut survivors, &mut findings)
-        })?;
+        for_each_batch(
+            path,
+            &["doc", "key", "source", "kind", "step", "rule", "duplicate_of"],
+            session,
+            |batch| rejects(batch, path, &mut seen, &mut survivors, &mut findings),
+        )?;
     }
     let (total, placed) = (spec.file_documents.iter().sum::<u64>(), seen.num_set());
     if placed != total {
-        note(&mut findings.identity, || format!("{} of {total} documents are in no file", total - placed));
+        note(&mut findings.identity, || {
+            format!("{} of {total} documents are in no file", total - placed)
+        });
     }
     let mut with_signals = Bitmaps::new(&spec.file_documents);
     for path in &spec.signals {
@@ -144,7 +166,9 @@ pub fn identity(spec: &IdentitySpec, session: &Session) -> Result<Findings> {
             let (docs, _) = identity_columns(batch, path)?;
             for &doc in docs.values() {
                 if !with_signals.set(doc) {
-                    note(&mut findings.identity, || format!("document {doc} has two rows of signals"));
+                    note(&mut findings.identity, || {
+                        format!("document {doc} has two rows of signals")
+                    });
                 }
             }
             findings.signals += batch.num_rows() as u64;
@@ -162,7 +186,9 @@ pub fn identity(spec: &IdentitySpec, session: &Session) -> Result<Findings> {
             kept_key = Some(key);
         } else if kept_key != Some(key) {
             let key = u128::from_be_bytes(key);
-            note(&mut findings.survivors, || format!("a removed document names {key:032x}, which was not kept"));
+            note(&mut findings.survivors, || {
+                format!("a removed document names {key:032x}, which was not kept")
+            });
         }
     }
     Ok(findings)
@@ -182,7 +208,12 @@ fn rejects(
             .and_then(|column| column.as_any().downcast_ref())
             .ok_or_else(|| missing(path, name))
     };
-    let (sources, kinds, steps, rules) = (string("source")?, string("kind")?, string("step")?, string("rule")?);
+    let (sources, kinds, steps, rules) = (
+        string("source")?,
+        string("kind")?,
+        string("step")?,
+        string("rule")?,
+    );
     let duplicates: &FixedSizeBinaryArray = batch
         .column_by_name("duplicate_of")
         .and_then(|column| column.as_any().downcast_ref())
@@ -190,14 +221,24 @@ fn rejects(
     for row in 0..batch.num_rows() {
         let doc = docs.value(row);
         if !seen.set(doc) {
-            note(&mut findings.identity, || format!("document {doc} in `{}` stands twice or nowhere in the input", path.display()));
+            note(&mut findings.identity, || {
+                format!(
+                    "document {doc} in `{}` stands twice or nowhere in the input",
+                    path.display()
+                )
+            });
         }
         let source = sources.value(row).to_owned();
         if kinds.value(row) == "quarantined" {
             *findings.quarantined.entry(source).or_default() += 1;
         } else {
             let reason = format!("{}.{}", steps.value(row), rules.value(row));
-            *findings.dropped.entry(source).or_default().entry(reason).or_default() += 1;
+            *findings
+                .dropped
+                .entry(source)
+                .or_default()
+                .entry(reason)
+                .or_default() += 1;
         }
         if duplicates.is_valid(row) {
             survivors.push(&survivor_record(key_at(duplicates, row), 1))?;
@@ -232,13 +273,18 @@ fn shards(
                 for row in 0..batch.num_rows() {
                     let (doc, key) = (docs.value(row), key_at(keys, row));
                     if !in_shards.set(doc) {
-                        note(&mut findings.correspondence, || format!("document {doc} is in the shards twice, or unknown"));
+                        note(&mut findings.correspondence, || {
+                            format!("document {doc} is in the shards twice, or unknown")
+                        });
                     }
                     checksum = checksum.wrapping_add(checksum_of(doc, key));
-                    let position =
-                        spec.shuffle_seed.map_or((0, doc), |seed| (seeded_order(seed, PURPOSE_SHUFFLE, key), doc));
+                    let position = spec
+                        .shuffle_seed
+                        .map_or((0, doc), |seed| (seeded_order(seed, PURPOSE_SHUFFLE, key), doc));
                     if last.is_some_and(|last| last > position) {
-                        note(&mut findings.order, || format!("document {doc} in `{}` is out of order", path.display()));
+                        note(&mut findings.order, || {
+                            format!("document {doc} in `{}` is out of order", path.display())
+                        });
                     }
                     last = Some(position);
                     tokens += lists.value_length(row) as u64;
@@ -252,7 +298,10 @@ fn shards(
     let tokens: u64 = findings.shards.iter().map(|(_, tokens)| tokens).sum();
     if documents != findings.kept || checksum != checksum_of_documents {
         note(&mut findings.correspondence, || {
-            format!("shards hold {documents} documents, `documents/` {}, or their identities differ", findings.kept)
+            format!(
+                "shards hold {documents} documents, `documents/` {}, or their identities differ",
+                findings.kept
+            )
         });
     }
     if tokens != tokens_of_documents {
@@ -275,16 +324,26 @@ fn survivor_record(key: u128, kind: u8) -> [u8; 17] {
 }
 
 fn missing(path: &Path, name: &str) -> EngineError {
-    EngineError::Damaged { path: path.to_owned(), detail: format!("it has no column `{name}` of the right type") }
+    EngineError::Damaged {
+        path: path.to_owned(),
+        detail: format!("it has no column `{name}` of the right type"),
+    }
 }
 
 fn identity_columns<'batch>(
     batch: &'batch RecordBatch,
     path: &Path,
 ) -> Result<(&'batch UInt64Array, &'batch FixedSizeBinaryArray)> {
-    let docs = batch.column_by_name("doc").and_then(|column| column.as_any().downcast_ref());
-    let keys = batch.column_by_name("key").and_then(|column| column.as_any().downcast_ref());
-    Ok((docs.ok_or_else(|| missing(path, "doc"))?, keys.ok_or_else(|| missing(path, "key"))?))
+    let docs = batch
+        .column_by_name("doc")
+        .and_then(|column| column.as_any().downcast_ref());
+    let keys = batch
+        .column_by_name("key")
+        .and_then(|column| column.as_any().downcast_ref());
+    Ok((
+        docs.ok_or_else(|| missing(path, "doc"))?,
+        keys.ok_or_else(|| missing(path, "key"))?,
+    ))
 }
 
 fn for_each_batch(

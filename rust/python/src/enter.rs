@@ -14,7 +14,7 @@ const POLL: Duration = Duration::from_millis(100);
 
 /// Runs `work` with the interpreter released. A signal handler that raises (Ctrl-C) cancels the session, and its
 /// exception is what the caller gets.
-pub fn enter_native<T: Send>(
+pub(crate) fn enter_native<T: Send>(
     py: Python<'_>,
     session: &Session,
     work: impl FnOnce() -> Result<T, EngineError> + Send,
@@ -61,7 +61,7 @@ pub fn enter_native<T: Send>(
 }
 
 /// Converts an engine error to `gristmill.errors.GristmillError`, with its code and hint.
-pub fn to_python(py: Python<'_>, error: &EngineError) -> PyErr {
+pub(crate) fn to_python(py: Python<'_>, error: &EngineError) -> PyErr {
     let build = || -> PyResult<PyErr> {
         let class = py.import("gristmill.errors")?.getattr("GristmillError")?;
         let keywords = pyo3::types::PyDict::new(py);

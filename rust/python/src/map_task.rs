@@ -13,7 +13,7 @@ use crate::session::Session;
 
 /// A map task under way.
 #[pyclass(frozen, module = "gristmill._native")]
-pub struct MapTask {
+pub(crate) struct MapTask {
     inner: Mutex<Option<EngineMapTask>>,
 }
 

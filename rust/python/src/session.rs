@@ -6,8 +6,8 @@ use pyo3::prelude::*;
 
 /// The request to stop, and the files verified so far.
 #[pyclass(frozen, module = "gristmill._native")]
-pub struct Session {
-    pub inner: Arc<gristmill_engine::task::Session>,
+pub(crate) struct Session {
+    pub(crate) inner: Arc<gristmill_engine::task::Session>,
 }
 
 #[pymethods]

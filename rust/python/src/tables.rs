@@ -24,23 +24,27 @@ fn large_strings(array: PyArray) -> PyResult<LargeStringArray> {
         .ok_or_else(|| PyTypeError::new_err(format!("texts are large_string, not {}", array.data_type())))
 }
 
+fn to_pyarrow(py: Python<'_>, array: ArrayRef) -> PyResult<Py<PyAny>> {
+    let array = PyArray::from_array_ref(array);
+    Ok(array.to_pyarrow(py)?.unbind())
+}
+
 /// Runs native steps over texts: the texts they leave and the columns they make.
 #[pyfunction]
-pub fn run_steps<'py>(
-    py: Python<'py>,
+pub(crate) fn run_steps(
+    py: Python<'_>,
     texts: PyArray,
     steps: &str,
     session: &Session,
-) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+) -> PyResult<(Py<PyAny>, Py<PyAny>)> {
     let texts = large_strings(texts)?;
     let (left, columns) = enter_native(py, &session.inner, || tables::run_steps(&texts, steps))?;
-    let left = PyArray::from_array_ref(Arc::new(left)).to_pyarrow(py)?;
-    Ok((left, PyRecordBatch::new(columns).into_pyarrow(py)?))
+    Ok((to_pyarrow(py, Arc::new(left))?, PyRecordBatch::new(columns).into_pyarrow(py)?.unbind()))
 }
 
 /// A loaded tokenizer.
 #[pyclass(frozen, module = "gristmill._native")]
-pub struct Tokenizer {
+pub(crate) struct Tokenizer {
     inner: EngineTokenizer,
 }
 
@@ -63,7 +67,7 @@ impl Tokenizer {
     }
 
     /// Token ids of each text; null for a null text.
-    fn encode_batch<'py>(&self, py: Python<'py>, texts: PyArray, session: &Session) -> PyResult<Bound<'py, PyAny>> {
+    fn encode_batch(&self, py: Python<'_>, texts: PyArray, session: &Session) -> PyResult<Py<PyAny>> {
         let texts = large_strings(texts)?;
         let lists = enter_native(py, &session.inner, || {
             let item = Arc::new(Field::new("item", DataType::UInt32, false));
@@ -80,6 +84,6 @@ impl Tokenizer {
             }
             Ok(Arc::new(lists.finish()) as ArrayRef)
         })?;
-        PyArray::from_array_ref(lists).to_pyarrow(py)
+        to_pyarrow(py, lists)
     }
 }

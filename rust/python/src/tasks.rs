@@ -20,19 +20,19 @@ fn render<T: serde::Serialize>(value: &T) -> Result<String, EngineError> {
 
 /// Runs a native task described in JSON; returns its manifest as JSON.
 #[pyfunction]
-pub fn run_task(py: Python<'_>, spec: &str, session: &Session) -> PyResult<String> {
+pub(crate) fn run_task(py: Python<'_>, spec: &str, session: &Session) -> PyResult<String> {
     enter_native(py, &session.inner, || render(&task::run(spec, &session.inner)?))
 }
 
 /// Length and `blake3:` digest of a file.
 #[pyfunction]
-pub fn digest_file(py: Python<'_>, path: PathBuf, session: &Session) -> PyResult<(u64, String)> {
+pub(crate) fn digest_file(py: Python<'_>, path: PathBuf, session: &Session) -> PyResult<(u64, String)> {
     enter_native(py, &session.inner, || commit::digest_file(&path))
 }
 
 /// Writes a file durably and atomically unless it exists; returns whether this call wrote it.
 #[pyfunction]
-pub fn put_if_absent(
+pub(crate) fn put_if_absent(
     py: Python<'_>,
     path: PathBuf,
     content: &[u8],
@@ -46,7 +46,7 @@ pub fn put_if_absent(
 #[pyfunction]
 #[pyo3(signature = (data, orders, num_tokens, vocabulary_size, shard_bytes, is_shuffled, session))]
 #[expect(clippy::too_many_arguments, reason = "one Python call; named there")]
-pub fn plan_shards(
+pub(crate) fn plan_shards(
     py: Python<'_>,
     data: PathBuf,
     orders: &str,
@@ -64,7 +64,7 @@ pub fn plan_shards(
 
 /// One more than the largest id of a `tokenizer.json`; loads it, so a broken file is found before any data is read.
 #[pyfunction]
-pub fn tokenizer_vocabulary_size(py: Python<'_>, path: PathBuf, special: &str, session: &Session) -> PyResult<u32> {
+pub(crate) fn tokenizer_vocabulary_size(py: Python<'_>, path: PathBuf, special: &str, session: &Session) -> PyResult<u32> {
     enter_native(py, &session.inner, || {
         let mode: SpecialMode = parse(special)?;
         Ok(Tokenizer::load(&path, &mode)?.vocabulary_size())
@@ -73,6 +73,6 @@ pub fn tokenizer_vocabulary_size(py: Python<'_>, path: PathBuf, special: &str, s
 
 /// Proves from the files of a run that every document is in exactly one place; returns the findings as JSON.
 #[pyfunction]
-pub fn verify_identity(py: Python<'_>, spec: &str, session: &Session) -> PyResult<String> {
+pub(crate) fn verify_identity(py: Python<'_>, spec: &str, session: &Session) -> PyResult<String> {
     enter_native(py, &session.inner, || render(&verify::identity(&parse(spec)?, &session.inner)?))
 }

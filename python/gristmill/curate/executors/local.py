@@ -7,6 +7,7 @@ fresh interpreters, never forks: native threads and locks do not survive a fork.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import selectors
@@ -39,6 +40,14 @@ class _Worker:
     def answers(self) -> IO[bytes]:
         assert self.process.stdout is not None
         return self.process.stdout
+
+    def end(self) -> None:
+        """Wait for a killed process and close its pipes."""
+        self.process.wait()
+        self.answers.close()
+        assert self.process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
 
     def send(self, job: _Job) -> None:
         job.attempts += 1
@@ -90,12 +99,10 @@ class LocalExecutor:
         for worker in self._workers:
             worker.process.kill()
         for worker in self._workers:
-            worker.process.wait()
-            worker.answers.close()
+            worker.end()
         self._workers.clear()
         self._waiting.clear()
         self._selector.close()
-        self._selector = selectors.DefaultSelector()
 
     def _dispatch(self) -> None:
         while self._waiting:
@@ -129,8 +136,7 @@ class LocalExecutor:
         self._selector.unregister(worker.answers)
         self._workers.remove(worker)
         worker.process.kill()
-        worker.process.wait()
-        worker.answers.close()
+        worker.end()
 
     def _read(self, worker: _Worker) -> TaskResult | None:
         chunk = os.read(worker.answers.fileno(), 1 << 16)

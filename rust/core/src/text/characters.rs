@@ -1,79 +1,89 @@
 //! Parts that look at single characters: line breaks, controls, invisible characters.
 
+use super::leads;
 use super::rewriter::Rewriter;
 use crate::edit::EditLog;
 
-/// Turns CRLF, CR, VT, FF, NEL, LINE SEPARATOR and PARAGRAPH SEPARATOR into `\n` (Unicode 5.8, "newline function").
+/// Turns CRLF, CR, VT, FF, NEL, LINE SEPARATOR and PARAGRAPH SEPARATOR into `\n` (Unicode 5.8, "newline
+/// function").
 pub(super) fn unify_newlines(text: &str, edits: &mut EditLog) -> Option<String> {
     let bytes = text.as_bytes();
     let mut rewriter = Rewriter::new("newlines", text, edits);
     let mut position = 0;
-    while let Some(&byte) = bytes.get(position) {
-        let (length, after) = match (byte, bytes.get(position + 1), bytes.get(position + 2)) {
-            (b'\r', Some(b'\n'), _) => (1, ""),
-            (b'\r' | 0x0b | 0x0c, _, _) => (1, "\n"),
-            (0xc2, Some(0x85), _) => (2, "\n"),
-            (0xe2, Some(0x80), Some(0xa8 | 0xa9)) => (3, "\n"),
-            _ => (0, ""),
-        };
-        if length > 0 {
-            rewriter.replace(position, position + length, after);
+    while let Some(found) = leads::next(bytes, position, leads::NEWLINES) {
+        let character = leads::character_at(text, found);
+        position = found + character.len_utf8();
+        match character {
+            '\r' if bytes.get(position) == Some(&b'\n') => rewriter.replace(found, position, ""),
+            '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}' => {
+                rewriter.replace(found, position, "\n")
+            }
+            _ => {}
         }
-        position += length.max(1);
     }
     rewriter.finish()
 }
 
 /// Removes C0, DEL and C1 except tab and line breaks (those belong to `newlines`), and the noncharacters.
 pub(super) fn remove_controls(text: &str, edits: &mut EditLog) -> Option<String> {
-    remove("controls", text, edits, |character| match character {
-        '\t' | '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' => false,
-        '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' => true,
-        '\u{fdd0}'..='\u{fdef}' => true,
-        _ => u32::from(character) & 0xfffe == 0xfffe,
-    })
-}
-
-fn remove(
-    part: &'static str,
-    text: &str,
-    edits: &mut EditLog,
-    is_removed: fn(char) -> bool,
-) -> Option<String> {
-    let mut rewriter = Rewriter::new(part, text, edits);
-    for (position, character) in text.char_indices() {
-        if is_removed(character) {
-            rewriter.replace(position, position + character.len_utf8(), "");
+    let mut rewriter = Rewriter::new("controls", text, edits);
+    let mut position = 0;
+    while let Some(found) = leads::next(text.as_bytes(), position, leads::CONTROLS) {
+        let character = leads::character_at(text, found);
+        position = found + character.len_utf8();
+        if is_control(character) {
+            rewriter.replace(found, position, "");
         }
     }
     rewriter.finish()
 }
 
+fn is_control(character: char) -> bool {
+    match character {
+        '\t' | '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' => false,
+        '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' => true,
+        '\u{fdd0}'..='\u{fdef}' => true,
+        _ => u32::from(character) & 0xfffe == 0xfffe,
+    }
+}
+
 const ZERO_WIDTH_NON_JOINER: char = '\u{200c}';
 const ZERO_WIDTH_JOINER: char = '\u{200d}';
 
-/// Removes ZERO WIDTH SPACE, WORD JOINER, BYTE ORDER MARK, SOFT HYPHEN and bidirectional embeddings, overrides and
-/// isolates. The two joiners stay beside scripts that they shape, and ZWJ stays between two emoji.
+/// Removes ZERO WIDTH SPACE, WORD JOINER, BYTE ORDER MARK, SOFT HYPHEN and bidirectional embeddings,
+/// overrides and isolates. The two joiners stay beside scripts that they shape, and ZWJ stays between two
+/// emoji.
 ///
 /// LEFT-TO-RIGHT MARK and RIGHT-TO-LEFT MARK stay: they cannot reorder text beyond themselves.
 pub(super) fn remove_zero_width(text: &str, edits: &mut EditLog) -> Option<String> {
     let mut rewriter = Rewriter::new("zero_width", text, edits);
-    let mut previous_kept = None;
-    for (position, character) in text.char_indices() {
-        let end = position + character.len_utf8();
-        let is_removed = match character {
-            ZERO_WIDTH_NON_JOINER | ZERO_WIDTH_JOINER => {
-                let next = text[end..]
-                    .chars()
-                    .find(|&other| !is_invisible(other) && !is_joiner(other));
-                !is_shaping(character, previous_kept, next)
-            }
-            other => is_invisible(other),
-        };
-        if is_removed {
-            rewriter.replace(position, end, "");
+    // End of the last removed character, and the kept character before it, for a removed run.
+    let (mut removed_end, mut kept_before) = (0, None);
+    // The next visible character, and where it stands.
+    let (mut next_position, mut next) = (0, None);
+    let mut position = 0;
+    while let Some(found) = leads::next(text.as_bytes(), position, leads::ZERO_WIDTH) {
+        let character = leads::character_at(text, found);
+        position = found + character.len_utf8();
+        if !is_joiner(character) && !is_invisible(character) {
+            continue;
+        }
+        let previous = if found == removed_end {
+            kept_before
         } else {
-            previous_kept = Some(character);
+            text[..found].chars().next_back()
+        };
+        if position > next_position {
+            // Found once for a whole run of invisible characters, which may be long.
+            let is_visible = |&(_, other): &(usize, char)| !is_invisible(other) && !is_joiner(other);
+            let visible = text[position..].char_indices().find(is_visible);
+            next_position = visible.map_or(text.len(), |(offset, _)| position + offset);
+            next = visible.map(|(_, other)| other);
+        }
+        let is_kept = is_joiner(character) && is_shaping(character, previous, next);
+        if !is_kept {
+            rewriter.replace(found, position, "");
+            (removed_end, kept_before) = (position, previous);
         }
     }
     rewriter.finish()
@@ -96,8 +106,8 @@ fn is_shaping(joiner: char, previous: Option<char>, next: Option<char>) -> bool 
     is_beside_script || (joiner == ZERO_WIDTH_JOINER && is_between_emoji)
 }
 
-/// Blocks of scripts in which a joiner changes the shape of a letter: Arabic and its kin, Indic and South-East
-/// Asian scripts, Mongolian.
+/// Blocks of scripts in which a joiner changes the shape of a letter: Arabic and its kin, Indic and
+/// South-East Asian scripts, Mongolian.
 fn is_joining_script(character: char) -> bool {
     matches!(
         u32::from(character),
@@ -119,7 +129,8 @@ fn is_joining_script(character: char) -> bool {
     )
 }
 
-/// Characters that stand beside ZWJ in emoji sequences: pictographs, arrows and signs, variation selector, skin tones.
+/// Characters that stand beside ZWJ in emoji sequences: pictographs, arrows and signs, variation selector,
+/// skin tones.
 fn is_emoji_part(character: char) -> bool {
     matches!(
         u32::from(character),
@@ -172,5 +183,15 @@ mod tests {
         }
         assert_eq!(run(remove_zero_width, "👩\u{200d}a"), "👩a");
         assert_eq!(run(remove_zero_width, "a\u{200d}\u{200b}\u{200d}b"), "ab");
+        assert_eq!(
+            run(remove_zero_width, "\u{200d}\u{200b}\u{200d}ه"),
+            "\u{200d}\u{200d}ه"
+        );
+    }
+
+    #[test]
+    fn a_long_run_of_joiners_takes_linear_time() {
+        let joiners = "\u{200d}".repeat(400_000);
+        assert_eq!(run(remove_zero_width, &format!("a{joiners}b")), "ab");
     }
 }

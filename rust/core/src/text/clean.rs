@@ -10,23 +10,24 @@
 //! | 6 | `nfc` | Unicode normalisation form C |
 //! | 7 | `whitespace` | Unicode spaces become ASCII; trailing blanks and surplus blank lines go |
 //!
-//! Mojibake comes first because its bytes look like no-break spaces, soft hyphens and C1 controls, which later
-//! parts remove. Removing can bring characters together that an earlier part must see, so the whole sequence runs
-//! again until nothing changes. Every part by itself has nothing to do on its own output; therefore two
-//! neighbouring groups of the log never carry the same part name, and [`EditLog::undo`] is exact.
+//! Mojibake comes first because its bytes look like no-break spaces, soft hyphens and C1 controls, which
+//! later parts remove. Removing can bring characters together that an earlier part must see, so the whole
+//! sequence runs again until nothing changes. Every part by itself has nothing to do on its own output;
+//! therefore two neighbouring groups of the log never carry the same part name, and [`EditLog::undo`] is
+//! exact.
 
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::{characters, mojibake, normal_forms, whitespace};
+use super::{characters, leads, mojibake, normal_forms, whitespace};
 use crate::edit::EditLog;
 
 /// Rounds after which the cleaner stops although the text would still change.
 ///
 /// Real text settles in the first round; each further one needs an invisible character hidden inside an
-/// encoding error, nested. Only a text built against the cleaner gets here, and for it alone cleaning twice may
-/// give more than cleaning once. The limit keeps the time linear in the length of the text.
+/// encoding error, nested. Only a text built against the cleaner gets here, and for it alone cleaning twice
+/// may give more than cleaning once. The limit keeps the time linear in the length of the text.
 pub const MAX_ROUNDS: usize = 16;
 
 /// Which parts of the cleaner run.
@@ -115,35 +116,24 @@ impl Cleaner {
         current
     }
 
-    /// The parts that are on and can apply to `text`. Parts before the last two only ever leave ASCII text without
-    /// control characters as it is, which is most text and is found out at memory speed.
+    /// The parts that are on and have something to look at in `text`, in their order.
     fn parts(&self, text: &str) -> [Option<Part>; 7] {
         let config = &self.config;
-        let is_plain = is_plain_ascii(text.as_bytes());
-        let unless_plain = |is_on: bool, part: Part| (is_on && !is_plain).then_some(part);
+        let concerns = leads::concerns_of(text.as_bytes());
+        let where_concerned =
+            |is_on: bool, concern: u8, part: Part| (is_on && concerns & concern != 0).then_some(part);
         [
-            unless_plain(config.mojibake, mojibake::repair),
-            unless_plain(config.newlines, characters::unify_newlines),
-            unless_plain(config.controls, characters::remove_controls),
-            unless_plain(config.zero_width, characters::remove_zero_width),
+            where_concerned(config.mojibake, leads::MOJIBAKE, mojibake::repair),
+            where_concerned(config.newlines, leads::NEWLINES, characters::unify_newlines),
+            where_concerned(config.controls, leads::CONTROLS, characters::remove_controls),
+            where_concerned(
+                config.zero_width,
+                leads::ZERO_WIDTH,
+                characters::remove_zero_width,
+            ),
             config.lowercase.then_some(normal_forms::lowercase as Part),
-            unless_plain(config.nfc, normal_forms::compose),
+            where_concerned(config.nfc, leads::NFC, normal_forms::compose),
             config.whitespace.then_some(whitespace::tidy as Part),
         ]
     }
-}
-
-/// True for ASCII without control characters other than tab and line feed.
-fn is_plain_ascii(bytes: &[u8]) -> bool {
-    const CHUNK_BYTES: usize = 64;
-    let is_special =
-        |byte: u8| -> bool { (byte >= 0x7f) | ((byte < 0x20) & (byte != b'\t') & (byte != b'\n')) };
-    // Without an early exit inside a chunk, the compiler turns the loop into vector instructions.
-    let mut chunks = bytes.chunks_exact(CHUNK_BYTES);
-    for chunk in &mut chunks {
-        if chunk.iter().fold(false, |found, &byte| found | is_special(byte)) {
-            return false;
-        }
-    }
-    !chunks.remainder().iter().any(|&byte| is_special(byte))
 }

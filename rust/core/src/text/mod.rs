@@ -5,6 +5,7 @@
 pub mod clean;
 
 mod characters;
+mod leads;
 mod mojibake;
 mod normal_forms;
 mod rewriter;

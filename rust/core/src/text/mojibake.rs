@@ -1,14 +1,14 @@
 //! The part that repairs mojibake: UTF-8 that somebody read as Windows-1252 or Latin-1.
 //!
 //! `é` is the bytes C3 A9; read as Windows-1252 they show as `Ã©`. The repair maps characters back to bytes and
-//! decodes them, only where they form a whole UTF-8 sequence *and* the characters as they stand are not plausible
-//! text. The second condition matters because quotation marks, dashes, the ellipsis and the no-break space are
-//! possible continuation bytes and legitimately follow a letter: `MANHÃ…` or `passé…»`. The rules below look at the
-//! character before and after, in the spirit of ftfy's badness rules (Speer, 2019), but smaller and stricter: what is
-//! not certain stays.
+//! decodes them, only where they form a whole UTF-8 sequence *and* the characters as they stand are not
+//! plausible text. The second condition matters because quotation marks, dashes, the ellipsis and the
+//! no-break space are possible continuation bytes and legitimately follow a letter: `MANHÃ…` or `passé…»`.
+//! The rules below look at the character before and after, in the spirit of ftfy's badness rules (Speer,
+//! 2019), but smaller and stricter: what is not certain stays.
 //!
-//! Not repaired: other encodings than Windows-1252 and Latin-1; single Greek, Cyrillic, Hebrew or Arabic letters
-//! between other characters; damage that already lost bytes.
+//! Not repaired: other encodings than Windows-1252 and Latin-1; single letters of other scripts than Latin;
+//! damage that already lost bytes.
 
 use super::rewriter::Rewriter;
 use crate::edit::EditLog;
@@ -153,7 +153,10 @@ struct Surroundings {
 
 impl Surroundings {
     fn make_certain(&self, sequence: &Sequence) -> bool {
+        // Between quotation marks alone, `Ã©` is mentioned, not used: text about this very damage.
+        let is_quoted = self.previous.is_some_and(is_quotation) && self.next.is_some_and(is_quotation);
         match sequence.lead {
+            0xc2..=0xcb if is_quoted => false,
             // Touching a repaired sequence is evidence enough, except for a control character out of nothing.
             0xc2..=0xc5 | 0xe0..=0xf4 if self.is_after_repair && sequence.decoded >= '\u{a0}' => true,
             0xc2 => self.is_certain_symbol(sequence),
@@ -179,7 +182,7 @@ impl Surroundings {
             return sequence.is_strong;
         }
         let is_edge = matches!(sequence.second, 0xa0 | 0xab | 0xbb);
-        !(is_edge && self.previous.is_some_and(is_opening))
+        !(is_edge && self.previous.is_some_and(is_quotation))
     }
 
     /// `Ã©` for `é`: an honest `Ã` stands in words in capitals, mostly Portuguese, and at their end.
@@ -237,8 +240,11 @@ impl Surroundings {
 
     /// Sequences of three and four: punctuation, Han, emoji.
     fn is_certain_long(&self, sequence: &Sequence) -> bool {
-        let is_beside_other =
-            self.is_after_repair || self.following.as_ref().is_some_and(|other| other.is_strong);
+        let is_beside_other = self.is_after_repair
+            || self
+                .following
+                .as_ref()
+                .is_some_and(|other| other.is_strong || (sequence.is_strong && other.length >= 3));
         if is_beside_other {
             return true;
         }
@@ -252,7 +258,8 @@ impl Surroundings {
             // Vietnamese letters inside a word: `Viá»‡t`.
             (0xe1, 0xba | 0xbb) if !is_edge_of_word(sequence.last) => self.is_before_small_letter(),
             (0xe2 | 0xef | 0xf0..=0xf4, _) => sequence.is_strong,
-            _ => sequence.is_strong && !is_after_letter,
+            // Han, Hangul and the like come in words: one alone is not certain.
+            _ => false,
         }
     }
 
@@ -292,10 +299,10 @@ fn is_edge_of_word(byte: u8) -> bool {
     )
 }
 
-fn is_opening(character: char) -> bool {
+fn is_quotation(character: char) -> bool {
     matches!(
         character,
-        '«' | '»' | '‹' | '›' | '“' | '”' | '„' | '‘' | '’' | '"' | '\'' | '(' | '['
+        '«' | '»' | '‹' | '›' | '“' | '”' | '„' | '‘' | '’' | '"' | '\'' | '`'
     )
 }
 

@@ -89,6 +89,8 @@ fn known_fragments_are_repaired() {
         ("ï»¿Title", "\u{feff}Title"),
         ("â€œquotedâ€\u{9d}", "“quoted”"),
         ("Â« Bonjour Â»", "« Bonjour »"),
+        ("17 U.S.C. Â§ 101", "17 U.S.C. § 101"),
+        ("HereÃ¢Â\u{80}Â\u{99}s the thing", "Here’s the thing"),
     ] {
         assert_eq!(fix(text), expected);
     }
@@ -124,6 +126,8 @@ fn legitimate_text_stays() {
         "Việt Nam, Đà Nẵng",
         "Привет, Γειά, 日本語, 😀",
         "©2010 «ok» 20 °C",
+        "accents look like “Ã©” or «Ã§»",
+        "StrConv(\"ABCDEVB¥ì¥¹¥\u{ad}¥å©\", vbWide)",
     ] {
         assert_eq!(fix(text), text);
     }

@@ -4,52 +4,47 @@ use unicode_normalization::{
     IsNormalized, UnicodeNormalization, char::canonical_combining_class, is_nfc_quick,
 };
 
+use super::leads;
 use super::rewriter::Rewriter;
 use crate::edit::EditLog;
 
-/// The first character that normalisation form C can concern, U+0300, starts with this byte.
-const FIRST_CONCERNED_BYTE: u8 = 0xcc;
-
 /// Brings a text into normalisation form C (UAX #15), stretch by stretch.
 ///
-/// A stretch runs from one character that starts anew (combining class 0 and surely not joined to the one before)
-/// to the next such character; stretches normalise independently of each other.
+/// A stretch runs from one character that starts anew (combining class 0 and surely not joined to the one
+/// before) to the next such character; stretches normalise independently of each other.
 pub(super) fn compose(text: &str, edits: &mut EditLog) -> Option<String> {
-    let first = text.bytes().position(|byte| byte >= FIRST_CONCERNED_BYTE)?;
-    // The character before the first concerned one may be the base of a combining mark.
-    let begin = text[..first]
-        .char_indices()
-        .next_back()
-        .map_or(0, |(position, _)| position);
     let mut rewriter = Rewriter::new("nfc", text, edits);
-    let (mut stretch_start, mut is_doubtful) = (begin, false);
     let mut composed = String::new();
-    for (offset, character) in text[begin..].char_indices() {
+    let mut position = 0;
+    while let Some(found) = leads::next(text.as_bytes(), position, leads::NFC) {
+        let character = leads::character_at(text, found);
         if is_surely_composed(character) {
-            if is_doubtful {
-                normalise(text, stretch_start, begin + offset, &mut composed, &mut rewriter);
-            }
-            (stretch_start, is_doubtful) = (begin + offset, false);
-        } else {
-            is_doubtful = true;
+            position = found + character.len_utf8();
+            continue;
         }
-    }
-    if is_doubtful {
-        normalise(text, stretch_start, text.len(), &mut composed, &mut rewriter);
+        // The character before the first doubtful one is surely composed, and may be the base of a mark.
+        let start = text[..found]
+            .char_indices()
+            .next_back()
+            .map_or(0, |(base, _)| base);
+        let end = text.len()
+            - text[found..]
+                .trim_start_matches(|other| !is_surely_composed(other))
+                .len();
+        composed.clear();
+        composed.extend(text[start..end].nfc());
+        rewriter.replace(start, end, &composed);
+        position = end;
     }
     rewriter.finish()
 }
 
-fn normalise(text: &str, start: usize, end: usize, composed: &mut String, rewriter: &mut Rewriter<'_, '_>) {
-    composed.clear();
-    composed.extend(text[start..end].nfc());
-    rewriter.replace(start, end, composed);
-}
-
 fn is_surely_composed(character: char) -> bool {
     match character {
-        // Latin, then the large blocks without combining characters: Cyrillic letters, Han, Hangul syllables.
-        '\0'..='\u{2ff}' | '\u{400}'..='\u{482}' | '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}' => true,
+        // Latin, then large blocks without combining characters: Cyrillic letters, punctuation, Han, Hangul
+        // syllables.
+        '\0'..='\u{2ff}' | '\u{400}'..='\u{482}' | '\u{2010}'..='\u{20cf}' => true,
+        '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}' => true,
         other => {
             canonical_combining_class(other) == 0 && is_nfc_quick(std::iter::once(other)) == IsNormalized::Yes
         }

@@ -2,6 +2,7 @@
 //!
 //! It does not touch indentation or runs of spaces inside a line: in code and tables those carry meaning.
 
+use super::leads;
 use super::rewriter::Rewriter;
 use crate::edit::EditLog;
 
@@ -14,7 +15,8 @@ pub(super) fn tidy(text: &str, edits: &mut EditLog) -> Option<String> {
     let mut rewriter = Rewriter::new("whitespace", text, edits);
     let mut replacement = String::new();
     let mut position = 0;
-    while let Some(found) = next_candidate(text.as_bytes(), position) {
+    let is_ascii = text.is_ascii();
+    while let Some(found) = next_candidate(text, is_ascii, position) {
         let start = start_of_run(text, position, found);
         let end = end_of_run(text, found);
         replacement.clear();
@@ -25,34 +27,32 @@ pub(super) fn tidy(text: &str, edits: &mut EditLog) -> Option<String> {
     rewriter.finish()
 }
 
-/// Returns the next position at or after `from` that lies in, or at the edge of, a run which may have to change.
-fn next_candidate(bytes: &[u8], from: usize) -> Option<usize> {
-    let line_end = memchr::memchr(b'\n', bytes.get(from..)?).map_or(bytes.len(), |found| from + found);
-    let space = unicode_space(bytes, from, line_end);
-    if space.is_some() || line_end < bytes.len() {
-        return Some(space.unwrap_or(line_end));
+/// Returns the next position at or after `from` that lies in a run which may have to change.
+///
+/// A line feed alone between two other characters is no such run; nor is one before indentation.
+fn next_candidate(text: &str, is_ascii: bool, from: usize) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let mut position = from;
+    while let Some(found) = next_space(bytes, is_ascii, position) {
+        let is_candidate = match bytes[found] {
+            b'\n' => found == 0 || matches!(bytes[found - 1], b' ' | b'\t' | b'\n'),
+            _ => is_unicode_space(leads::character_at(text, found)),
+        };
+        if is_candidate {
+            return Some(found);
+        }
+        position = found + 1;
     }
     // The document's end is the end of a line too.
     let has_trailing_blank = bytes.len() > from && matches!(bytes.last(), Some(b' ' | b'\t'));
     has_trailing_blank.then(|| bytes.len() - 1)
 }
 
-/// Finds the first byte of a non-ASCII space in `bytes[from..to]`.
-fn unicode_space(bytes: &[u8], from: usize, to: usize) -> Option<usize> {
-    let is_space_at = |position: usize| match bytes[position] {
-        0xc2 => bytes[position + 1] == 0xa0,
-        0xe1..=0xe3 => {
-            let rest = std::str::from_utf8(&bytes[position..position + 3]).ok();
-            rest.and_then(|text| text.chars().next())
-                .is_some_and(is_unicode_space)
-        }
-        _ => false,
-    };
-    let line = &bytes[from..to];
-    if line.is_ascii() {
-        return None;
+fn next_space(bytes: &[u8], is_ascii: bool, from: usize) -> Option<usize> {
+    match is_ascii {
+        true => memchr::memchr(b'\n', bytes.get(from..)?).map(|found| from + found),
+        false => leads::next(bytes, from, leads::SPACES),
     }
-    (from..to).find(|&position| is_space_at(position))
 }
 
 fn is_unicode_space(character: char) -> bool {

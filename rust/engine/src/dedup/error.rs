@@ -64,7 +64,10 @@ pub enum DedupError {
 impl DedupError {
     /// Builds a report of damage.
     pub(crate) fn damaged(path: &Path, detail: impl Into<String>) -> Self {
-        Self::Damaged { path: path.to_owned(), detail: detail.into() }
+        Self::Damaged {
+            path: path.to_owned(),
+            detail: detail.into(),
+        }
     }
 
     /// The code that never changes; `gristmill explain error CODE` shows its page.
@@ -75,7 +78,9 @@ impl DedupError {
             Self::Damaged { .. } => "GM-DEDUP-003",
             Self::Inputs(_) => "GM-DEDUP-004",
             Self::Sort(SortError::Cancelled) => "GM-RUN-130",
-            Self::Sort(SortError::File { source, .. }) if source.kind() == std::io::ErrorKind::StorageFull => {
+            Self::Sort(SortError::File { source, .. })
+                if source.kind() == std::io::ErrorKind::StorageFull =>
+            {
                 "GM-IO-002"
             }
             Self::Sort(_) => "GM-IO-001",
@@ -129,10 +134,18 @@ mod tests {
 
     #[test]
     fn codes_are_distinct_and_the_budget_names_its_source() {
-        let over = OverBudget { source: "web".to_owned(), removed: 3, documents: 4, removal_budget: 0.5 };
+        let over = OverBudget {
+            source: "web".to_owned(),
+            removed: 3,
+            documents: 4,
+            removal_budget: 0.5,
+        };
         let errors = [
             DedupError::RemovalBudget { sources: vec![over] },
-            DedupError::ScratchMemory { needed_bytes: 2, memory_bytes: 1 },
+            DedupError::ScratchMemory {
+                needed_bytes: 2,
+                memory_bytes: 1,
+            },
             DedupError::damaged(Path::new("a"), "short"),
             DedupError::Inputs(String::new()),
             SortError::Cancelled.into(),
@@ -142,6 +155,9 @@ mod tests {
         let codes: std::collections::BTreeSet<&str> = errors.iter().map(DedupError::code).collect();
         assert_eq!(codes.len(), errors.len());
         let message = errors[0].to_string();
-        assert!(message.contains("75.0 % of source `web`") && message.contains("50.0 %"), "{message}");
+        assert!(
+            message.contains("75.0 % of source `web`") && message.contains("50.0 %"),
+            "{message}"
+        );
     }
 }

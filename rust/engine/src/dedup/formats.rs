@@ -47,7 +47,10 @@ pub fn docref(partition: u32, ordinal: u32) -> u64 {
 /// Splits a document reference into partition and ordinal.
 pub fn split_docref(docref: u64) -> (u32, u32) {
     let [p0, p1, p2, p3, o0, o1, o2, o3] = docref.to_be_bytes();
-    (u32::from_be_bytes([p0, p1, p2, p3]), u32::from_be_bytes([o0, o1, o2, o3]))
+    (
+        u32::from_be_bytes([p0, p1, p2, p3]),
+        u32::from_be_bytes([o0, o1, o2, o3]),
+    )
 }
 
 /// A document that shares a bucket with that bucket's centre.
@@ -76,7 +79,11 @@ impl BucketRow {
 
     /// The inverse of [`Self::encode`].
     pub fn decode(record: &[u8; ROW_BYTES]) -> Self {
-        Self { scattered_centre: u64_be(record, 0), member: u64_be(record, 8), bucket: u64_be(record, 16) }
+        Self {
+            scattered_centre: u64_be(record, 0),
+            member: u64_be(record, 8),
+            bucket: u64_be(record, 16),
+        }
     }
 }
 
@@ -220,7 +227,10 @@ impl ClusterMember {
 
     /// The inverse of [`Self::encode`].
     pub fn decode(record: &[u8; CLUSTER_BYTES]) -> Self {
-        Self { docref: u64_le(record, 0), representative: u64_le(record, 8) }
+        Self {
+            docref: u64_le(record, 0),
+            representative: u64_le(record, 8),
+        }
     }
 }
 
@@ -239,17 +249,26 @@ impl RecordWriter {
     pub(crate) fn create(path: &Path) -> Result<Self> {
         let file = File::create(path).map_err(SortError::file("create", path))?;
         let writer = BufWriter::with_capacity(WRITE_BUFFER_BYTES, file);
-        Ok(Self { path: path.to_owned(), writer, num_records: 0 })
+        Ok(Self {
+            path: path.to_owned(),
+            writer,
+            num_records: 0,
+        })
     }
 
     pub(crate) fn append(&mut self, record: &[u8]) -> Result<()> {
         self.num_records += 1;
-        self.writer.write_all(record).map_err(SortError::file("write", &self.path)).map_err(DedupError::from)
+        self.writer
+            .write_all(record)
+            .map_err(SortError::file("write", &self.path))
+            .map_err(DedupError::from)
     }
 
     /// Returns the number of records. The caller syncs when it commits.
     pub(crate) fn finish(mut self) -> Result<u64> {
-        self.writer.flush().map_err(SortError::file("write", &self.path))?;
+        self.writer
+            .flush()
+            .map_err(SortError::file("write", &self.path))?;
         Ok(self.num_records)
     }
 }
@@ -270,7 +289,11 @@ impl<const WIDTH: usize> Records<WIDTH> {
             let detail = format!("{bytes} bytes are not a whole number of {WIDTH}-byte records");
             return Err(DedupError::damaged(path, detail));
         }
-        Ok(Self { path: path.into(), file: Arc::new(file), num_records: bytes / WIDTH as u64 })
+        Ok(Self {
+            path: path.into(),
+            file: Arc::new(file),
+            num_records: bytes / WIDTH as u64,
+        })
     }
 
     /// Opens a file that must hold exactly `expected` records.
@@ -317,7 +340,13 @@ impl<const WIDTH: usize> Records<WIDTH> {
     /// Reads records `start..end` in order.
     pub(crate) fn run(&self, start: u64, end: u64, buffer_bytes: u64) -> FileRun<WIDTH> {
         let offset = start * WIDTH as u64;
-        FileRun::new(Arc::clone(&self.file), Arc::clone(&self.path), offset, end - start, buffer_bytes)
+        FileRun::new(
+            Arc::clone(&self.file),
+            Arc::clone(&self.path),
+            offset,
+            end - start,
+            buffer_bytes,
+        )
     }
 
     /// Reads the whole file in order.
@@ -336,7 +365,11 @@ pub(crate) struct ConvertedRun<const RAW: usize, const WIDTH: usize, F> {
 
 impl<const RAW: usize, const WIDTH: usize, F> ConvertedRun<RAW, WIDTH, F> {
     pub(crate) fn new(run: FileRun<RAW>, convert: F) -> Self {
-        Self { run, convert, current: [0; WIDTH] }
+        Self {
+            run,
+            convert,
+            current: [0; WIDTH],
+        }
     }
 }
 
@@ -368,23 +401,50 @@ mod tests {
 
     #[test]
     fn records_round_trip() {
-        let row = BucketRow { scattered_centre: 1 << 60, member: 2, bucket: 3 };
+        let row = BucketRow {
+            scattered_centre: 1 << 60,
+            member: 2,
+            bucket: 3,
+        };
         assert_eq!(BucketRow::decode(&row.encode()), row);
-        let edge = Edge { better: 1 << 40, worse: 2, similarity: 0.75, shared_bands: 513 };
+        let edge = Edge {
+            better: 1 << 40,
+            worse: 2,
+            similarity: 0.75,
+            shared_bands: 513,
+        };
         assert_eq!(Edge::decode(&edge.encode()), edge);
-        let removal = Removal { docref: 258, duplicate_of: 7, similarity: 1.0, step: RemovalStep::Near };
+        let removal = Removal {
+            docref: 258,
+            duplicate_of: 7,
+            similarity: 1.0,
+            step: RemovalStep::Near,
+        };
         assert_eq!(Removal::decode(&removal.encode()), Some(removal));
-        assert_eq!(Removal::from_sortable(&removal.encode_sortable()), removal.encode());
+        assert_eq!(
+            Removal::from_sortable(&removal.encode_sortable()),
+            removal.encode()
+        );
         assert_eq!(Removal::decode(&[0; REMOVAL_BYTES]), None);
-        let member = ClusterMember { docref: 9, representative: 3 };
+        let member = ClusterMember {
+            docref: 9,
+            representative: 3,
+        };
         assert_eq!(ClusterMember::decode(&member.encode()), member);
         assert_eq!(split_docref(docref(7, 9)), (7, 9));
     }
 
     #[test]
     fn the_layout_of_a_removal_is_the_published_one() {
-        let removal = Removal { docref: 1, duplicate_of: 2, similarity: 1.0, step: RemovalStep::Exact };
-        let expected = [1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x80, 0x3f, 1, 0, 0, 0];
+        let removal = Removal {
+            docref: 1,
+            duplicate_of: 2,
+            similarity: 1.0,
+            step: RemovalStep::Exact,
+        };
+        let expected = [
+            1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x80, 0x3f, 1, 0, 0, 0,
+        ];
         assert_eq!(removal.encode(), expected);
     }
 }

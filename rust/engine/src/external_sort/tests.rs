@@ -1,3 +1,6 @@
+use std::fs::File;
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -113,7 +116,10 @@ fn a_merge_pass_can_be_interrupted() {
     for record in pseudo_random(40_000) {
         sorter.push(&record).unwrap();
     }
-    assert!(matches!(sorter.finish_unless(&|| true), Err(SortError::Cancelled)));
+    assert!(matches!(
+        sorter.finish_unless(&|| true),
+        Err(SortError::Cancelled)
+    ));
 }
 
 #[test]
@@ -127,7 +133,11 @@ fn a_missing_folder_is_named() {
 #[test]
 fn a_full_disk_is_told_from_other_faults() {
     let full = File::options().write(true).open("/dev/full").unwrap();
-    let mut spill = SpillFile { path: Path::new("/scratch/spill").into(), file: Arc::new(full), bytes: 0 };
+    let mut spill = SpillFile {
+        path: Path::new("/scratch/spill").into(),
+        file: Arc::new(full),
+        bytes: 0,
+    };
     let error: EngineError = spill.append(&[0; 8]).unwrap_err().into();
     assert_eq!(error.code(), "GM-IO-002");
     assert!(error.to_string().contains("/scratch/spill"));

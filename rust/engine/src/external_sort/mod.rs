@@ -10,25 +10,25 @@
 //! bytes a spilled run and `WIDTH + 16` bytes an open run. Disk: the records once, and twice during a merge pass.
 //! Time: `n log n` comparisons, and `ceil(log(runs) / log(fan_in))` passes over the data.
 
-use std::collections::BinaryHeap;
-use std::collections::binary_heap::PeekMut;
-use std::fs::{self, File};
+mod merge;
+mod spill;
+
+#[cfg(test)]
+mod tests;
+
+use std::fs;
 use std::io::ErrorKind;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+
+pub use merge::{Merge, Merged, merge_sorted};
+pub use spill::{FileRun, SpillFile};
 
 use crate::error::EngineError;
+use merge::{compare, merge_shape};
 
 /// Returns true once the caller wants to stop; polled between blocks of records.
 pub type Cancelled<'task> = &'task dyn Fn() -> bool;
 
-/// How many runs one pass merges at most: bounds open files and keeps every buffer large.
-const MAX_FAN_IN: u64 = 128;
-/// A merge gives each run at least this much, if the budget allows two runs at all.
-const MIN_MERGE_BUFFER_BYTES: u64 = 32 << 10;
-/// More than this a buffer gains nothing.
-const MAX_MERGE_BUFFER_BYTES: u64 = 1 << 20;
 /// Records between two looks at `cancelled`.
 const RECORDS_PER_POLL: u64 = 1 << 14;
 
@@ -77,183 +77,11 @@ pub trait SortedSource<const WIDTH: usize> {
     fn next_record(&mut self) -> Result<Option<&[u8; WIDTH]>, SortError>;
 }
 
-/// A temporary file without a name: it is gone when it is closed, also after `kill -9`.
-#[derive(Debug)]
-pub struct SpillFile {
-    path: Arc<Path>,
-    file: Arc<File>,
-    bytes: u64,
-}
-
-impl SpillFile {
-    /// Creates a file in `folder` and takes its name away at once.
-    ///
-    /// # Errors
-    /// When the folder cannot be written.
-    pub fn create(folder: &Path) -> Result<Self, SortError> {
-        let mut attempt = 0_u32;
-        loop {
-            let path = folder.join(format!("spill-{}-{attempt}", std::process::id()));
-            match File::options().read(true).write(true).create_new(true).open(&path) {
-                Ok(file) => {
-                    fs::remove_file(&path).map_err(SortError::file("remove", &path))?;
-                    return Ok(Self { path: path.into(), file: Arc::new(file), bytes: 0 });
-                }
-                // Another thread is between its two calls.
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => attempt += 1,
-                Err(error) => return Err(SortError::file("create", &path)(error)),
-            }
-        }
-    }
-
-    /// Bytes written so far.
-    pub fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    /// Writes at the end.
-    ///
-    /// # Errors
-    /// When the operating system refuses, for example because the disk is full.
-    pub fn append(&mut self, content: &[u8]) -> Result<(), SortError> {
-        self.file.write_all_at(content, self.bytes).map_err(SortError::file("write", &self.path))?;
-        self.bytes += content.len() as u64;
-        Ok(())
-    }
-
-    /// Returns a reader over `records` records that start at byte `offset`.
-    pub fn run<const WIDTH: usize>(&self, offset: u64, records: u64, buffer_bytes: u64) -> FileRun<WIDTH> {
-        FileRun::new(Arc::clone(&self.file), Arc::clone(&self.path), offset, records, buffer_bytes)
-    }
-}
-
-/// Reads consecutive records of a file through a buffer of its own.
-#[derive(Debug)]
-pub struct FileRun<const WIDTH: usize> {
-    file: Arc<File>,
-    path: Arc<Path>,
-    offset: u64,
-    remaining: u64,
-    buffer: Vec<[u8; WIDTH]>,
-    next: usize,
-    buffer_records: usize,
-}
-
-impl<const WIDTH: usize> FileRun<WIDTH> {
-    /// Reads `records` records from byte `offset` on; holds `buffer_bytes`, and at least one record.
-    pub fn new(file: Arc<File>, path: Arc<Path>, offset: u64, records: u64, buffer_bytes: u64) -> Self {
-        let buffer_records = usize::try_from(buffer_bytes).unwrap_or(usize::MAX) / WIDTH;
-        let buffer_records = buffer_records.clamp(1, usize::try_from(records.max(1)).unwrap_or(usize::MAX));
-        Self { file, path, offset, remaining: records, buffer: Vec::new(), next: 0, buffer_records }
-    }
-
-    fn refill(&mut self) -> Result<(), SortError> {
-        let records = self.remaining.min(self.buffer_records as u64);
-        self.next = 0;
-        self.buffer.reserve_exact(self.buffer_records - self.buffer.len());
-        self.buffer.resize(usize::try_from(records).unwrap_or(self.buffer_records), [0; WIDTH]);
-        self.file
-            .read_exact_at(self.buffer.as_flattened_mut(), self.offset)
-            .map_err(SortError::file("read", &self.path))?;
-        self.offset += records * WIDTH as u64;
-        self.remaining -= records;
-        Ok(())
-    }
-}
-
-impl<const WIDTH: usize> SortedSource<WIDTH> for FileRun<WIDTH> {
-    fn next_record(&mut self) -> Result<Option<&[u8; WIDTH]>, SortError> {
-        if self.next == self.buffer.len() {
-            if self.remaining == 0 {
-                return Ok(None);
-            }
-            self.refill()?;
-        }
-        self.next += 1;
-        Ok(self.buffer.get(self.next - 1))
-    }
-}
-
-/// The smallest unread record of one source of a merge.
-#[derive(Debug, PartialEq, Eq)]
-struct Head<const WIDTH: usize> {
-    record: [u8; WIDTH],
-    source: usize,
-}
-
-impl<const WIDTH: usize> Ord for Head<WIDTH> {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        // Reversed: the heap of the standard library has its largest element on top.
-        compare(&other.record, &self.record).then(other.source.cmp(&self.source))
-    }
-}
-
-impl<const WIDTH: usize> PartialOrd for Head<WIDTH> {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-/// Byte order, with the first eight bytes compared as one number.
-fn compare<const WIDTH: usize>(left: &[u8; WIDTH], right: &[u8; WIDTH]) -> std::cmp::Ordering {
-    match (left.split_first_chunk::<8>(), right.split_first_chunk::<8>()) {
-        (Some((left_head, left_tail)), Some((right_head, right_tail))) => u64::from_be_bytes(*left_head)
-            .cmp(&u64::from_be_bytes(*right_head))
-            .then_with(|| left_tail.cmp(right_tail)),
-        _ => left.cmp(right),
-    }
-}
-
-/// Merges sorted sources into one sorted stream.
-#[derive(Debug)]
-pub struct Merge<const WIDTH: usize, S> {
-    sources: Vec<S>,
-    heap: BinaryHeap<Head<WIDTH>>,
-    current: [u8; WIDTH],
-}
-
-impl<const WIDTH: usize, S: SortedSource<WIDTH>> Merge<WIDTH, S> {
-    /// Reads the first record of each source.
-    ///
-    /// # Errors
-    /// When reading fails.
-    pub fn new(mut sources: Vec<S>) -> Result<Self, SortError> {
-        let mut heap = BinaryHeap::with_capacity(sources.len());
-        for (source, stream) in sources.iter_mut().enumerate() {
-            if let Some(record) = stream.next_record()? {
-                heap.push(Head { record: *record, source });
-            }
-        }
-        Ok(Self { sources, heap, current: [0; WIDTH] })
-    }
-}
-
-impl<const WIDTH: usize, S: SortedSource<WIDTH>> SortedSource<WIDTH> for Merge<WIDTH, S> {
-    fn next_record(&mut self) -> Result<Option<&[u8; WIDTH]>, SortError> {
-        let Some(mut top) = self.heap.peek_mut() else { return Ok(None) };
-        self.current = top.record;
-        match self.sources[top.source].next_record()? {
-            Some(record) => top.record = *record,
-            None => {
-                PeekMut::pop(top);
-            }
-        }
-        Ok(Some(&self.current))
-    }
-}
-
 /// Where a sorted run lies in the spill file.
 #[derive(Debug, Clone, Copy)]
 struct Run {
     offset: u64,
     records: u64,
-}
-
-/// How many runs a merge takes at once, and how large a buffer each of them and the writer gets.
-fn merge_shape(memory_bytes: u64, num_runs: usize) -> (usize, u64) {
-    let fan_in = (memory_bytes / MIN_MERGE_BUFFER_BYTES).saturating_sub(1).clamp(2, MAX_FAN_IN);
-    let buffers = fan_in.min(num_runs as u64).max(1) + 1;
-    (usize::try_from(fan_in).unwrap_or(2), (memory_bytes / buffers).min(MAX_MERGE_BUFFER_BYTES))
 }
 
 /// Sorts more records than fit in memory.
@@ -292,8 +120,13 @@ impl<const WIDTH: usize> ExternalSorter<WIDTH> {
     /// # Errors
     /// When `folder` is not a folder.
     pub fn new(folder: &Path, memory_bytes: u64) -> Result<Self, SortError> {
-        if !fs::metadata(folder).map_err(SortError::file("open", folder))?.is_dir() {
-            return Err(SortError::file("spill to", folder)(ErrorKind::NotADirectory.into()));
+        if !fs::metadata(folder)
+            .map_err(SortError::file("open", folder))?
+            .is_dir()
+        {
+            return Err(SortError::file("spill to", folder)(
+                ErrorKind::NotADirectory.into(),
+            ));
         }
         let capacity = usize::try_from(memory_bytes).unwrap_or(usize::MAX) / WIDTH;
         Ok(Self {
@@ -328,7 +161,11 @@ impl<const WIDTH: usize> ExternalSorter<WIDTH> {
         if self.buffer.len() == self.buffer.capacity() {
             // Doubles; the last step goes from at most half to the whole, so that a copy stays within the budget.
             let doubled = (2 * self.buffer.len()).max(64);
-            let wanted = if doubled > self.capacity / 2 { self.capacity } else { doubled };
+            let wanted = if doubled > self.capacity / 2 {
+                self.capacity
+            } else {
+                doubled
+            };
             self.buffer.reserve_exact(wanted - self.buffer.len());
         }
         self.buffer.push(*record);
@@ -362,7 +199,10 @@ impl<const WIDTH: usize> ExternalSorter<WIDTH> {
             Some(spill) => spill,
             None => self.spill.insert(SpillFile::create(&self.folder)?),
         };
-        self.runs.push(Run { offset: spill.bytes(), records: self.buffer.len() as u64 });
+        self.runs.push(Run {
+            offset: spill.bytes(),
+            records: self.buffer.len() as u64,
+        });
         spill.append(self.buffer.as_flattened())?;
         self.buffer.clear();
         Ok(())
@@ -384,7 +224,13 @@ impl<const WIDTH: usize> ExternalSorter<WIDTH> {
         let num_records = self.num_records;
         if self.runs.is_empty() {
             self.buffer.sort_unstable_by(compare);
-            return Ok(SortedRecords { num_records, order: Order::Memory { buffer: self.buffer, next: 0 } });
+            return Ok(SortedRecords {
+                num_records,
+                order: Order::Memory {
+                    buffer: self.buffer,
+                    next: 0,
+                },
+            });
         }
         if !self.buffer.is_empty() {
             self.spill_buffer()?;
@@ -394,10 +240,15 @@ impl<const WIDTH: usize> ExternalSorter<WIDTH> {
         while self.runs.len() > fan_in {
             self.merge_pass(fan_in, cancelled)?;
         }
-        let Some(spill) = self.spill else { return Err(SortError::Cancelled) };
+        let Some(spill) = self.spill else {
+            return Err(SortError::Cancelled);
+        };
         let (_, buffer_bytes) = merge_shape(self.memory_bytes, self.runs.len());
         let merge = Merge::new(open_runs(&spill, &self.runs, buffer_bytes))?;
-        Ok(SortedRecords { num_records, order: Order::Spilled(merge) })
+        Ok(SortedRecords {
+            num_records,
+            order: Order::Spilled(merge),
+        })
     }
 
     /// Merges each `fan_in` consecutive runs into one run of a new file, which takes the place of the old one.
@@ -417,7 +268,9 @@ impl<const WIDTH: usize> ExternalSorter<WIDTH> {
 }
 
 fn open_runs<const WIDTH: usize>(spill: &SpillFile, runs: &[Run], buffer_bytes: u64) -> Vec<FileRun<WIDTH>> {
-    runs.iter().map(|run| spill.run(run.offset, run.records, buffer_bytes)).collect()
+    runs.iter()
+        .map(|run| spill.run(run.offset, run.records, buffer_bytes))
+        .collect()
 }
 
 fn write_run<const WIDTH: usize>(
@@ -428,7 +281,10 @@ fn write_run<const WIDTH: usize>(
 ) -> Result<Run, SortError> {
     let capacity = usize::try_from(buffer_bytes).unwrap_or(usize::MAX).max(WIDTH);
     let mut buffer = Vec::with_capacity(capacity);
-    let mut run = Run { offset: spill.bytes(), records: 0 };
+    let mut run = Run {
+        offset: spill.bytes(),
+        records: 0,
+    };
     while let Some(record) = source.next_record()? {
         if buffer.len() + WIDTH > capacity {
             spill.append(&buffer)?;
@@ -436,7 +292,7 @@ fn write_run<const WIDTH: usize>(
         }
         buffer.extend_from_slice(record);
         run.records += 1;
-        if run.records % RECORDS_PER_POLL == 0 && cancelled() {
+        if run.records.is_multiple_of(RECORDS_PER_POLL) && cancelled() {
             return Err(SortError::Cancelled);
         }
     }
@@ -488,55 +344,3 @@ impl<const WIDTH: usize> SortedSource<WIDTH> for SortedRecords<WIDTH> {
         SortedRecords::next_record(self)
     }
 }
-
-/// Sorted sources as one stream, whether they could be opened together or not.
-#[derive(Debug)]
-pub enum Merged<const WIDTH: usize, S> {
-    /// All sources are open.
-    Open(Merge<WIDTH, S>),
-    /// There were too many; groups of them were merged into runs first.
-    Spilled(SortedRecords<WIDTH>),
-}
-
-impl<const WIDTH: usize, S: SortedSource<WIDTH>> SortedSource<WIDTH> for Merged<WIDTH, S> {
-    fn next_record(&mut self) -> Result<Option<&[u8; WIDTH]>, SortError> {
-        match self {
-            Self::Open(merge) => merge.next_record(),
-            Self::Spilled(sorted) => sorted.next_record(),
-        }
-    }
-}
-
-/// Merges `num_sources` sorted sources; `open(number, buffer_bytes)` opens one of them.
-///
-/// No more than the budget's fan-in (2 to 128) are open at once. Memory: `memory_bytes`, as for a sorter.
-///
-/// # Errors
-/// When opening, reading or writing fails, or on cancellation.
-pub fn merge_sorted<const WIDTH: usize, S, E>(
-    folder: &Path,
-    memory_bytes: u64,
-    num_sources: usize,
-    cancelled: Cancelled<'_>,
-    mut open: impl FnMut(usize, u64) -> Result<S, E>,
-) -> Result<Merged<WIDTH, S>, E>
-where
-    S: SortedSource<WIDTH>,
-    E: From<SortError>,
-{
-    let (fan_in, buffer_bytes) = merge_shape(memory_bytes, num_sources);
-    if num_sources <= fan_in {
-        let sources: Vec<S> = (0..num_sources).map(|number| open(number, buffer_bytes)).collect::<Result<_, E>>()?;
-        return Ok(Merged::Open(Merge::new(sources)?));
-    }
-    let mut sorter = ExternalSorter::new(folder, memory_bytes)?;
-    for start in (0..num_sources).step_by(fan_in) {
-        let end = num_sources.min(start + fan_in);
-        let sources: Vec<S> = (start..end).map(|number| open(number, buffer_bytes)).collect::<Result<_, E>>()?;
-        sorter.push_run(&mut Merge::new(sources)?, buffer_bytes, cancelled)?;
-    }
-    Ok(Merged::Spilled(sorter.finish_unless(cancelled)?))
-}
-
-#[cfg(test)]
-mod tests;

@@ -1,0 +1,68 @@
+"""gristmill: raw documents to verified, tokenised Arrow shards, and shards to a fine-tuned model.
+
+Names are loaded when they are first used, so that importing the package is quick and pulls in no heavy library.
+
+>>> import gristmill
+>>> sorted(gristmill.__all__)
+['GristmillError', '__version__', 'curate', 'open_shards']
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gristmill.curate.run import curate
+    from gristmill.errors import GristmillError
+    from gristmill.shards import open_shards
+
+    __version__: str
+
+_HOMES = {
+    "GristmillError": "gristmill.errors",
+    "open_shards": "gristmill.shards",
+}
+
+__all__ = ["GristmillError", "__version__", "curate", "open_shards"]
+
+
+def __getattr__(name: str) -> object:
+    if name == "__version__":
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            return version("gristmill")
+        except PackageNotFoundError:
+            return "0+source"  # a source tree on the path that was never installed
+    if name == "curate":
+        return import_module("gristmill.curate")
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module `gristmill` has no attribute `{name}`")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+class _CurateModule(ModuleType):
+    """The subpackage `gristmill.curate`, which can also be called: `gristmill.curate("recipe.toml")`."""
+
+    def __call__(self, *arguments: object, **options: object) -> object:
+        # The one place that passes arguments through: the signature is that of `gristmill.curate.run.curate`.
+        return import_module("gristmill.curate.run").curate(*arguments, **options)
+
+
+class _Package(ModuleType):
+    """The package itself. Importing a subpackage binds its name here; `curate` is a function and a subpackage."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name == "curate" and isinstance(value, ModuleType):
+            value.__class__ = _CurateModule
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

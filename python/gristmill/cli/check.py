@@ -1,0 +1,89 @@
+"""`gristmill check`: is a recipe sound, and is everything that it names there? Reads no data."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import TYPE_CHECKING
+
+from gristmill.cli.options import add_recipe, add_verb, printer_of
+from gristmill.errors import ExitCode, GristmillError
+
+if TYPE_CHECKING:
+    from gristmill.cli.options import Subparsers
+    from gristmill.curate.plan import Plan
+    from gristmill.recipe import Recipe
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Declare the verb."""
+    parser = add_verb(
+        subparsers,
+        "check",
+        run,
+        description="Validate a recipe and what it names: plugins, input paths, tokenizer, model. Reads no data.",
+    )
+    add_recipe(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Check a recipe."""
+    from gristmill.recipe import load_recipe
+
+    printer = printer_of(options)
+    recipe = load_recipe(options.recipe)
+    # Imported after the recipe is known to be sound: it loads the native module.
+    from gristmill.curate.plan import make_plan
+
+    plan = make_plan(recipe)
+    if recipe.train is not None:
+        check_model(recipe, plan)
+    found = {
+        "recipe": str(options.recipe),
+        "sources": len(recipe.sources),
+        "files": len(plan.files),
+        "steps": len(recipe.steps),
+        "plugins": sorted({step.namespace for step in recipe.plugin_steps}),
+        "tokens": recipe.tokens is not None,
+        "train": recipe.train is not None,
+    }
+    printer.data(
+        f"{options.recipe} is sound: {len(recipe.sources)} sources with {len(plan.files)} files, "
+        f"{len(recipe.steps)} steps"
+    )
+    printer.result({"ok": True, **found})
+    return ExitCode.DONE
+
+
+def check_model(recipe: Recipe, plan: Plan) -> None:
+    """Raise unless the model to train is there and has an embedding for every id of the tokenizer.
+
+    Raises
+    ------
+    GristmillError
+        ``GM-CLI-011`` for a model that cannot be used, ``GM-CLI-007`` for one that does not fit.
+    """
+    assert recipe.train is not None
+    model = recipe.train.model
+    config: object
+    if isinstance(model, str):
+        folder = recipe.resolve(model)
+        try:
+            config = json.loads((folder / "config.json").read_bytes())
+        except (OSError, ValueError) as error:
+            raise GristmillError(
+                "GM-CLI-011",
+                f"no model in `{folder}`: `config.json` cannot be read",
+                hint="`model` is a local Hugging Face folder; nothing is downloaded",
+            ) from error
+        if not list(folder.glob("*.safetensors")):
+            raise GristmillError("GM-CLI-011", f"no safetensors weights in `{folder}`")
+    else:
+        config = model.config
+    known = config.get("vocab_size") if isinstance(config, dict) else None
+    if isinstance(known, int) and plan.tokenizer is not None and plan.tokenizer.vocabulary_size > known:
+        raise GristmillError(
+            "GM-CLI-007",
+            f"the tokenizer has {plan.tokenizer.vocabulary_size:,} ids, the model {known:,}",
+            hint="use the model's own tokenizer, or set `vocab_size` of a model from scratch",
+        )

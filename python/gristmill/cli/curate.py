@@ -1,0 +1,109 @@
+"""`gristmill curate`: documents to shards; continues whatever an earlier run left."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from gristmill.cli.options import add_recipe, add_verb, printer_of
+from gristmill.cli.printer import Printer
+from gristmill.cli.progress import Progress
+from gristmill.errors import ExitCode
+
+if TYPE_CHECKING:
+    from gristmill.cli.options import Subparsers
+    from gristmill.curate.run import CuratedRun
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Declare the verb."""
+    parser = add_verb(
+        subparsers,
+        "curate",
+        run,
+        description="Read, clean, judge, deduplicate, split and tokenise documents into Arrow shards. The same command "
+        "continues after an interruption and ends in the same bytes.",
+    )
+    add_recipe(parser)
+    add_run_options(parser)
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Add what decides where and how a run happens, never what comes out."""
+    parser.add_argument(
+        "--workers", metavar="N", type=int, help="tasks at the same time; by default one a core"
+    )
+    parser.add_argument("--executor", metavar="NAME", default="local", help="where tasks run: `local`")
+    parser.add_argument(
+        "--output", metavar="DIR", type=Path, help="run folder; by default the recipe's `output`"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Curate a recipe."""
+    printer = printer_of(options)
+    finished = curate_with_progress(options, printer)
+    show(finished, printer)
+    printer.result(
+        {
+            "run": str(finished.path),
+            "digest": finished.digest,
+            "counts": finished.counts,
+            "tasks_run": finished.num_run,
+            "tasks_reused": finished.num_reused,
+        }
+    )
+    return ExitCode.DONE
+
+
+def curate_with_progress(options: argparse.Namespace, printer: Printer) -> CuratedRun:
+    """Return the finished run, with progress while it goes."""
+    from gristmill.curate.run import curate
+
+    with Progress.for_printer(printer) as progress:
+        return curate(
+            options.recipe,
+            workers=options.workers,
+            executor=options.executor,
+            output=options.output,
+            on_event=progress,
+        )
+
+
+def show(finished: CuratedRun, printer: Printer) -> None:
+    """Print the funnel of a run: what came in, what left and why, what was kept."""
+    printer.lines(funnel(finished.counts))
+    printer.data(f"{finished.path}")
+    printer.talk(
+        f"tasks: {finished.num_run} run, {finished.num_reused} used again; manifest {finished.digest}"
+    )
+
+
+def funnel(counts: Mapping[str, object]) -> list[str]:
+    """Return the counts of a manifest as lines.
+
+    Examples
+    --------
+    >>> for line in funnel({"documents_in": 3, "kept": 1, "quarantined": 1, "dropped": 1, "tokens": {},
+    ...                     "by_source": {"web": {"dropped": {"gopher_quality.num_words": 1}}}}):
+    ...     print(line)
+    documents in                         3
+    quarantined                          1
+    dropped: gopher_quality.num_words    1
+    kept                                 1
+    """
+    reasons: dict[str, int] = {}
+    for source in cast(Mapping[str, Mapping[str, object]], counts["by_source"]).values():
+        for reason, count in cast(Mapping[str, int], source["dropped"]).items():
+            reasons[reason] = reasons.get(reason, 0) + count
+    rows = [("documents in", counts["documents_in"]), ("quarantined", counts["quarantined"])]
+    rows += [(f"dropped: {reason}", count) for reason, count in sorted(reasons.items()) if count]
+    rows.append(("kept", counts["kept"]))
+    for split, numbers in cast(Mapping[str, Mapping[str, int]], counts["tokens"]).items():
+        rows.append((f"tokens: {split}", numbers["tokens"]))
+    names = max(len(name) for name, _ in rows)
+    shown = [(name, f"{count:,}") for name, count in cast(list[tuple[str, int]], rows)]
+    numbers_width = max(len(count) for _, count in shown)
+    return [f"{name.ljust(names)}    {count.rjust(numbers_width)}" for name, count in shown]

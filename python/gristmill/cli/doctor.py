@@ -1,0 +1,135 @@
+"""`gristmill doctor`: versions, extras, processor, memory and disk: what a report of a fault should have with it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gristmill.cli.options import add_verb, printer_of
+from gristmill.cli.text import one_line
+from gristmill.errors import ExitCode, GristmillError
+
+if TYPE_CHECKING:
+    from gristmill.cli.options import Subparsers
+
+PACKAGES = ("gristmill", "pyarrow", "polars", "pydantic", "pluggy")
+EXTRAS = {"train": ("torch", "transformers", "peft", "safetensors", "numpy"), "ray": ("ray",)}
+CPU_FEATURES = ("sse4_2", "avx2", "fma", "avx512f", "avx512bw", "amx_bf16", "neon", "asimd", "sve")
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Declare the verb."""
+    parser = add_verb(
+        subparsers,
+        "doctor",
+        run,
+        description="Show versions, extras, processor features, memory and disk.",
+    )
+    parser.add_argument(
+        "--tokenizer",
+        metavar="PATH",
+        type=Path,
+        help="also show the control tokens of a `tokenizer.json` or model folder",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print what is here."""
+    printer = printer_of(options)
+    found = examine()
+    if options.tokenizer is not None:
+        found["control tokens"] = control_tokens(options.tokenizer)
+    width = max(len(name) for name in found)
+    for name, value in found.items():
+        text = ", ".join(str(item) for item in value) if isinstance(value, list) else str(value)
+        printer.data(f"{name.ljust(width)}  {text or 'none'}")
+    printer.result({"doctor": found})
+    return ExitCode.DONE
+
+
+def examine() -> dict[str, object]:
+    """Return what is known of this machine and installation, by name. Imports no extra."""
+    found: dict[str, object] = {"python": platform.python_version(), "system": platform.platform()}
+    found |= {name: _version(name) for name in PACKAGES}
+    found["native module"] = _native_module()
+    for extra, packages in EXTRAS.items():
+        missing = [name for name in packages if _version(name) == "not installed"]
+        have = ", ".join(f"{name} {_version(name)}" for name in packages)
+        found[f"extra {extra}"] = (
+            have if not missing else f'not installed: `pip install "gristmill[{extra}]"`'
+        )
+    found["tokenizer"] = "through the `tokenizers` library, compiled in"
+    found["processor"] = f"{len(os.sched_getaffinity(0))} of {os.cpu_count()} cores, {platform.machine()}"
+    found["processor features"] = cpu_features()
+    found["graphics driver"] = "NVIDIA" if Path("/proc/driver/nvidia/version").exists() else "none"
+    total, available = memory_bytes()
+    found["memory"] = f"{_gib(available)} free of {_gib(total)}"
+    disk = shutil.disk_usage(Path.cwd())
+    found["disk here"] = f"{_gib(disk.free)} free of {_gib(disk.total)}"
+    return found
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _native_module() -> str:
+    try:
+        from gristmill import _native
+    except ImportError as error:
+        return f"cannot be loaded: {error}"
+    return f"{_native.__version__}, {_native.BUILD_PROFILE}"
+
+
+def cpu_features(file: Path = Path("/proc/cpuinfo")) -> list[str]:
+    """Return the features of the processor that matter for speed."""
+    try:
+        words = set(file.read_text(encoding="utf-8", errors="replace").split())
+    except OSError:
+        return []
+    return [feature for feature in CPU_FEATURES if feature in words]
+
+
+def memory_bytes(root: Path = Path("/")) -> tuple[int, int]:
+    """Return memory in all and free, in bytes; a container's limit counts if it is lower."""
+    numbers = {}
+    for line in (root / "proc/meminfo").read_text(encoding="utf-8").splitlines():
+        name, _, rest = line.partition(":")
+        numbers[name] = int(rest.split()[0]) * 1024
+    total, available = numbers["MemTotal"], numbers["MemAvailable"]
+    group = root / "sys/fs/cgroup"
+    try:
+        limit = int((group / "memory.max").read_text(encoding="utf-8"))
+        used = int((group / "memory.current").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return total, available  # no limit, or "max"
+    return min(total, limit), min(available, max(0, limit - used))
+
+
+def control_tokens(path: Path) -> list[str]:
+    """Return the control tokens of a tokenizer with their ids.
+
+    Raises
+    ------
+    GristmillError
+        ``GM-TOKENS-001`` when there is no tokenizer.
+    """
+    file = path / "tokenizer.json" if path.is_dir() else path
+    try:
+        tokens = json.loads(file.read_bytes()).get("added_tokens", [])
+        return [f"{one_line(token['content'], 60)} ({token['id']})" for token in tokens if token["special"]]
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        raise GristmillError("GM-TOKENS-001", f"no tokenizer at `{path}`") from error
+
+
+def _gib(num_bytes: int) -> str:
+    return f"{num_bytes / (1 << 30):.1f} GiB"

@@ -1,0 +1,188 @@
+"""`gristmill explain`: a page for a rule, an error code or a recipe key; or the story of one document."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gristmill.cli.options import add_verb, printer_of
+from gristmill.cli.story import tell
+from gristmill.errors import ExitCode, GristmillError, catalogue
+
+if TYPE_CHECKING:
+    from gristmill.cli.options import Subparsers
+    from gristmill.recipe import BuiltinStep
+
+Page = tuple[list[str], dict[str, object]]
+"""Lines for a reader, and the same as JSON values."""
+
+
+_WORDS = {"rule": "rule", "error": "error code", "key": "recipe key"}
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Declare the verb."""
+    parser = add_verb(
+        subparsers,
+        "explain",
+        run,
+        description="Explain a rule, an error code or a recipe key (without NAME: list all), or tell everything that "
+        "happened to one document of a run.",
+    )
+    parser.add_argument(
+        "kind", metavar="rule|error|key|doc", choices=("rule", "error", "key", "doc"), help="what to explain"
+    )
+    parser.add_argument(
+        "name",
+        metavar="NAME",
+        nargs="?",
+        help="`gopher_quality.min_words`, `GM-READ-003`, `run.seed`; for a document its number, key or id",
+    )
+    parser.add_argument(
+        "--run", metavar="DIR", dest="run_folder", type=Path, help="the run folder, for `doc`"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Explain."""
+    printer = printer_of(options)
+    if options.kind == "doc":
+        lines, values = _document(options.name, options.run_folder)
+    else:
+        lines, values = {"rule": _rule, "error": _error, "key": _key}[options.kind](options.name)
+    printer.lines(lines)
+    printer.result(values)
+    return ExitCode.DONE
+
+
+def _document(name: str | None, run_folder: Path | None) -> Page:
+    if name is None or run_folder is None:
+        raise GristmillError(
+            "GM-CLI-001",
+            "a document is looked for by its number, key or id, in a run",
+            hint="for example `gristmill explain doc 42 --run runs/demo`",
+        )
+    return tell(run_folder, name)
+
+
+def _error(code: str | None) -> Page:
+    pages = catalogue()
+    if code is None:
+        return (
+            [f"{known}  {page.title}" for known, page in pages.items()],
+            {"errors": {known: page.title for known, page in pages.items()}},
+        )
+    page = pages.get(code.upper())
+    if page is None:
+        raise _unknown("error", code, pages)
+    lines = [
+        f"{code.upper()}: {page.title}",
+        "",
+        page.explanation,
+        "",
+        f"remedy: {page.remedy}",
+        f"exit code: {int(page.exit_code)}",
+    ]
+    return lines, {"code": code.upper(), **asdict(page)}
+
+
+def _key(name: str | None) -> Page:
+    from gristmill.recipe import key_pages
+
+    pages = key_pages()
+    if name is None:
+        return (
+            [f"{page.name}{'' if page.default is None else f' = {page.default}'}" for page in pages.values()],
+            {"keys": list(pages)},
+        )
+    matches = [page for known, page in pages.items() if known == name or known.rpartition(".")[2] == name]
+    if not matches:
+        raise _unknown("key", name, pages)
+    lines: list[str] = []
+    for page in matches:
+        default = (
+            "required" if page.is_required else f"default {page.default}" if page.default else "optional"
+        )
+        lines += [*([""] if lines else []), page.name, f"  {page.description}", f"  {page.type}; {default}"]
+        if page.effect:
+            lines.append(f"  {page.effect}")
+    return lines, {"keys": [asdict(page) for page in matches]}
+
+
+def _rule(name: str | None) -> Page:
+    from gristmill.recipe import BUILTIN_STEPS
+
+    every = [f"{step}.{rule}" for step, model in BUILTIN_STEPS.items() for rule in _names(model)]
+    if name is None:
+        return [*BUILTIN_STEPS, *every], {"steps": list(BUILTIN_STEPS), "rules": every}
+    step, _, wanted = name.partition(".")
+    if step not in BUILTIN_STEPS and not wanted:
+        # A bare name, as it stands in a report or a recipe.
+        step, wanted = (
+            next((known for known, model in BUILTIN_STEPS.items() if _matches(model, name)), step),
+            name,
+        )
+    if step not in BUILTIN_STEPS:
+        raise _unknown("rule", name, [*BUILTIN_STEPS, *every])
+    return _rule_page(step, BUILTIN_STEPS[step], wanted)
+
+
+def _matches(model: type[BuiltinStep], name: str) -> bool:
+    return any(name in (key, rule.rule, rule.column) for key, rule in model.rules.items())
+
+
+def _names(model: type[BuiltinStep]) -> list[str]:
+    return [rule.rule for rule in model.rules.values()]
+
+
+def _rule_page(step: str, model: type[BuiltinStep], wanted: str) -> Page:
+    summary = (model.__doc__ or "").strip().splitlines()[0]
+    lines = [f"{step}: {summary}", f"  source: {model.source_note}", ""]
+    shown = []
+    for key, rule in model.rules.items():
+        if wanted and wanted not in (key, rule.rule, rule.column):
+            continue
+        field = model.model_fields[key]
+        value = field.default
+        condition = f"`{step}.{rule.column}` {rule.keep} {'false' if isinstance(value, bool) else value}"
+        lines += [
+            f"{step}.{rule.rule}",
+            f"  {field.description}",
+            f"  a document stays if {condition}, or null; set by the key `{key}`",
+        ]
+        shown.append(
+            {
+                "step": step,
+                "rule": rule.rule,
+                "column": f"{step}.{rule.column}",
+                "keep": rule.keep,
+                "key": key,
+                "default": value,
+                "description": field.description,
+            }
+        )
+    if wanted and not shown:
+        raise _unknown("rule", f"{step}.{wanted}", [f"{step}.{name}" for name in _names(model)])
+    if not wanted:
+        from gristmill.recipe import toml_value
+
+        shared = ("use", "name", "semantics", "where")
+        for key, field in model.model_fields.items():
+            if key not in model.rules and key not in shared and field.default is not None:
+                lines.append(f"{step}.{key} = {toml_value(field.default)}: {field.description}")
+    return lines, {"step": step, "summary": summary, "source": model.source_note, "rules": shown}
+
+
+def _unknown(kind: str, name: str, known: Iterable[str]) -> GristmillError:
+    from gristmill.recipe.problems import nearest
+
+    names: Sequence[str] = list(known)
+    close = nearest(name, names)
+    return GristmillError(
+        "GM-CLI-009",
+        f"there is no {_WORDS[kind]} `{name}`" + (f"; did you mean `{close}`?" if close else ""),
+        hint=f"`gristmill explain {kind}` lists all of them",
+    )

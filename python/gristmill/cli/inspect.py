@@ -1,0 +1,225 @@
+"""`gristmill inspect`: what is in a shard, a table, a manifest, a plan, a run folder or a checkpoint."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from gristmill.cli.curate import funnel
+from gristmill.cli.options import add_verb, printer_of
+from gristmill.cli.tables import batches, manifest_of, read_json
+from gristmill.cli.text import one_line, value_words
+from gristmill.errors import ExitCode, GristmillError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from gristmill.cli.options import Subparsers
+
+MAX_HEADER_BYTES = 64 << 20
+"""A safetensors header beyond this is no header of ours."""
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Declare the verb."""
+    parser = add_verb(
+        subparsers,
+        "inspect",
+        run,
+        description="Show schema, counts, lineage and sample rows of a file or folder that a run made.",
+    )
+    parser.add_argument("path", metavar="PATH", type=Path, help="a file or folder of a run")
+    parser.add_argument("--rows", metavar="N", type=int, default=3, help="sample rows to show; by default 3")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Show what is in a file or folder."""
+    printer = printer_of(options)
+    found = look(options.path, num_rows=max(0, options.rows))
+    printer.lines(describe(found))
+    printer.result(found)
+    return ExitCode.DONE
+
+
+def look(path: Path, *, num_rows: int) -> dict[str, object]:
+    """Return what is in a file or folder as JSON values; `kind` says what it is.
+
+    Raises
+    ------
+    GristmillError
+        ``GM-CLI-008`` when there is nothing, or nothing of ours.
+    """
+    if path.is_dir():
+        return _folder(path)
+    if not path.is_file():
+        raise GristmillError("GM-CLI-008", f"`{path}` does not exist")
+    if path.suffix in (".parquet", ".arrow"):
+        return _table(path, num_rows)
+    if path.suffix == ".safetensors":
+        return {"kind": "tensors", "path": str(path), **_tensors(path)}
+    if path.suffix == ".json":
+        return {"kind": "document", "path": str(path), "content": read_json(path)}
+    raise GristmillError(
+        "GM-CLI-008",
+        f"`{path}` is of no kind that can be shown",
+        hint="give a run folder, a checkpoint, or a .arrow, .parquet, .safetensors or .json file",
+    )
+
+
+def _folder(path: Path) -> dict[str, object]:
+    if (path / "manifest.json").is_file():
+        manifest = manifest_of(path)
+        return {"kind": "run", "path": str(path), **manifest}
+    tensors = sorted(path.glob("*.safetensors"))
+    if tensors:
+        documents = {
+            file.name: read_json(file)
+            for file in sorted(path.glob("*.json"))
+            if file.name != "tokenizer.json"
+        }
+        return {
+            "kind": "checkpoint",
+            "path": str(path),
+            "tensors": {file.name: _tensors(file) for file in tensors},
+            "documents": documents,
+        }
+    if (path / "work").is_dir():
+        raise GristmillError(
+            "GM-RUN-002",
+            f"no finished run in `{path}`",
+            hint="run `gristmill curate RECIPE`; it continues where it stopped",
+        )
+    raise GristmillError("GM-CLI-008", f"`{path}` is neither a run folder nor a checkpoint")
+
+
+def _table(path: Path, num_rows: int) -> dict[str, object]:
+    schema: pa.Schema | None = None
+    total = 0
+    samples: list[dict[str, object]] = []
+    for batch in batches(path):
+        schema = schema or batch.schema
+        missing = num_rows - len(samples)
+        if missing > 0:
+            samples += batch.slice(0, missing).to_pylist()
+        total += batch.num_rows
+    if schema is None:
+        schema = _schema_of(path)
+    metadata = {
+        key.decode(): one_line(value.decode(errors="replace"), 200)
+        for key, value in (schema.metadata or {}).items()
+    }
+    return {
+        "kind": "shard" if path.suffix == ".arrow" else "table",
+        "path": str(path),
+        "bytes": path.stat().st_size,
+        "rows": total,
+        "columns": {field.name: str(field.type) for field in schema},
+        "metadata": {key: value for key, value in metadata.items() if key != "ARROW:schema"},
+        "sample": [{key: value_words(value) for key, value in row.items()} for row in samples],
+    }
+
+
+def _schema_of(path: Path) -> pa.Schema:
+    import pyarrow as pa
+    import pyarrow.ipc
+    import pyarrow.parquet
+
+    if path.suffix == ".parquet":
+        return pa.parquet.read_schema(path)
+    with pa.memory_map(str(path)) as mapped, pa.ipc.open_file(mapped) as reader:
+        return reader.schema
+
+
+def _tensors(path: Path) -> dict[str, object]:
+    """Return what the header of a safetensors file says; the tensors themselves are not read."""
+    with path.open("rb") as file:
+        start = file.read(8)
+        num_bytes = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
+        if not 2 <= num_bytes <= MAX_HEADER_BYTES:
+            raise GristmillError("GM-CLI-008", f"`{path}` is no safetensors file")
+        try:
+            header = json.loads(file.read(num_bytes))
+        except ValueError as error:
+            raise GristmillError("GM-CLI-008", f"`{path}` is no safetensors file: {error}") from error
+    header.pop("__metadata__", None)
+    shapes = {name: f"{entry['dtype']} {entry['shape']}" for name, entry in header.items()}
+    num_values = sum(_product(entry["shape"]) for entry in header.values())
+    return {"num_tensors": len(shapes), "num_values": num_values, "tensors": shapes}
+
+
+def _product(shape: Sequence[int]) -> int:
+    result = 1
+    for size in shape:
+        result *= size
+    return result
+
+
+def describe(found: Mapping[str, object]) -> Iterator[str]:
+    """Yield what `look` found, in lines for a reader."""
+    yield f"{found['kind']} {found['path']}"
+    match found["kind"]:
+        case "run":
+            yield from _describe_run(found)
+        case "table" | "shard":
+            yield from _describe_table(found)
+        case "tensors":
+            yield from _describe_tensors(found)
+        case "checkpoint":
+            for name, tensors in cast(Mapping[str, Mapping[str, object]], found["tensors"]).items():
+                yield f"{name}: {tensors['num_tensors']:,} tensors, {tensors['num_values']:,} values"
+            for name, document in cast(Mapping[str, object], found["documents"]).items():
+                yield f"{name}: {one_line(json.dumps(document, ensure_ascii=False), 300)}"
+        case _:
+            yield from _describe_document(cast(Mapping[str, object], found["content"]))
+
+
+def _describe_run(manifest: Mapping[str, object]) -> Iterator[str]:
+    yield f"plan     {manifest['plan']}"
+    yield f"lineage  {cast(Mapping[str, object], manifest['lineage']).get('fingerprint', '')}"
+    yield ""
+    yield from funnel(cast(Mapping[str, object], manifest["counts"]))
+    yield ""
+    folders: dict[str, list[int]] = {}
+    for file in cast(Sequence[Mapping[str, object]], manifest["files"]):
+        numbers = folders.setdefault(str(file["path"]).rpartition("/")[0], [0, 0, 0])
+        for position, value in enumerate((1, file["rows"], file["bytes"])):
+            numbers[position] += cast(int, value)
+    for name, (num_files, num_rows, num_bytes) in folders.items():
+        yield f"{name}/: {num_files:,} files, {num_rows:,} rows, {num_bytes:,} bytes"
+
+
+def _describe_table(found: Mapping[str, object]) -> Iterator[str]:
+    yield f"{found['rows']:,} rows, {found['bytes']:,} bytes"
+    columns = cast(Mapping[str, str], found["columns"])
+    width = max((len(name) for name in columns), default=0)
+    yield ""
+    for name, kind in columns.items():
+        yield f"  {name.ljust(width)}  {kind}"
+    metadata = cast(Mapping[str, str], found["metadata"])
+    if metadata:
+        yield ""
+        for name, value in metadata.items():
+            yield f"  {name} = {value}"
+    for number, row in enumerate(cast(Sequence[Mapping[str, str]], found["sample"]), start=1):
+        yield ""
+        yield f"row {number}"
+        for name, value in row.items():
+            yield f"  {name.ljust(width)}  {value}"
+
+
+def _describe_tensors(found: Mapping[str, object]) -> Iterator[str]:
+    yield f"{found['num_tensors']:,} tensors, {found['num_values']:,} values"
+    for name, shape in cast(Mapping[str, str], found["tensors"]).items():
+        yield f"  {name}  {shape}"
+
+
+def _describe_document(document: Mapping[str, object]) -> Iterator[str]:
+    for key, value in document.items():
+        if isinstance(value, (list, dict)) and len(value) > 12:
+            yield f"  {key}: {len(value)} entries"
+        else:
+            yield f"  {key}: {one_line(json.dumps(value, ensure_ascii=False), 300)}"

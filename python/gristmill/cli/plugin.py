@@ -1,0 +1,190 @@
+"""`gristmill plugin list|show|new|test`: what is installed, what it offers, a new package, the contract's checks."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gristmill.cli.main import Parser
+from gristmill.cli.options import add_output_options, add_verb, printer_of
+from gristmill.errors import ExitCode, GristmillError
+
+if TYPE_CHECKING:
+    from gristmill.cli.options import Run, Subparsers
+    from gristmill.plugins.active import Registered
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Declare the verb and its four actions."""
+    parser = add_verb(
+        subparsers,
+        "plugin",
+        run_list,
+        description="List, show, make and test plugins. An installed plugin does nothing until a recipe names it.",
+    )
+    _add_place(parser, is_nested=False)
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", dest="action", parser_class=Parser)
+
+    def action(name: str, run: Run, line: str) -> argparse.ArgumentParser:
+        made = actions.add_parser(name, help=line, description=f"{line[0].upper()}{line[1:]}.")
+        add_output_options(made, is_nested=True)
+        made.set_defaults(run=run)
+        return made
+
+    _add_place(action("list", run_list, "list every plugin there is"))
+    show = action("show", run_show, "show what a plugin offers: operators, columns, keys")
+    show.add_argument(
+        "name", metavar="PLUGIN", help="the plugin's name: what stands before the dot in a recipe"
+    )
+    _add_place(show)
+    new = action("new", run_new, "write a new plugin package that installs and passes its first test")
+    new.add_argument("name", metavar="NAME", help="its name in recipes: lower-case letters, digits and `_`")
+    new.add_argument(
+        "--kind", default="signal", help="signal, filter, transform or reader; by default signal"
+    )
+    new.add_argument(
+        "--directory", metavar="DIR", type=Path, default=Path(), help="where to; by default here"
+    )
+    test = action("test", run_test, "run each operator of a plugin on documents made to break it")
+    test.add_argument("name", metavar="PLUGIN", help="the plugin's name")
+    _add_place(test)
+
+
+def _add_place(parser: argparse.ArgumentParser, *, is_nested: bool = True) -> None:
+    default = argparse.SUPPRESS if is_nested else None
+    parser.add_argument(
+        "--recipe",
+        metavar="RECIPE",
+        type=Path,
+        default=default,
+        help="a recipe: whose plugins are active, and where",
+    )
+    parser.add_argument(
+        "--plugins-dir", metavar="DIR", type=Path, default=default, help="a folder of single-file plugins"
+    )
+
+
+def _place(options: argparse.Namespace) -> tuple[list[str], Path | None]:
+    """Return the plugins that a recipe names, and the folder of single-file plugins."""
+    if options.recipe is None:
+        return [], options.plugins_dir
+    from gristmill.recipe import load_recipe
+
+    recipe = load_recipe(options.recipe)
+    active = [step.use for step in recipe.plugin_steps]
+    active += [source.format for source in recipe.sources if source.format and "." in source.format]
+    return active, options.plugins_dir or recipe.plugins_dir
+
+
+def run_list(options: argparse.Namespace) -> int:
+    """Print every plugin."""
+    from gristmill.plugins.manager import list_plugins
+
+    printer = printer_of(options)
+    active, plugins_dir = _place(options)
+    infos = list_plugins(active=active, plugins_dir=plugins_dir)
+    rows = [
+        [
+            info.name,
+            info.version or "",
+            "active" if info.active else "",
+            info.error or ", ".join(info.operators or ()),
+        ]
+        for info in infos
+    ]
+    if rows:
+        printer.table(["plugin", "version", "", "operators"], rows)
+    else:
+        printer.data("no plugins: install one, for example `pip install gristmill-legal`")
+    printer.result({"plugins": [dataclasses.asdict(info) for info in infos]})
+    return ExitCode.DONE
+
+
+def run_show(options: argparse.Namespace) -> int:
+    """Print what one plugin offers."""
+    from gristmill.plugins.manager import PluginManager
+
+    printer = printer_of(options)
+    _, plugins_dir = _place(options)
+    operators = PluginManager.load([options.name], plugins_dir=plugins_dir).operators
+    pages = [_operator_page(name, registered) for name, registered in operators.items()]
+    for position, page in enumerate(pages):
+        if position:
+            printer.data("")
+        printer.data(f"{page.use} ({page.kind}, version {page.version}): {page.summary}")
+        for name, entries in (("inputs", page.inputs), ("outputs", page.outputs), ("keys", page.keys)):
+            if entries:
+                printer.data(f"  {name:<8} {', '.join(entries)}")
+    printer.result({"plugin": options.name, "operators": [dataclasses.asdict(page) for page in pages]})
+    return ExitCode.DONE
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class OperatorPage:
+    """What `gristmill plugin show` says about one operator."""
+
+    use: str
+    kind: str
+    version: int
+    summary: str
+    inputs: list[str]
+    outputs: list[str]
+    keys: list[str]
+
+
+def _operator_page(name: str, registered: Registered) -> OperatorPage:
+    from gristmill.plugins.active import outputs_of, threshold_keys
+    from gristmill.plugins.config import config_fields
+
+    operator = registered.operator
+    outputs = outputs_of(operator)
+    keys = [
+        key if field.default is dataclasses.MISSING else f"{key} = {field.default!r}"
+        for key, field in config_fields(operator.Config).items()
+    ]
+    return OperatorPage(
+        use=name,
+        kind=registered.kind,
+        version=operator.version,
+        summary=(operator.__doc__ or "").strip().partition("\n")[0],
+        inputs=list(operator.inputs),
+        outputs=[f"{key}: {output.type}{'?' if output.nullable else ''}" for key, output in outputs.items()],
+        keys=keys if registered.kind == "filter" else [*keys, *threshold_keys(outputs)],
+    )
+
+
+def run_new(options: argparse.Namespace) -> int:
+    """Write a plugin package."""
+    from gristmill.plugins.scaffold import new_plugin
+
+    printer = printer_of(options)
+    files = new_plugin(options.name, options.kind, options.directory)
+    printer.lines(str(file) for file in files)
+    folder = options.directory / f"gristmill-{options.name.replace('_', '-')}"
+    printer.talk(f"next: `pip install --editable {folder}`, then `gristmill plugin test {options.name}`")
+    printer.result({"files": [str(file) for file in files]})
+    return ExitCode.DONE
+
+
+def run_test(options: argparse.Namespace) -> int:
+    """Run the contract's checks on every operator of a plugin."""
+    from gristmill.plugins import testing
+
+    printer = printer_of(options)
+    _, plugins_dir = _place(options)
+    reports = testing.test_plugin(options.name, plugins_dir=plugins_dir)
+    for report in reports:
+        speed = f", {report.documents_per_s:,.0f} documents/s" if report.documents_per_s else ""
+        printer.data(f"{report.operator} ({report.kind}{speed})")
+        for check in report.checks:
+            printer.data(
+                f"  {'ok  ' if check.passed else 'FAIL'}  {check.name}"
+                + (f": {check.detail}" if not check.passed else "")
+            )
+    printer.result({"plugin": options.name, "operators": [dataclasses.asdict(report) for report in reports]})
+    failed = [report.operator for report in reports if not report.passed]
+    if failed and not printer.as_json:
+        printer.error(GristmillError("GM-CLI-012", f"the contract does not hold for {', '.join(failed)}"))
+    return ExitCode.GATE if failed else ExitCode.DONE

@@ -1,0 +1,218 @@
+"""What must hold between parts of a recipe: names, order of steps, columns. Looks at no file and no plugin."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from gristmill.recipe.problems import Problem, nearest
+from gristmill.recipe.sections import RESERVED_COLUMNS
+from gristmill.recipe.step_base import PluginStep, scalar_type
+from gristmill.recipe.steps import BuiltinStep, HighestColumn, LowestColumn, PreferredSources
+
+if TYPE_CHECKING:
+    from gristmill.recipe.model import AnyStep, Recipe
+
+
+def check_recipe(recipe: Recipe) -> list[Problem]:
+    """Return every problem between the parts of a recipe, in the order a reader meets them."""
+    return [
+        *_source_names(recipe),
+        *_step_names(recipe.steps),
+        *_step_order(recipe.steps),
+        *_where_columns(recipe),
+        *_survivor(recipe),
+        *_column_types(recipe),
+        *_training(recipe),
+    ]
+
+
+def step_place(position: int) -> str:
+    """Return the place of a step, counted as a reader counts."""
+    return f"[[step]] number {position + 1}"
+
+
+def _source_names(recipe: Recipe) -> Iterator[Problem]:
+    names = [source.name for source in recipe.sources]
+    for name, count in Counter(names).items():
+        if count > 1:
+            yield Problem(
+                code="GM-RECIPE-008",
+                message=f"{count} sources are called `{name}`",
+                place=f"[[source]] number {len(names) - names[::-1].index(name)}",
+                hint="give each source its own `name`",
+            )
+
+
+def _step_names(steps: Sequence[AnyStep]) -> Iterator[Problem]:
+    first: dict[str, int] = {}
+    for position, step in enumerate(steps):
+        earlier = first.setdefault(step.name, position)
+        if earlier != position:
+            yield Problem(
+                code="GM-RECIPE-008",
+                message=f"two steps are called `{step.name}`",
+                place=step_place(position),
+                hint=f'give one of them a name: `name = "{step.name.rpartition(".")[2]}_2"`',
+                details=(f"the other is {step_place(earlier)}",),
+            )
+
+
+def _step_order(steps: Sequence[AnyStep]) -> Iterator[Problem]:
+    """Dedup compares what all other steps leave, so it comes last: exact first, which is cheaper."""
+    seen: list[str] = []
+    for position, step in enumerate(steps):
+        if isinstance(step, BuiltinStep) and step.is_dedup:
+            if step.use in seen:
+                yield Problem(
+                    code="GM-RECIPE-009",
+                    message=f"`{step.use}` is there twice",
+                    place=step_place(position),
+                    hint="remove one of them",
+                )
+            elif step.use == "exact_dedup" and seen:
+                yield Problem(
+                    code="GM-RECIPE-009",
+                    message="`exact_dedup` comes after `minhash_dedup`",
+                    place=step_place(position),
+                    hint="put `exact_dedup` before `minhash_dedup`",
+                )
+            seen.append(step.use)
+        elif seen:
+            yield Problem(
+                code="GM-RECIPE-009",
+                message=f"`{step.name}` comes after `{seen[-1]}`",
+                place=step_place(position),
+                hint="move the dedup steps to the end: they compare what all other steps leave",
+            )
+
+
+def _where_columns(recipe: Recipe) -> Iterator[Problem]:
+    """A condition can use what is known before its step: fields of the input, and columns of earlier steps."""
+    for position, step in enumerate(recipe.steps):
+        for column in step.where:
+            problem = _unknown_column(recipe, column, before=position, user=f"`{step.name}`")
+            if problem is not None:
+                yield replace(problem, place=step_place(position))
+
+
+def _unknown_column(recipe: Recipe, column: str, *, before: int, user: str) -> Problem | None:
+    """Return what is wrong with a column that a step or the survivor policy reads, or None.
+
+    A name without a known step before its dot is a field of the input, which only the data can refute.
+    """
+    if column in RESERVED_COLUMNS and column not in ("raw_bytes", "text_bytes"):
+        return Problem(
+            code="GM-PLAN-005",
+            message=f"`{column}` cannot be used in a condition",
+            hint="use a field of the input or a column of a step",
+        )
+    owner = _owner(recipe.steps, column)
+    if owner is None:
+        return None
+    step = recipe.steps[owner]
+    if owner >= before:
+        return Problem(
+            code="GM-PLAN-004",
+            message=f"column `{column}` is not produced by any step before {user}",
+            hint=f"move `{step.name}` before it",
+        )
+    if isinstance(step, PluginStep):
+        return None
+    output = column.removeprefix(f"{step.name}.")
+    if output in step.columns:
+        return None
+    known = [f"{step.name}.{name}" for name in step.columns]
+    close = nearest(column, known)
+    return Problem(
+        code="GM-PLAN-004",
+        message=f"step `{step.name}` makes no column `{output}`"
+        + (f"; did you mean `{close}`?" if close else ""),
+        details=(f"known columns: {', '.join(f'`{name}`' for name in known) or 'none'}",),
+    )
+
+
+def _owner(steps: Sequence[AnyStep], column: str) -> int | None:
+    """Return the position of the step that a column belongs to; the longest name wins, since names may have dots."""
+    owners = [
+        (len(step.name), position)
+        for position, step in enumerate(steps)
+        if column.startswith(f"{step.name}.")
+    ]
+    return max(owners)[1] if owners else None
+
+
+def _survivor(recipe: Recipe) -> Iterator[Problem]:
+    exact, near = recipe.exact_dedup, recipe.minhash_dedup
+    place = "[[step]] " + ("minhash_dedup" if near else "exact_dedup")
+    if (
+        exact is not None
+        and near is not None
+        and exact.survivor is not None
+        and exact.survivor != near.survivor
+    ):
+        yield Problem(
+            code="GM-RECIPE-010",
+            message="`exact_dedup` and `minhash_dedup` name different survivors",
+            place=place,
+            hint="give `survivor` in `minhash_dedup` only; it holds for both",
+        )
+    survivor = recipe.survivor
+    if isinstance(survivor, PreferredSources):
+        names = [source.name for source in recipe.sources]
+        for preferred in survivor.sources:
+            if preferred not in names:
+                close = nearest(preferred, names)
+                yield Problem(
+                    code="GM-PLAN-104",
+                    message=f"`survivor` prefers the source `{preferred}`, which the recipe does not have"
+                    + (f"; did you mean `{close}`?" if close else ""),
+                    place=place,
+                    details=(f"sources: {', '.join(f'`{name}`' for name in names)}",),
+                )
+    if isinstance(survivor, (HighestColumn, LowestColumn)):
+        column = survivor.highest if isinstance(survivor, HighestColumn) else survivor.lowest
+        problem = _unknown_column(recipe, column, before=len(recipe.steps), user="`survivor`")
+        if problem is not None:
+            yield replace(problem, place=place)
+
+
+def _column_types(recipe: Recipe) -> Iterator[Problem]:
+    """A field has one type: that of the values it is compared with, and that which a source declares."""
+    numeric = {"int64", "float64"}
+    known: dict[str, tuple[str, str]] = {}
+    for position, source in enumerate(recipe.sources):
+        for column, kind in source.columns.items():
+            place = f"[[source]] number {position + 1}"
+            if known.setdefault(column, (kind, place))[0] != kind:
+                yield _conflict(column, kind, place, *known[column])
+    for position, step in enumerate(recipe.steps):
+        for column, values in step.where.items():
+            if recipe.is_signal_column(column):
+                continue
+            kind, place = scalar_type(values[0]), step_place(position)
+            other = known.setdefault(column, (kind, place))[0]
+            if other != kind and not {other, kind} <= numeric:
+                yield _conflict(column, kind, place, *known[column])
+
+
+def _conflict(column: str, kind: str, place: str, other: str, other_place: str) -> Problem:
+    return Problem(
+        code="GM-PLAN-006",
+        message=f"column `{column}` is both {other} and {kind}",
+        place=place,
+        details=(f"{other} in {other_place}",),
+        hint="compare a column with values of one type",
+    )
+
+
+def _training(recipe: Recipe) -> Iterator[Problem]:
+    if recipe.train is not None and recipe.tokens is None:
+        yield Problem(
+            code="GM-RECIPE-005",
+            message="`[train]` needs shards, and the recipe has no `[tokens]`",
+            place="[train]",
+            hint='add `[tokens]` with `tokenizer = "tokenizer.json"`',
+        )

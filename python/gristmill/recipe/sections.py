@@ -1,0 +1,150 @@
+"""The sections `[run]`, `[[source]]`, `[split]` and `[tokens]`. A field's description is its help text."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, field_validator
+from pydantic_core import PydanticCustomError
+
+from gristmill.recipe.values import (
+    ByteSize,
+    Fraction,
+    Name,
+    NotNegative,
+    OpenFraction,
+    Section,
+    Text,
+    TextTuple,
+)
+
+ColumnType = Literal["utf8", "float64", "int64", "bool"]
+"""What an extracted field is read as."""
+
+RESERVED_COLUMNS = frozenset(
+    {
+        "doc",
+        "key",
+        "id",
+        "source",
+        "split",
+        "text",
+        "metadata",
+        "cluster",
+        "num_tokens",
+        "raw_bytes",
+        "text_bytes",
+    }
+)
+"""Columns that gristmill makes itself; no extracted field may have such a name."""
+
+
+class Run(Section):
+    """`[run]`: where the result goes, and limits of the whole run."""
+
+    output: Text = Field("runs/default", description="Run folder; everything that a run makes is in it.")
+    seed: int = Field(0, ge=0, lt=1 << 63, description="Decides every random choice: split, shuffle.")
+    max_quarantine_fraction: Fraction = Field(
+        0.001,
+        description="Share of documents that may be unreadable or fail; above the larger of it and 100 documents the "
+        "run stops.",
+    )
+    max_document_bytes: ByteSize = Field(
+        8 << 20, description="Longer documents are quarantined; part of the memory bound of every worker."
+    )
+    scratch_memory: ByteSize = Field(
+        2 << 30, description="Memory that dedup and shuffles may use, all workers together."
+    )
+    partition_bytes: ByteSize = Field(
+        64 << 20, description="Size on disk up to which input files share a task. A file is never cut."
+    )
+    rejects_excerpt_characters: int = Field(
+        600, ge=0, le=100_000, description="How much of a dropped document's text `rejects/` shows."
+    )
+    plugins_dir: Text | None = Field(
+        None,
+        description="Folder of single-file plugins; installed plugins need no key, only a step that names them.",
+    )
+
+
+class Source(Section):
+    """`[[source]]`: input files that belong together, and how documents are read from them."""
+
+    name: Name = Field(description="Unique name; stands in every row that comes from this source.")
+    paths: TextTuple = Field(
+        description="Paths or globs (`*`, `?`, `[...]`, `**`), relative to the recipe's folder."
+    )
+    format: Text | None = Field(
+        None,
+        description='`"jsonl"`, `"parquet"`, or a plugin\'s reader such as `"mail.mbox"`; by default the suffix '
+        "decides.",
+    )
+    text: Text = Field("text", description="Field that holds the document's text.")
+    id: Text | None = Field(
+        None, description="Field that holds your own identifier; carried along, never trusted."
+    )
+    columns: dict[Text, ColumnType] = Field(
+        default_factory=dict,
+        description="Further fields to keep as typed columns; those that `where` or `survivor` name are added "
+        "by themselves.",
+    )
+    weight: NotNegative = Field(
+        1.0,
+        description="Mixing weight in training: how often its documents are seen in an epoch; 0 for never.",
+    )
+    removal_budget: Fraction = Field(
+        1.0,
+        description="Largest share of the source's documents that dedup may remove; above it the run stops.",
+    )
+
+    @field_validator("format")
+    @classmethod
+    def _known_format(cls, value: str | None) -> str | None:
+        if value is not None and value not in ("jsonl", "parquet") and "." not in value:
+            raise PydanticCustomError(
+                "format", 'must be "jsonl", "parquet" or a plugin\'s reader such as "mail.mbox"'
+            )
+        return value
+
+    @field_validator("columns")
+    @classmethod
+    def _free_column_names(cls, value: dict[str, ColumnType]) -> dict[str, ColumnType]:
+        for name in value:
+            if name in RESERVED_COLUMNS:
+                raise PydanticCustomError(
+                    "column_name", "`{name}` is a column that gristmill makes itself", {"name": name}
+                )
+        return value
+
+
+class Split(Section):
+    """`[split]`: which documents are held back for validation."""
+
+    validation: OpenFraction = Field(
+        0.0, description="Share of kept documents in the validation split; 0 for no such split."
+    )
+    group_by: Literal["cluster", "document"] = Field(
+        "cluster", description="What is never divided: a cluster of near duplicates, or only a document."
+    )
+
+
+def _tuple_of_tokens(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+class Tokens(Section):
+    """`[tokens]`: how kept documents become Arrow shards of token ids."""
+
+    tokenizer: Text = Field(description="A Hugging Face `tokenizer.json`, or a folder that holds one.")
+    special: Annotated[Literal["plain", "hf"] | tuple[Text, ...], BeforeValidator(_tuple_of_tokens)] = Field(
+        "plain",
+        description='`"plain"`: text never becomes a control token; `"hf"`: as the tokenizer does it; or a list of '
+        "control tokens that text may spell.",
+    )
+    end_of_text: bool | Text = Field(
+        True, description="End-of-text id after each document: the tokenizer's own, a named token, or none."
+    )
+    shuffle: bool = Field(
+        True, description="Shuffle documents over all shards of a split, by the run's seed."
+    )
+    shard_bytes: ByteSize = Field(256 << 20, description="Size at which a shard is full.")

@@ -1,0 +1,110 @@
+"""The section `[train]` and its table `[train.lora]`. A field's description is its help text."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BeforeValidator, Field, JsonValue, model_validator
+from pydantic_core import PydanticCustomError
+
+from gristmill.recipe.values import Fraction, NotNegative, OpenFraction, Positive, Section, Text
+
+LENGTH_KEYS = ("epochs", "steps", "tokens")
+"""Exactly one of these says how long training lasts."""
+
+
+class FromScratch(Section):
+    """`model = { config = { ... } }`: a model that starts from random weights."""
+
+    config: dict[str, JsonValue] = Field(
+        min_length=1, description="Configuration as in a Hugging Face `config.json`, `model_type` included."
+    )
+
+
+def _tuple(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _pair(value: object) -> object:
+    return tuple(float(item) for item in value) if isinstance(value, list) else value
+
+
+class Lora(Section):
+    """`[train.lora]`: low-rank adapters, in the format of the `peft` library."""
+
+    rank: int = Field(16, ge=1, le=4096, description="Rank of every adapter.")
+    alpha: Positive = Field(32.0, description="Scale: an adapter is multiplied by alpha / rank.")
+    dropout: OpenFraction = Field(0.0, description="Dropout before an adapter.")
+    targets: Annotated[Literal["all-linear"] | tuple[Text, ...], BeforeValidator(_tuple)] = Field(
+        "all-linear",
+        description='Layers that get an adapter: `"all-linear"` (all but the head), or names such as '
+        '`["q_proj", "v_proj"]`.',
+    )
+    rslora: bool = Field(False, description="Scale by alpha / sqrt(rank) instead.")
+
+
+class Train(Section):
+    """`[train]`: a model trained on the shards."""
+
+    model: Text | FromScratch = Field(
+        description="A local Hugging Face folder, or `{ config = { ... } }` for a model from scratch."
+    )
+    task: Literal["causal"] = Field("causal", description="What is learnt: the next token of every document.")
+    method: Literal["full", "lora"] = Field("lora", description="Train all weights, or low-rank adapters.")
+    sequence_length: int = Field(2048, ge=2, description="Tokens in a packed sequence.")
+    batch_tokens: int = Field(
+        65_536, ge=2, description="Tokens in an optimiser step, all micro-batches together."
+    )
+    micro_batch_tokens: int | None = Field(
+        None,
+        ge=2,
+        description="Tokens in a forward pass; by default what fits the memory. Changes no result but rounding.",
+    )
+    epochs: Positive | None = Field(None, description="Length in passes over the training split.")
+    steps: int | None = Field(None, ge=1, description="Length in optimiser steps.")
+    tokens: int | None = Field(None, ge=1, description="Length in tokens.")
+    learning_rate: Positive = Field(2e-4, description="Peak learning rate.")
+    warmup_fraction: Fraction = Field(
+        0.03, description="Share of the steps over which the rate rises from 0."
+    )
+    min_learning_rate_fraction: Fraction = Field(
+        0.1, description="Share of the peak that the cosine ends at."
+    )
+    weight_decay: NotNegative = Field(0.01, description="AdamW's decay of matrices; vectors are not decayed.")
+    betas: Annotated[tuple[OpenFraction, OpenFraction], BeforeValidator(_pair)] = Field(
+        (0.9, 0.95), description="AdamW's averaging of gradients and of their squares."
+    )
+    clip_norm: Positive = Field(1.0, description="Gradients are scaled down to this norm.")
+    precision: Literal["auto", "bf16", "fp32"] = Field(
+        "auto", description="Arithmetic; `auto` is bf16 where the device has it, else fp32."
+    )
+    seed: int = Field(0, ge=0, lt=1 << 63, description="Decides order, dropout and new weights.")
+    eval_every_steps: int | None = Field(
+        None, ge=1, description="Steps between validation losses; by default before and after training only."
+    )
+    checkpoint_every_steps: int | None = Field(
+        None, ge=1, description="Steps between checkpoints; by default ten in a run."
+    )
+    keep_checkpoints: int = Field(2, ge=1, description="How many of the latest checkpoints stay.")
+    threads: int | None = Field(None, ge=1, description="CPU threads; by default one a core.")
+    lora: Lora = Field(default_factory=Lora, description='Adapters, for `method = "lora"`.')
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        given = [key for key in LENGTH_KEYS if getattr(self, key) is not None]
+        if len(given) != 1:
+            problem = f"got {' and '.join(f'`{key}`' for key in given)}" if given else "got none"
+            raise PydanticCustomError(
+                "length",
+                "needs exactly one of `epochs`, `steps` and `tokens`; {problem}",
+                {"problem": problem},
+            )
+        if self.batch_tokens < self.sequence_length:
+            raise PydanticCustomError("batch", "`batch_tokens` is smaller than `sequence_length`")
+        if self.micro_batch_tokens is not None and self.micro_batch_tokens < self.sequence_length:
+            raise PydanticCustomError("batch", "`micro_batch_tokens` is smaller than `sequence_length`")
+        if self.method == "full" and "lora" in self.model_fields_set:
+            raise PydanticCustomError("lora", '`[train.lora]` has no effect with `method = "full"`')
+        if self.method == "lora" and isinstance(self.model, FromScratch):
+            raise PydanticCustomError("lora", 'a model from scratch is trained whole: use `method = "full"`')
+        return self

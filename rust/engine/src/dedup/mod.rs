@@ -1,0 +1,202 @@
+//! Deduplication as passes from files to files: what is removed is proven, and the same for any division of the work.
+//!
+//! ```text
+//! exact.bin  ─> exact[r]  ─> removals of equal texts
+//! bands.bin  ─> lsh[r]    ─> bucket rows: who might resemble whom
+//! rows, text ─> verify[v] ─> edges: who does, computed on the texts
+//! edges      ─> rescue    ─> edges between those that lost their centre
+//! all these  ─> settle    ─> removals.bin, clusters.bin
+//! ```
+//! Banding proposes and exact similarity confirms: a document goes only on a verified edge to a document that stays.
+//! Survivors follow [`Standing`] (rank, then input order). Results depend on the documents and the options alone: not
+//! on the number of ranges `R` and slices `V`, on the memory budget, or on the order in which partitions are listed.
+//!
+//! Not here: computing hashes and band keys (the map stage), committing files, and rewriting documents.
+//!
+//! # Memory
+//! A pass holds its `memory_bytes`, and beside it a fixed 1 MiB of file buffers and 64 KiB for each of at most 64
+//! open partitions; `verify` also holds one document as text, as segmentation and as shingles (about 12 times its
+//! bytes), and the shingles of a second one. Of the budget `N / 8` bytes hold a bit a document in `exact`, `lsh` and
+//! `settle`, for `N` readable documents; the rest is buffers that spill. A budget below `N / 8` bytes and 4 KiB is
+//! refused with GM-DEDUP-002.
+//!
+//! # Disk
+//! Beside the texts: 20 bytes a document in `exact.bin`, 12 a band and document in `bands.bin`, 24 a row of a bucket
+//! (its members but one), an edge and a removal, 16 a document of a cluster.
+
+mod clusters;
+mod documents;
+mod error;
+mod exact;
+pub mod formats;
+mod greedy;
+mod lsh;
+mod rescue;
+mod settle;
+mod similarity;
+mod spill_queue;
+pub mod stages;
+mod verify;
+mod writers;
+
+#[cfg(test)]
+mod reference;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+pub use documents::Standing;
+pub use error::{DedupError, OverBudget, Result};
+pub use exact::{ExactStats, exact};
+pub use lsh::{LshStats, lsh};
+pub use rescue::{RescueStats, rescue};
+pub use settle::{SettleInputs, SettleStats, SourceBudget, SourceRemovals, settle};
+pub use verify::{RetryLimits, VerifyOptions, VerifyStats, verify};
+pub use writers::{BandRunWriter, ExactRunWriter};
+
+use crate::external_sort::{Cancelled, SortError};
+use formats::Records;
+
+/// Least memory that a pass works with, beside the bits of the documents.
+const MIN_WORKING_BYTES: u64 = 4 << 10;
+
+/// What the map and decide stages left of one partition.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PartitionFiles {
+    /// Number of the partition in the plan; partitions are numbered from 0 without gaps.
+    pub partition: u32,
+    /// Ordinal of its source in the plan.
+    pub source: u16,
+    /// Readable documents.
+    pub num_documents: u32,
+    /// Edited texts.
+    pub text: PathBuf,
+    /// Index of the texts.
+    pub index: PathBuf,
+    /// Verdicts of the thresholds.
+    pub verdict: PathBuf,
+    /// Content hashes; not needed unless there is an exact step.
+    #[serde(default)]
+    pub exact: Option<PathBuf>,
+    /// Band keys; not needed unless there is a near-duplicate step.
+    #[serde(default)]
+    pub bands: Option<PathBuf>,
+}
+
+/// What every pass needs: the partitions, and what it may use.
+pub struct PassContext<'task> {
+    partitions: Vec<PartitionFiles>,
+    scratch: PathBuf,
+    memory_bytes: u64,
+    cancelled: Cancelled<'task>,
+}
+
+impl<'task> PassContext<'task> {
+    /// Prepares a pass over `partitions`, listed in any order, that spills into `scratch`.
+    ///
+    /// `cancelled` is polled every few thousand records, and between documents.
+    ///
+    /// # Errors
+    /// When partitions are not numbered `0..n`, each once.
+    pub fn new(
+        mut partitions: Vec<PartitionFiles>,
+        scratch: &Path,
+        memory_bytes: u64,
+        cancelled: Cancelled<'task>,
+    ) -> Result<Self> {
+        partitions.sort_unstable_by_key(|files| files.partition);
+        for (expected, files) in partitions.iter().enumerate() {
+            if u64::from(files.partition) != expected as u64 {
+                let found = files.partition;
+                return Err(DedupError::Inputs(format!("partition {expected} expected, partition {found} found")));
+            }
+        }
+        Ok(Self { partitions, scratch: scratch.to_owned(), memory_bytes, cancelled })
+    }
+
+    fn num_documents(&self) -> u64 {
+        self.partitions.iter().map(|files| u64::from(files.num_documents)).sum()
+    }
+
+    /// What is left of the budget beside `held_bytes`.
+    fn memory_beside(&self, held_bytes: u64) -> Result<u64> {
+        let needed_bytes = held_bytes + MIN_WORKING_BYTES;
+        if self.memory_bytes < needed_bytes {
+            return Err(DedupError::ScratchMemory { needed_bytes, memory_bytes: self.memory_bytes });
+        }
+        Ok(self.memory_bytes - held_bytes)
+    }
+
+    fn check(&self) -> Result<()> {
+        if (self.cancelled)() { Err(SortError::Cancelled.into()) } else { Ok(()) }
+    }
+
+    fn poll(&self) -> Poll<'_> {
+        Poll { cancelled: self.cancelled, countdown: Poll::PERIOD }
+    }
+}
+
+/// Looks at the request to stop once in a while.
+struct Poll<'task> {
+    cancelled: Cancelled<'task>,
+    countdown: u32,
+}
+
+impl Poll<'_> {
+    const PERIOD: u32 = 4096;
+
+    fn tick(&mut self) -> Result<()> {
+        self.countdown -= 1;
+        if self.countdown > 0 {
+            return Ok(());
+        }
+        self.countdown = Self::PERIOD;
+        if (self.cancelled)() { Err(SortError::Cancelled.into()) } else { Ok(()) }
+    }
+}
+
+/// One of `count` equal ranges of 64-bit keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyRange {
+    /// Which range, below `count`.
+    pub index: u32,
+    /// How many there are.
+    pub count: u32,
+}
+
+impl KeyRange {
+    /// The range of all keys.
+    pub const WHOLE: Self = Self { index: 0, count: 1 };
+
+    /// Returns the index of the range that holds `key`; monotone in `key`.
+    fn holding(self, key: u64) -> u64 {
+        let product = u128::from(key) * u128::from(self.count);
+        u64::try_from(product >> 64).unwrap_or(u64::MAX)
+    }
+
+    /// Returns the bounds of this range in `start..end` of a file that is sorted by `key` there.
+    fn bounds<const WIDTH: usize>(
+        self,
+        records: &Records<WIDTH>,
+        start: u64,
+        end: u64,
+        key: impl Fn(&[u8; WIDTH]) -> u64,
+    ) -> Result<(u64, u64)> {
+        let index = u64::from(self.index);
+        let low = records.lower_bound(start, end, |record| self.holding(key(record)) < index)?;
+        let high = records.lower_bound(low, end, |record| self.holding(key(record)) <= index)?;
+        Ok((low, high))
+    }
+
+    fn check(self) -> Result<()> {
+        if self.index < self.count {
+            return Ok(());
+        }
+        Err(DedupError::Inputs(format!("range {} of {} does not exist", self.index, self.count)))
+    }
+}

@@ -1,0 +1,216 @@
+//! The similarity of two documents, computed on their texts.
+//!
+//! It is the Jaccard index of their sets of word shingles, the same that signatures estimate. Caches make repeated
+//! questions cheap and change no answer.
+
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+
+use gristmill_core::segment::{Segmentation, Segmenter};
+use gristmill_core::shingle::Shingles;
+
+use super::documents::DocumentStore;
+use super::error::Result;
+use super::formats::scatter;
+
+/// Returns the Jaccard index of two ascending sets if it is at least `min_similarity`.
+///
+/// Stops as soon as too many elements of either set are known to be missing from the other; sets of too unequal sizes
+/// are not read at all.
+pub(super) fn jaccard_at_least(left: &[u64], right: &[u64], min_similarity: f64) -> Option<f64> {
+    let total = left.len() + right.len();
+    // o / (total - o) >= t  <=>  o >= t * total / (1 + t); one less, so that rounding never refuses a pair.
+    let needed = (min_similarity * total as f64 / (1.0 + min_similarity)).floor() as usize;
+    let needed = needed.saturating_sub(1);
+    let mut left_misses = left.len().checked_sub(needed)?;
+    let mut right_misses = right.len().checked_sub(needed)?;
+    let (mut left_next, mut right_next, mut shared) = (0, 0, 0_usize);
+    while let (Some(left_hash), Some(right_hash)) = (left.get(left_next), right.get(right_next)) {
+        match left_hash.cmp(right_hash) {
+            std::cmp::Ordering::Equal => {
+                shared += 1;
+                left_next += 1;
+                right_next += 1;
+            }
+            std::cmp::Ordering::Less => {
+                left_misses = left_misses.checked_sub(1)?;
+                left_next += 1;
+            }
+            std::cmp::Ordering::Greater => {
+                right_misses = right_misses.checked_sub(1)?;
+                right_next += 1;
+            }
+        }
+    }
+    let union = total - shared;
+    let similarity = if union == 0 {
+        0.0
+    } else {
+        shared as f64 / union as f64
+    };
+    (similarity >= min_similarity).then_some(similarity)
+}
+
+/// Shingle sets by document; the least recently used ones go first.
+struct ShingleCache {
+    capacity_bytes: u64,
+    held_bytes: u64,
+    clock: u64,
+    sets: HashMap<u64, (Rc<[u64]>, u64)>,
+    by_use: BTreeMap<u64, u64>,
+}
+
+impl ShingleCache {
+    /// What an entry takes beside its shingles, in both maps.
+    const ENTRY_BYTES: u64 = 128;
+
+    fn get(&mut self, docref: u64) -> Option<Rc<[u64]>> {
+        let (set, used) = self.sets.get_mut(&docref)?;
+        self.by_use.remove(used);
+        self.clock += 1;
+        *used = self.clock;
+        self.by_use.insert(self.clock, docref);
+        Some(Rc::clone(set))
+    }
+
+    fn insert(&mut self, docref: u64, set: &Rc<[u64]>) {
+        let bytes = Self::ENTRY_BYTES + 8 * set.len() as u64;
+        if bytes > self.capacity_bytes {
+            return;
+        }
+        while self.held_bytes + bytes > self.capacity_bytes {
+            let Some((_, oldest)) = self.by_use.pop_first() else {
+                break;
+            };
+            if let Some((old, _)) = self.sets.remove(&oldest) {
+                self.held_bytes -= Self::ENTRY_BYTES + 8 * old.len() as u64;
+            }
+        }
+        self.clock += 1;
+        self.held_bytes += bytes;
+        self.sets.insert(docref, (Rc::clone(set), self.clock));
+        self.by_use.insert(self.clock, docref);
+    }
+}
+
+/// An answer that was given before: the pair, and its similarity if that was high enough.
+type KnownPair = (u64, u64, Option<f32>);
+
+/// Answers how similar two documents are.
+pub(super) struct Similarities<'task> {
+    pub(super) store: DocumentStore<'task>,
+    min_similarity: f64,
+    segmenter: Segmenter,
+    segmentation: Segmentation,
+    shingles: Shingles,
+    text: Vec<u8>,
+    hashes: Vec<u64>,
+    sets: ShingleCache,
+    known: Vec<KnownPair>,
+}
+
+impl<'task> Similarities<'task> {
+    /// Memory: `memory_bytes` for caches; beside it one document as text, segmentation and shingles, and the shingles
+    /// of the pair at hand.
+    pub(super) fn new(
+        store: DocumentStore<'task>,
+        min_similarity: f64,
+        shingle_words: usize,
+        memory_bytes: u64,
+    ) -> Self {
+        let pair_bytes = size_of::<KnownPair>() as u64;
+        let num_pairs = usize::try_from(memory_bytes / 8 / pair_bytes)
+            .unwrap_or(1)
+            .clamp(1, 1 << 20);
+        let sets = ShingleCache {
+            capacity_bytes: memory_bytes - memory_bytes / 8,
+            held_bytes: 0,
+            clock: 0,
+            sets: HashMap::new(),
+            by_use: BTreeMap::new(),
+        };
+        Self {
+            store,
+            min_similarity,
+            segmenter: Segmenter::default(),
+            segmentation: Segmentation::default(),
+            shingles: Shingles::new(shingle_words),
+            text: Vec::new(),
+            hashes: Vec::new(),
+            sets,
+            known: vec![(u64::MAX, u64::MAX, None); num_pairs],
+        }
+    }
+
+    fn set_of(&mut self, docref: u64) -> Result<Rc<[u64]>> {
+        if let Some(set) = self.sets.get(docref) {
+            return Ok(set);
+        }
+        let text = self.store.text(docref, &mut self.text)?;
+        self.segmenter.segment(text, &mut self.segmentation);
+        self.shingles
+            .sorted_distinct(text, &self.segmentation, &mut self.hashes);
+        let set: Rc<[u64]> = self.hashes.as_slice().into();
+        self.sets.insert(docref, &set);
+        Ok(set)
+    }
+
+    /// Returns the similarity of two documents if it is high enough.
+    pub(super) fn compare(&mut self, left: u64, right: u64) -> Result<Option<f32>> {
+        let (first, second) = (left.min(right), left.max(right));
+        let slot = (scatter(first ^ scatter(second)) % self.known.len() as u64) as usize;
+        let (known_first, known_second, similarity) = self.known[slot];
+        if (known_first, known_second) == (first, second) {
+            return Ok(similarity);
+        }
+        let left_set = self.set_of(left)?;
+        let right_set = self.set_of(right)?;
+        let similarity =
+            jaccard_at_least(&left_set, &right_set, self.min_similarity).map(|value| value as f32);
+        self.known[slot] = (first, second, similarity);
+        Ok(similarity)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gristmill_core::shingle::jaccard;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn stopping_early_changes_no_answer(
+            left in prop::collection::btree_set(0_u64..30, 0..25),
+            right in prop::collection::btree_set(0_u64..30, 0..25),
+            percent in 1_u32..=100,
+        ) {
+            let left: Vec<u64> = left.into_iter().collect();
+            let right: Vec<u64> = right.into_iter().collect();
+            let min_similarity = f64::from(percent) / 100.0;
+            let exact = jaccard(&left, &right);
+            let expected = (exact >= min_similarity && !(left.is_empty() && right.is_empty())).then_some(exact);
+            prop_assert_eq!(jaccard_at_least(&left, &right, min_similarity), expected);
+        }
+    }
+
+    #[test]
+    fn a_full_cache_forgets_what_was_not_used_for_longest() {
+        let mut cache = ShingleCache {
+            capacity_bytes: 2 * (ShingleCache::ENTRY_BYTES + 8),
+            held_bytes: 0,
+            clock: 0,
+            sets: HashMap::new(),
+            by_use: BTreeMap::new(),
+        };
+        let set: Rc<[u64]> = [1].as_slice().into();
+        cache.insert(1, &set);
+        cache.insert(2, &set);
+        assert!(cache.get(1).is_some());
+        cache.insert(3, &set);
+        assert!(cache.get(2).is_none() && cache.get(1).is_some() && cache.get(3).is_some());
+        assert!(cache.held_bytes <= cache.capacity_bytes);
+        assert_eq!(cache.by_use.len(), cache.sets.len());
+    }
+}

@@ -1,0 +1,229 @@
+//! The dedup passes as tasks: committed files in, committed files out.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::commit::{Artefact, TaskManifest, TaskPlace, commit};
+use crate::dedup::{
+    self, KeyRange, PartitionFiles, PassContext, SettleInputs, SourceBudget, VerifyOptions,
+};
+use crate::error::{EngineError, Result};
+use crate::task::Session;
+use gristmill_core::minhash::MinHashConfig;
+
+/// What every dedup task is told of a partition.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PartitionSpec {
+    /// Ordinal of its source in the plan.
+    pub source: u16,
+    /// Readable documents.
+    pub num_documents: u32,
+    /// Edited texts.
+    pub text: Artefact,
+    /// Index of the texts.
+    pub index: Artefact,
+    /// Verdicts of the thresholds.
+    pub verdict: Artefact,
+    /// Content hashes.
+    pub exact: Option<Artefact>,
+    /// Band keys.
+    pub bands: Option<Artefact>,
+}
+
+/// An exact task: one range of content hashes.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExactSpec {
+    /// Where it commits.
+    pub place: TaskPlace,
+    /// All partitions, in order.
+    pub partitions: Vec<PartitionSpec>,
+    /// Memory of the pass.
+    pub scratch_memory_bytes: u64,
+    /// Its share of the hashes.
+    pub range: KeyRange,
+}
+
+/// An LSH task: one range of band keys.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LshSpec {
+    /// Where it commits.
+    pub place: TaskPlace,
+    /// All partitions, in order.
+    pub partitions: Vec<PartitionSpec>,
+    /// Memory of the pass.
+    pub scratch_memory_bytes: u64,
+    /// Its share of the keys.
+    pub range: KeyRange,
+    /// How the keys were made.
+    pub minhash: MinHashConfig,
+    /// What the exact tasks removed.
+    pub exact_removals: Vec<Artefact>,
+}
+
+/// A verify task: one slice of the centres.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VerifySpec {
+    /// Where it commits.
+    pub place: TaskPlace,
+    /// All partitions, in order.
+    pub partitions: Vec<PartitionSpec>,
+    /// Memory of the pass.
+    pub scratch_memory_bytes: u64,
+    /// Its share of the centres.
+    pub range: KeyRange,
+    /// Rows of all LSH tasks.
+    pub buckets: Vec<Artefact>,
+    /// Words of a shingle.
+    pub shingle_words: usize,
+    /// Least similarity of an edge.
+    pub min_similarity: f64,
+}
+
+/// The settle task.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SettleSpec {
+    /// Where it commits.
+    pub place: TaskPlace,
+    /// All partitions, in order.
+    pub partitions: Vec<PartitionSpec>,
+    /// Memory of the pass.
+    pub scratch_memory_bytes: u64,
+    /// What the exact tasks removed.
+    pub exact_removals: Vec<Artefact>,
+    /// What the verify tasks found.
+    pub edges: Vec<Artefact>,
+    /// Sources and their budgets, in plan order.
+    pub sources: Vec<SourceBudget>,
+}
+
+/// Runs an exact task.
+///
+/// # Errors
+/// What the pass meets; nothing is committed then.
+pub fn exact(spec: &ExactSpec, session: &Session) -> Result<TaskManifest> {
+    let is_cancelled = || session.is_cancelled();
+    let context = context(&spec.place, &spec.partitions, Needs::EXACT, spec.scratch_memory_bytes, session, &is_cancelled)?;
+    let stats = dedup::exact(&context, spec.range, &spec.place.path("removals.bin"))?;
+    finish(&spec.place, &[("removals", "removals.bin", stats.removed)], &stats)
+}
+
+/// Runs an LSH task.
+///
+/// # Errors
+/// What the pass meets; nothing is committed then.
+pub fn lsh(spec: &LshSpec, session: &Session) -> Result<TaskManifest> {
+    let is_cancelled = || session.is_cancelled();
+    let context = context(&spec.place, &spec.partitions, Needs::BANDS, spec.scratch_memory_bytes, session, &is_cancelled)?;
+    let removals = open_all(&spec.place, &spec.exact_removals, session)?;
+    let bands = u16::try_from(spec.minhash.bands)
+        .map_err(|_| EngineError::Spec(format!("{} bands are too many", spec.minhash.bands)))?;
+    let stats = dedup::lsh(&context, spec.range, bands, &removals, &spec.place.path("buckets.bin"))?;
+    finish(&spec.place, &[("buckets", "buckets.bin", stats.rows)], &stats)
+}
+
+/// Runs a verify task.
+///
+/// # Errors
+/// What the pass meets; nothing is committed then.
+pub fn verify(spec: &VerifySpec, session: &Session) -> Result<TaskManifest> {
+    let is_cancelled = || session.is_cancelled();
+    let context = context(&spec.place, &spec.partitions, Needs::TEXT, spec.scratch_memory_bytes, session, &is_cancelled)?;
+    let buckets = open_all(&spec.place, &spec.buckets, session)?;
+    let options = VerifyOptions {
+        min_similarity: spec.min_similarity,
+        shingle_words: spec.shingle_words,
+        retry: dedup::RetryLimits::default(),
+    };
+    let stats = dedup::verify(&context, spec.range, &buckets, &options, &spec.place.path("edges.bin"))?;
+    finish(&spec.place, &[("edges", "edges.bin", stats.verified)], &stats)
+}
+
+/// Runs the settle task.
+///
+/// # Errors
+/// What the pass meets, a removal budget among it; nothing is committed then.
+pub fn settle(spec: &SettleSpec, session: &Session) -> Result<TaskManifest> {
+    let is_cancelled = || session.is_cancelled();
+    let context = context(&spec.place, &spec.partitions, Needs::INDEX, spec.scratch_memory_bytes, session, &is_cancelled)?;
+    let inputs = SettleInputs {
+        exact_removals: open_all(&spec.place, &spec.exact_removals, session)?,
+        edges: open_all(&spec.place, &spec.edges, session)?,
+        sources: spec.sources.clone(),
+    };
+    let removals = spec.place.path("removals.bin");
+    let stats = dedup::settle(&context, &inputs, &removals, &spec.place.path("clusters.bin"))?;
+    let removed = stats.exact_removed + stats.near_removed;
+    finish(
+        &spec.place,
+        &[("removals", "removals.bin", removed), ("clusters", "clusters.bin", stats.clustered)],
+        &stats,
+    )
+}
+
+/// Which files of a partition a pass reads; only those are verified.
+#[derive(Clone, Copy)]
+struct Needs {
+    text: bool,
+    exact: bool,
+    bands: bool,
+}
+
+impl Needs {
+    const EXACT: Self = Self { text: true, exact: true, bands: false };
+    const BANDS: Self = Self { text: false, exact: false, bands: true };
+    const TEXT: Self = Self { text: true, exact: false, bands: false };
+    const INDEX: Self = Self { text: false, exact: false, bands: false };
+}
+
+fn context<'task>(
+    place: &TaskPlace,
+    partitions: &[PartitionSpec],
+    needs: Needs,
+    memory_bytes: u64,
+    session: &Session,
+    is_cancelled: &'task dyn Fn() -> bool,
+) -> Result<PassContext<'task>> {
+    let open = |artefact: &Artefact, is_needed: bool| {
+        if is_needed { session.open(&place.data, artefact) } else { Ok(place.data.join(&artefact.file)) }
+    };
+    let files = partitions
+        .iter()
+        .zip(0..)
+        .map(|(partition, number)| {
+            Ok(PartitionFiles {
+                partition: number,
+                source: partition.source,
+                num_documents: partition.num_documents,
+                text: open(&partition.text, needs.text)?,
+                index: open(&partition.index, true)?,
+                verdict: open(&partition.verdict, true)?,
+                exact: partition.exact.as_ref().map(|file| open(file, needs.exact)).transpose()?,
+                bands: partition.bands.as_ref().map(|file| open(file, needs.bands)).transpose()?,
+            })
+        })
+        .collect::<Result<_>>()?;
+    Ok(PassContext::new(files, &place.scratch, memory_bytes, is_cancelled)?)
+}
+
+fn open_all(place: &TaskPlace, artefacts: &[Artefact], session: &Session) -> Result<Vec<std::path::PathBuf>> {
+    artefacts.iter().map(|artefact| session.open(&place.data, artefact)).collect()
+}
+
+fn finish(
+    place: &TaskPlace,
+    files: &[(&str, &str, u64)],
+    stats: &impl serde::Serialize,
+) -> Result<TaskManifest> {
+    let outputs = files
+        .iter()
+        .map(|&(name, file, rows)| Ok((name.to_owned(), place.adopt(file, rows)?)))
+        .collect::<Result<BTreeMap<_, _>>>()?;
+    let counts = serde_json::to_value(stats).map_err(|error| EngineError::Spec(error.to_string()))?;
+    commit(place, outputs, counts)
+}

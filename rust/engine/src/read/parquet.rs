@@ -1,0 +1,340 @@
+//! Documents from Parquet, a few rows at a time.
+//!
+//! Strings are read as views into the pages that hold them, so that a dictionary entry used by a million rows
+//! takes its space once; the footer's own sizes are not trusted beyond choosing how many rows to ask for.
+//! Page checksums are verified where the file has them. The decoder may panic on damaged files; that is
+//! caught here, at the edge.
+
+use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, RecordBatch};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
+
+use super::arrow_json::{is_supported, push_cell};
+use super::decompress::digest_file;
+use super::json::push_string;
+use super::sink::{RawRecord, Sink};
+use super::{FileDigest, RawBatch, ReadError, ReaderConfig, RecordFault};
+
+/// Streams a Parquet file.
+pub(super) struct ParquetReader {
+    sink: Sink,
+    /// Nothing for an empty file.
+    batches: Option<ParquetRecordBatchReader>,
+    columns: Columns,
+    /// Rows decoded but not handed out, and the next of them.
+    pending: Option<(RecordBatch, usize)>,
+    metadata: String,
+}
+
+/// Where the fields of a record stand.
+#[derive(Default)]
+struct Columns {
+    text: usize,
+    id: Option<usize>,
+    /// Every other column, with its name as a JSON string and a colon.
+    others: Vec<(usize, String)>,
+    /// For each extracted column, where it stands, if anywhere.
+    extracted: Vec<(String, Option<usize>)>,
+}
+
+impl ParquetReader {
+    pub(super) fn open(config: ReaderConfig) -> Result<Self, ReadError> {
+        let path = config.path.clone();
+        let open_error = |source| ReadError::Open {
+            path: path.clone(),
+            source,
+        };
+        let file = File::open(&path).map_err(open_error)?;
+        let properties = file.metadata().map_err(open_error)?;
+        if properties.is_dir() {
+            return Err(open_error(std::io::ErrorKind::IsADirectory.into()));
+        }
+        if properties.len() == 0 {
+            let columns = Columns::default();
+            return Ok(Self {
+                sink: Sink::new(config),
+                batches: None,
+                columns,
+                pending: None,
+                metadata: String::new(),
+            });
+        }
+        let (batches, schema) = guard(&path, || open_batches(file, &config))?;
+        let columns = Columns::find(&schema, &config)?;
+        Ok(Self {
+            sink: Sink::new(config),
+            batches: Some(batches),
+            columns,
+            pending: None,
+            metadata: String::new(),
+        })
+    }
+
+    pub(super) fn fill(&mut self, batch: &mut RawBatch) -> Result<(), ReadError> {
+        if self.batches.is_none() && self.sink.next_row == 0 {
+            self.sink.push_empty_file(batch);
+        }
+        while !self.sink.is_full(batch) {
+            let Some((rows, next)) = self.pending.take() else {
+                if self.decode_more()? {
+                    continue;
+                }
+                break;
+            };
+            if next < rows.num_rows() {
+                read_row(
+                    &mut self.sink,
+                    &self.columns,
+                    &mut self.metadata,
+                    &rows,
+                    next,
+                    batch,
+                );
+                self.pending = Some((rows, next + 1));
+            }
+        }
+        Ok(())
+    }
+
+    /// Decodes the next rows; false at the end of the file.
+    fn decode_more(&mut self) -> Result<bool, ReadError> {
+        let Some(batches) = &mut self.batches else {
+            return Ok(false);
+        };
+        let path = &self.sink.config.path;
+        let decoded = guard(path, || {
+            batches.next().transpose().map_err(|error| error.to_string())
+        })?;
+        self.pending = decoded.map(|rows| (rows, 0));
+        Ok(self.pending.is_some())
+    }
+
+    pub(super) fn digest(&self) -> Result<FileDigest, ReadError> {
+        let (bytes, blake3_hex) = digest_file(&self.sink.config.path)?;
+        Ok(FileDigest {
+            bytes,
+            blake3_hex,
+            records: self.sink.next_row,
+            blank_lines: 0,
+            mismatches: self.sink.num_mismatches.clone(),
+        })
+    }
+}
+
+/// Runs the decoder and turns its errors, and its panics, into ours.
+fn guard<Output>(path: &Path, decode: impl FnOnce() -> Result<Output, String>) -> Result<Output, ReadError> {
+    match catch_unwind(AssertUnwindSafe(decode)) {
+        Ok(outcome) => outcome.map_err(|reason| ReadError::Parquet {
+            path: path.to_owned(),
+            reason,
+        }),
+        Err(panic) => {
+            let literal = panic.downcast_ref::<&str>().map(|message| (*message).to_owned());
+            let reason = literal.or_else(|| panic.downcast_ref::<String>().cloned());
+            let reason = reason.unwrap_or_else(|| "it panicked".to_owned());
+            Err(ReadError::DecoderPanic {
+                path: path.to_owned(),
+                reason,
+            })
+        }
+    }
+}
+
+fn open_batches(file: File, config: &ReaderConfig) -> Result<(ParquetRecordBatchReader, SchemaRef), String> {
+    let options = ArrowReaderOptions::new();
+    let stored = ArrowReaderMetadata::load(&file, options.clone()).map_err(|error| error.to_string())?;
+    let options = options.with_schema(with_views(stored.schema()));
+    let viewed = ArrowReaderMetadata::try_new(Arc::clone(stored.metadata()), options)
+        .map_err(|error| error.to_string())?;
+    let batch_rows = rows_of_a_batch(&viewed, config);
+    let builder =
+        ParquetRecordBatchReaderBuilder::new_with_metadata(file, viewed).with_batch_size(batch_rows);
+    let schema = Arc::clone(builder.schema());
+    let batches = builder.build().map_err(|error| error.to_string())?;
+    Ok((batches, schema))
+}
+
+/// Asks for strings and bytes at the top level as views, and for plain values instead of dictionaries
+/// everywhere.
+fn with_views(schema: &Schema) -> SchemaRef {
+    let fields = schema.fields().iter().map(|field| {
+        let data_type = match without_dictionaries(field.data_type()) {
+            DataType::Utf8 | DataType::LargeUtf8 => DataType::Utf8View,
+            DataType::Binary | DataType::LargeBinary => DataType::BinaryView,
+            other => other,
+        };
+        field.as_ref().clone().with_data_type(data_type)
+    });
+    Arc::new(Schema::new_with_metadata(
+        fields.collect::<Vec<_>>(),
+        schema.metadata().clone(),
+    ))
+}
+
+fn without_dictionaries(data_type: &DataType) -> DataType {
+    let plain = |field: &Field| {
+        Arc::new(
+            field
+                .clone()
+                .with_data_type(without_dictionaries(field.data_type())),
+        )
+    };
+    match data_type {
+        DataType::Dictionary(_, values) => without_dictionaries(values),
+        DataType::List(field) => DataType::List(plain(field)),
+        DataType::LargeList(field) => DataType::LargeList(plain(field)),
+        DataType::FixedSizeList(field, size) => DataType::FixedSizeList(plain(field), *size),
+        DataType::Map(field, is_sorted) => DataType::Map(plain(field), *is_sorted),
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(|field| plain(field)).collect()),
+        other => other.clone(),
+    }
+}
+
+/// Chooses rows such that by the footer's word a batch decodes to about `batch_bytes`.
+fn rows_of_a_batch(metadata: &ArrowReaderMetadata, config: &ReaderConfig) -> usize {
+    let row_groups = metadata.metadata().row_groups();
+    let largest_row_bytes = row_groups
+        .iter()
+        .map(|group| group.total_byte_size().max(0) / group.num_rows().max(1))
+        .max()
+        .and_then(|bytes| usize::try_from(bytes).ok())
+        .unwrap_or_default();
+    (config.batch_bytes / largest_row_bytes.max(1)).clamp(1, config.batch_rows)
+}
+
+impl Columns {
+    fn find(schema: &Schema, config: &ReaderConfig) -> Result<Self, ReadError> {
+        let path = || config.path.clone();
+        let position = |name: &str| schema.fields().iter().position(|field| field.name() == name);
+        let text = position(&config.text_field).ok_or_else(|| ReadError::MissingColumn {
+            path: path(),
+            column: config.text_field.clone(),
+            columns: schema.fields().iter().map(|field| field.name().clone()).collect(),
+        })?;
+        let id = config.id_field.as_deref().and_then(position);
+        if !matches!(
+            schema.field(text).data_type(),
+            DataType::Utf8View | DataType::BinaryView
+        ) {
+            return Err(wrong_type(config, schema.field(text)));
+        }
+        let unsupported = schema
+            .fields()
+            .iter()
+            .find(|field| !is_supported(field.data_type()));
+        if let Some(field) = unsupported {
+            let reason = format!(
+                "column `{}` has the unsupported type {}",
+                field.name(),
+                field.data_type()
+            );
+            return Err(ReadError::Parquet { path: path(), reason });
+        }
+        let others = (0..schema.fields().len()).filter(|&index| index != text && Some(index) != id);
+        let named = |index: usize| {
+            let mut name = String::new();
+            push_string(schema.field(index).name(), &mut name);
+            name.push(':');
+            (index, name)
+        };
+        let extracted = config
+            .columns
+            .iter()
+            .map(|column| (column.name.clone(), position(&column.name)));
+        Ok(Self {
+            text,
+            id,
+            others: others.map(named).collect(),
+            extracted: extracted.collect(),
+        })
+    }
+}
+
+fn wrong_type(config: &ReaderConfig, field: &Field) -> ReadError {
+    ReadError::WrongColumnType {
+        path: config.path.clone(),
+        column: field.name().clone(),
+        found: field.data_type().to_string(),
+    }
+}
+
+fn read_row(
+    sink: &mut Sink,
+    columns: &Columns,
+    metadata: &mut String,
+    rows: &RecordBatch,
+    row: usize,
+    batch: &mut RawBatch,
+) {
+    let text = raw_text(rows.column(columns.text).as_ref(), row);
+    let max_bytes = sink.config.max_document_bytes;
+    let fault = match text.map(std::str::from_utf8) {
+        None => Some((RecordFault::TextIsNull, "the text is null".to_owned())),
+        Some(Err(error)) => {
+            let detail = format!("the text is not UTF-8 from its byte {} on", error.valid_up_to());
+            Some((RecordFault::InvalidUtf8, detail))
+        }
+        Some(Ok(text)) if text.len() > max_bytes => {
+            let detail = format!("the text has {} bytes, more than {max_bytes}", text.len());
+            Some((RecordFault::TooLarge, detail))
+        }
+        Some(Ok(text)) => {
+            batch.text.push_str(text);
+            None
+        }
+    };
+    if let Some((fault, detail)) = fault {
+        let record = RawRecord {
+            raw: text.unwrap_or_default(),
+            byte_offset: None,
+        };
+        sink.push_unreadable(batch, &record, fault, detail);
+        return;
+    }
+    collect_metadata(columns, rows, row, metadata);
+    let cell = |column: usize| {
+        let mut json = String::new();
+        push_cell(rows.column(column).as_ref(), row, &mut json);
+        json
+    };
+    let id = columns.id.map(cell);
+    let extracted: Vec<(&str, Option<String>)> = columns
+        .extracted
+        .iter()
+        .map(|(name, column)| (name.as_str(), column.map(cell)))
+        .collect();
+    sink.push_readable(batch, id.as_deref(), metadata, |name| {
+        extracted
+            .iter()
+            .find(|(other, _)| *other == name)
+            .and_then(|(_, json)| json.as_deref())
+    });
+}
+
+fn raw_text(texts: &dyn Array, row: usize) -> Option<&[u8]> {
+    match texts.as_string_view_opt() {
+        _ if texts.is_null(row) => None,
+        Some(strings) => Some(strings.value(row).as_bytes()),
+        None => texts.as_binary_view_opt().map(|bytes| bytes.value(row)),
+    }
+}
+
+fn collect_metadata(columns: &Columns, rows: &RecordBatch, row: usize, metadata: &mut String) {
+    metadata.clear();
+    for (column, name) in &columns.others {
+        metadata.push(if metadata.is_empty() { '{' } else { ',' });
+        metadata.push_str(name);
+        push_cell(rows.column(*column).as_ref(), row, metadata);
+    }
+    if !columns.others.is_empty() {
+        metadata.push('}');
+    }
+}

@@ -1,0 +1,18 @@
+"""Makes `shard_fixture` importable whatever pytest's import mode."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+for _folder in (Path(__file__).parents[1] / "shards", Path(__file__).parent):
+    sys.path.insert(0, str(_folder))
+
+import pytest
+import torch
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    """Tiny tensors run fastest on one thread, and sums then have one order on every machine."""
+    torch.set_num_threads(1)
