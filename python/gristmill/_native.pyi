@@ -53,6 +53,21 @@ class Tokenizer:
     def encode_batch(self, texts: pa.Array, session: Session) -> pa.Array:
         """Return the token ids of each large_string text; null for a null text."""
 
+@final
+class FileTable:
+    """Reads one file as record batches: `row`, `id`, `text`, `metadata`, `unreadable`."""
+
+    def __new__(
+        cls, path: str | PathLike[str], text_field: str, id_field: str | None, session: Session
+    ) -> FileTable: ...
+    def next_batch(self, session: Session) -> pa.RecordBatch | None:
+        """Return the next rows, or None at the end."""
+
+def near_duplicates(
+    texts: pa.Array, spec: str, folder: str | PathLike[str], session: Session
+) -> pa.RecordBatch:
+    """Return `cluster`, `duplicate_of` and `similarity` of each large_string text, as row numbers."""
+
 def run_steps(texts: pa.Array, steps: str, session: Session) -> tuple[pa.Array, pa.RecordBatch]:
     """Run native steps over large_string texts; return the texts they leave and the columns they make."""
 

@@ -82,7 +82,7 @@ def test_every_member_and_frame_is_read(tmp_path: Path) -> None:
         (b'{"text": 7}\n', "text_not_a_string"),
         (b'{"text": "\\ud800"}\n', "lone_surrogate"),
         (b"[1, 2]\n", "not_an_object"),
-        (b"[" * 100_000 + b"]" * 100_000 + b"\n", "too_deep"),
+        (b'{"text": "x", "deep": ' + b"[" * 100_000 + b"]" * 100_000 + b"}\n", "too_deep"),
         (b"[" * 100_000 + b"\n", "invalid_json"),
     ],
 )

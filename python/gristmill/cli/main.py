@@ -63,6 +63,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader has seen enough, as with `| head`. Python would complain when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.DONE
+    except SystemExit as ended:
+        # argparse ends so after `--help`.
+        return ended.code if isinstance(ended.code, int) else ExitCode.DONE
     except KeyboardInterrupt:
         return _fail(printer, _interrupted())
     except GristmillError as error:

@@ -73,15 +73,15 @@ CODES = {
     ),
     "GM-CLI-013": ErrorPage(
         title="verify found something",
-        explanation="At least one proof about the run does not hold: a count, a digest, an order or an identity. The "
-        "checks say which.",
+        explanation="At least one proof about the run does not hold: a count, a digest, an order or an identity. "
+        "The checks say which.",
         remedy="run the same `gristmill curate` command again: it makes damaged files anew",
         exit_code=ExitCode.GATE,
     ),
     "GM-CLI-070": ErrorPage(
         title="a bug in gristmill",
-        explanation="Something happened that no part of gristmill expects. The traceback is in the file that the message "
-        "names. What was committed stays committed.",
+        explanation="Something happened that no part of gristmill expects. The traceback is in the file that the "
+        "message names. What was committed stays committed.",
         remedy="report it with that file; it holds no document unless an error message quotes one",
         exit_code=ExitCode.BUG,
     ),

@@ -56,7 +56,7 @@ class Run(Section):
         2 << 30, description="Memory that dedup and shuffles may use, all workers together."
     )
     partition_bytes: ByteSize = Field(
-        64 << 20, description="Size on disk up to which input files share a task. A file is never cut."
+        16 << 20, description="Size on disk up to which input files share a task. A file is never cut."
     )
     rejects_excerpt_characters: int = Field(
         600, ge=0, le=100_000, description="How much of a dropped document's text `rejects/` shows."

@@ -1,12 +1,14 @@
 //! Steps and tokenizers on tables in memory.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use arrow_array::builder::{ListBuilder, UInt32Builder};
 use arrow_array::{Array, ArrayRef, LargeStringArray};
 use arrow_schema::{DataType, Field};
 use gristmill_engine::tokenizer::{SpecialMode, Tokenizer as EngineTokenizer};
+use gristmill_engine::file_table::FileTable as EngineFileTable;
+use gristmill_engine::near::{self, NearSpec};
 use gristmill_engine::{EngineError, tables};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -86,4 +88,53 @@ impl Tokenizer {
         })?;
         to_pyarrow(py, lists)
     }
+}
+
+/// Reads one file as record batches.
+#[pyclass(frozen, module = "gristmill._native")]
+pub(crate) struct FileTable {
+    inner: Mutex<EngineFileTable>,
+}
+
+#[pymethods]
+impl FileTable {
+    #[new]
+    #[pyo3(signature = (path, text_field, id_field, session))]
+    fn new(
+        py: Python<'_>,
+        path: PathBuf,
+        text_field: &str,
+        id_field: Option<&str>,
+        session: &Session,
+    ) -> PyResult<Self> {
+        let inner = enter_native(py, &session.inner, || EngineFileTable::open(&path, text_field, id_field))?;
+        Ok(Self { inner: Mutex::new(inner) })
+    }
+
+    /// The next rows, or None at the end.
+    fn next_batch(&self, py: Python<'_>, session: &Session) -> PyResult<Option<Py<PyAny>>> {
+        let batch = enter_native(py, &session.inner, || {
+            let mut table =
+                self.inner.lock().map_err(|_| EngineError::Spec("an earlier call failed".to_owned()))?;
+            table.next_batch()
+        })?;
+        batch.map(|batch| Ok(PyRecordBatch::new(batch).into_pyarrow(py)?.unbind())).transpose()
+    }
+}
+
+/// Near duplicates among texts: cluster, duplicate_of and similarity of each.
+#[pyfunction]
+pub(crate) fn near_duplicates(
+    py: Python<'_>,
+    texts: PyArray,
+    spec: &str,
+    folder: PathBuf,
+    session: &Session,
+) -> PyResult<Py<PyAny>> {
+    let texts = large_strings(texts)?;
+    let batch = enter_native(py, &session.inner, || {
+        let spec: NearSpec = serde_json::from_str(spec).map_err(|error| EngineError::Spec(error.to_string()))?;
+        near::near_duplicates(&texts, &spec, &folder, &session.inner)
+    })?;
+    Ok(PyRecordBatch::new(batch).into_pyarrow(py)?.unbind())
 }

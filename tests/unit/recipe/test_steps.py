@@ -31,7 +31,8 @@ def test_each_threshold_reads_a_column_of_its_step(use: str) -> None:
 
 @pytest.mark.parametrize("use", EVERY)
 def test_each_key_is_documented(use: str) -> None:
-    assert all(field.description for field in BUILTIN_STEPS[use].model_fields.values())
+    fields = BUILTIN_STEPS[use].model_fields
+    assert all(field.description for key, field in fields.items() if key != "use")
     assert BUILTIN_STEPS[use].source_note
 
 

@@ -55,6 +55,16 @@ def test_an_unusable_folder(tmp_path: Path, config: object, weights: str) -> Non
     assert error.value.code == "GM-TRAIN-003"
 
 
+@pytest.mark.parametrize("change", [{"num_hidden_layers": 3}, {"intermediate_size": 48}])
+def test_weights_that_do_not_fit_the_configuration_are_refused_not_made_up(tmp_path: Path, change) -> None:
+    load(LLAMA).model.save_pretrained(tmp_path)
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(GristmillError) as error:
+        load(tmp_path)
+    assert error.value.code == "GM-TRAIN-003"
+
+
 def test_code_in_a_model_folder_is_not_run(tmp_path: Path) -> None:
     mark = tmp_path / "ran"
     (tmp_path / "evil.py").write_text(f"open({str(mark)!r}, 'w')\nclass Model: pass\n")

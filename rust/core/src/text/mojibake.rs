@@ -162,7 +162,7 @@ impl Surroundings {
             0xc2 => self.is_certain_symbol(sequence),
             0xc3 => self.is_certain_latin(sequence),
             0xc4 | 0xc5 => self.is_certain_extended_latin(sequence),
-            // `ƒ`, `ˆ` and `˜` are the Windows-1252 characters outside the blocks above: text misread several times.
+            // `ƒ`, `ˆ` and `˜`, characters of Windows-1252 outside the blocks above: text misread several times.
             0xc6 | 0xcb => self.is_after_repair && byte_of(sequence.decoded).is_some(),
             // Romanian letters with comma below.
             0xc8 => matches!(sequence.second, 0x98..=0x9b) && self.is_certain_extended_latin(sequence),

@@ -14,15 +14,86 @@
 //! Not here: computing hashes and band keys (the map stage), committing files, and rewriting documents.
 //!
 //! # Memory
-//! A pass holds its `memory_bytes`, and beside it a fixed 1 MiB of file buffers and 64 KiB for each of at most 64
-//! open partitions; `verify` also holds one document as text, as segmentation and as shingles (about 12 times its
-//! bytes), and the shingles of a second one. Of the budget `N / 8` bytes hold a bit a document in `exact`, `lsh` and
-//! `settle`, for `N` readable documents; the rest is buffers that spill. A budget below `N / 8` bytes and 4 KiB is
-//! refused with GM-DEDUP-002.
+//! A pass holds its `memory_bytes`, and beside it less than 1 MiB of fixed buffers, 100 bytes a partition, and at most
+//! 256 open files. `verify` and `rescue` also hold the longest document that they meet as text, segmentation and
+//! shingles, and the shingles of a second one: together some 10 times its bytes for prose, 30 times at worst. Of the
+//! budget, `N / 8` bytes hold a bit for each of `N` readable documents in `exact`, `lsh`, `rescue` and `settle`; the
+//! rest is buffers that spill. A budget below `N / 8` bytes and 4 KiB is refused with GM-DEDUP-002, and from 1 MiB on
+//! more memory gains little.
 //!
 //! # Disk
 //! Beside the texts: 20 bytes a document in `exact.bin`, 12 a band and document in `bands.bin`, 24 a row of a bucket
 //! (its members but one), an edge and a removal, 16 a document of a cluster.
+//!
+//! # Example
+//! ```
+//! use gristmill_core::hash::content_hash;
+//! use gristmill_engine::dedup::formats::Removal;
+//! use gristmill_engine::dedup::{
+//!     BandRunWriter, ExactRunWriter, KeyRange, PartitionFiles, PassContext, SettleInputs, SourceBudget,
+//!     VerifyOptions, exact, lsh, rescue, settle, verify,
+//! };
+//! use gristmill_engine::index::IndexRecord;
+//!
+//! # let folder = std::env::temp_dir().join(format!("dedup-example-{}", std::process::id()));
+//! # std::fs::create_dir_all(&folder)?;
+//! # let path = |name: &str| folder.join(name);
+//! // What the map and decide stages would leave of three documents, the first two of which are near duplicates.
+//! let texts = ["one two three four five six", "one two three four five", "quite another text"];
+//! let (mut text, mut index) = (String::new(), Vec::new());
+//! let mut hashes = ExactRunWriter::new(&folder, 1 << 20)?;
+//! let mut bands = BandRunWriter::new(&folder, 1, 1 << 20)?;
+//! for (ordinal, one) in (0..).zip(texts) {
+//!     let text_bytes = one.len() as u32;
+//!     let record = IndexRecord {
+//!         key: u128::from(ordinal),
+//!         doc: u64::from(ordinal),
+//!         text_offset: text.len() as u64,
+//!         rank: u64::from(text_bytes), // the longest survives
+//!         text_bytes,
+//!         source: 0,
+//!         flags: 0,
+//!     };
+//!     index.extend_from_slice(&record.encode());
+//!     text.push_str(one);
+//!     hashes.push(content_hash(one.as_bytes()), ordinal)?;
+//!     bands.push(ordinal, &[u64::from(ordinal / 2)])?; // the first two share a bucket
+//! }
+//! hashes.finish(&path("exact.bin"))?;
+//! bands.finish(&path("bands.bin"))?;
+//! std::fs::write(path("text.bin"), text)?;
+//! std::fs::write(path("index.bin"), index)?;
+//! std::fs::write(path("verdict.bin"), [0; 6])?;
+//!
+//! let partition = PartitionFiles {
+//!     partition: 0,
+//!     source: 0,
+//!     num_documents: 3,
+//!     text: path("text.bin"),
+//!     index: path("index.bin"),
+//!     verdict: path("verdict.bin"),
+//!     exact: Some(path("exact.bin")),
+//!     bands: Some(path("bands.bin")),
+//! };
+//! let context = PassContext::new(vec![partition], &folder, 1 << 20, &|| false)?;
+//! let options = VerifyOptions { min_similarity: 0.7, shingle_words: 2, retry: Default::default() };
+//! exact(&context, KeyRange::WHOLE, &path("twins"))?;
+//! lsh(&context, KeyRange::WHOLE, 1, &[path("twins")], &path("rows"))?;
+//! verify(&context, KeyRange::WHOLE, &[path("rows")], &options, &path("edges"))?;
+//! rescue(&context, &[path("edges")], &options, &path("rescued"))?;
+//! let inputs = SettleInputs {
+//!     exact_removals: vec![path("twins")],
+//!     edges: vec![path("edges"), path("rescued")],
+//!     sources: vec![SourceBudget { name: "web".to_owned(), removal_budget: 0.5 }],
+//! };
+//! let stats = settle(&context, &inputs, &path("removals.bin"), &path("clusters.bin"))?;
+//! assert_eq!((stats.near_removed, stats.clusters), (1, 1));
+//! let removals = std::fs::read(path("removals.bin"))?;
+//! let removal = Removal::decode(removals.first_chunk().unwrap()).unwrap();
+//! assert_eq!((removal.docref, removal.duplicate_of, removal.similarity), (1, 0, 0.8));
+//! # std::fs::remove_dir_all(&folder)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod clusters;
 mod documents;
@@ -112,31 +183,51 @@ impl<'task> PassContext<'task> {
         for (expected, files) in partitions.iter().enumerate() {
             if u64::from(files.partition) != expected as u64 {
                 let found = files.partition;
-                return Err(DedupError::Inputs(format!("partition {expected} expected, partition {found} found")));
+                return Err(DedupError::Inputs(format!(
+                    "partition {expected} expected, partition {found} found"
+                )));
             }
         }
-        Ok(Self { partitions, scratch: scratch.to_owned(), memory_bytes, cancelled })
+        Ok(Self {
+            partitions,
+            scratch: scratch.to_owned(),
+            memory_bytes,
+            cancelled,
+        })
     }
 
     fn num_documents(&self) -> u64 {
-        self.partitions.iter().map(|files| u64::from(files.num_documents)).sum()
+        self.partitions
+            .iter()
+            .map(|files| u64::from(files.num_documents))
+            .sum()
     }
 
     /// What is left of the budget beside `held_bytes`.
     fn memory_beside(&self, held_bytes: u64) -> Result<u64> {
         let needed_bytes = held_bytes + MIN_WORKING_BYTES;
         if self.memory_bytes < needed_bytes {
-            return Err(DedupError::ScratchMemory { needed_bytes, memory_bytes: self.memory_bytes });
+            return Err(DedupError::ScratchMemory {
+                needed_bytes,
+                memory_bytes: self.memory_bytes,
+            });
         }
         Ok(self.memory_bytes - held_bytes)
     }
 
     fn check(&self) -> Result<()> {
-        if (self.cancelled)() { Err(SortError::Cancelled.into()) } else { Ok(()) }
+        if (self.cancelled)() {
+            Err(SortError::Cancelled.into())
+        } else {
+            Ok(())
+        }
     }
 
     fn poll(&self) -> Poll<'_> {
-        Poll { cancelled: self.cancelled, countdown: Poll::PERIOD }
+        Poll {
+            cancelled: self.cancelled,
+            countdown: Poll::PERIOD,
+        }
     }
 }
 
@@ -155,7 +246,11 @@ impl Poll<'_> {
             return Ok(());
         }
         self.countdown = Self::PERIOD;
-        if (self.cancelled)() { Err(SortError::Cancelled.into()) } else { Ok(()) }
+        if (self.cancelled)() {
+            Err(SortError::Cancelled.into())
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -197,6 +292,9 @@ impl KeyRange {
         if self.index < self.count {
             return Ok(());
         }
-        Err(DedupError::Inputs(format!("range {} of {} does not exist", self.index, self.count)))
+        Err(DedupError::Inputs(format!(
+            "range {} of {} does not exist",
+            self.index, self.count
+        )))
     }
 }

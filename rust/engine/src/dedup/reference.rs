@@ -93,7 +93,8 @@ pub(super) fn decide(
     }
 
     let mut removals = survivors(&distinct, &edges);
-    while is_rescuing {
+    let mut is_open = is_rescuing;
+    while is_open {
         let mut by_centre: BTreeMap<u64, Vec<&Document>> = BTreeMap::new();
         for document in distinct
             .iter()
@@ -107,9 +108,7 @@ pub(super) fn decide(
         for members in by_centre.into_values() {
             compare_among(members, &sets, min_similarity, &mut edges);
         }
-        if edges.len() == num_before {
-            break;
-        }
+        is_open = edges.len() > num_before;
         removals = survivors(&distinct, &edges);
     }
     for (&twin, stayed) in &twins {

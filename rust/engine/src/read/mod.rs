@@ -7,9 +7,9 @@
 //!
 //! Rules that hold for every format:
 //! - the text is one top-level field and must be a string; fields are matched by their exact names;
-//! - all fields but text and id, extracted ones included, are kept as one compact JSON object, numbers and escapes as
-//!   written; a key that comes twice counts once, with its last value;
-//! - a record whose text is longer than `max_document_bytes` is unreadable, and is never held in memory whole;
+//! - all fields but text and id, extracted ones included, are kept as one compact JSON object, numbers and
+//!   escapes as written; a key that comes twice counts once, with its last value;
+//! - a record whose text is longer than `max_document_bytes` is unreadable;
 //! - a file without one byte of content gives a single unreadable record.
 //!
 //! JSON Lines: lines end with `\n` (a `\r` before it is white space); lines of only white space are counted
@@ -194,13 +194,16 @@ pub struct FileDigest {
 /// Reads one file, batch by batch.
 ///
 /// ```
-/// use gristmill_engine::read::{RawBatch, FileReader, ReaderConfig}; let path =
-/// std::env::temp_dir().join(format!("reader-{}.jsonl", std::process::id())); std::fs::write(&path, "{\"id\":
-/// 7, \"text\": \"a\", \"n\": 1.50}\n\n{\"text\": null}\n")?; let mut reader = FileReader::open(ReaderConfig
-/// { id_field: Some("id".into()), ..ReaderConfig::new(&path) })?; let mut batch = RawBatch::default();
-/// assert!(reader.next_batch(&mut batch)?); assert_eq!((batch.document(0), batch.ids.get(0),
-/// batch.metadata.get(0)), ("a", Some("7"), Some("{\"n\":1.50}"))); assert_eq!((batch.unreadable[0].row,
-/// batch.unreadable[0].fault.code()), (1, "text_is_null")); assert!(!reader.next_batch(&mut batch)?);
+/// use gristmill_engine::read::{FileReader, RawBatch, ReaderConfig};
+/// let path = std::env::temp_dir().join(format!("reader-{}.jsonl", std::process::id()));
+/// std::fs::write(&path, "{\"id\": 7, \"text\": \"a\", \"n\": 1.50}\n\n{\"text\": null}\n")?;
+/// let mut reader = FileReader::open(ReaderConfig { id_field: Some("id".into()), ..ReaderConfig::new(&path) })?;
+/// let mut batch = RawBatch::default();
+/// assert!(reader.next_batch(&mut batch)?);
+/// assert_eq!((batch.document(0), batch.ids.get(0)), ("a", Some("7")));
+/// assert_eq!(batch.metadata.get(0), Some("{\"n\":1.50}"));
+/// assert_eq!((batch.unreadable[0].row, batch.unreadable[0].fault.code()), (1, "text_is_null"));
+/// assert!(!reader.next_batch(&mut batch)?);
 /// assert_eq!(reader.finish()?.blank_lines, 1);
 /// # std::fs::remove_file(&path)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())

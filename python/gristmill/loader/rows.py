@@ -1,0 +1,82 @@
+"""From pieces to the numbers that a model reads: tokens, restarting positions, targets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from gristmill.errors import GristmillError
+from gristmill.loader.packing import Piece
+from gristmill.shards import Document, Shards
+
+IGNORED = -100
+"""Target of a place where nothing is predicted; torch's own convention."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """One packed row, without its padding: arrays of T places, T at most the sequence length.
+
+    Parameters
+    ----------
+    tokens
+        int64.
+    positions
+        int64, from 0 within each piece.
+    targets
+        int64: the next token of the same piece where it is trained, else `IGNORED`.
+    pieces
+        What is in the row, in order.
+    """
+
+    tokens: npt.NDArray[np.int64]
+    positions: npt.NDArray[np.int64]
+    targets: npt.NDArray[np.int64]
+    pieces: tuple[Piece, ...]
+
+    @property
+    def num_trained(self) -> int:
+        """Places whose target counts in the loss."""
+        return int(np.count_nonzero(self.targets != IGNORED))
+
+
+def is_trained(document: Document) -> npt.NDArray[np.bool_]:
+    """Return for every token of a document whether its mask trains it.
+
+    Raises
+    ------
+    GristmillError
+        ``GM-SHARDS-006`` when the runs do not cover the tokens exactly.
+    """
+    num_tokens = len(document.tokens)
+    if document.mask is None:
+        return np.ones(num_tokens, np.bool_)
+    runs = document.mask.to_numpy(zero_copy_only=False).astype(np.int64)
+    if int(runs.sum()) != num_tokens:
+        raise GristmillError(
+            "GM-SHARDS-006",
+            f"the mask of document `{document.doc}` covers {int(runs.sum())} of {num_tokens} tokens",
+        )
+    return np.repeat(np.arange(len(runs)) % 2 == 1, runs)
+
+
+def build_row(shards: Shards, pieces: tuple[Piece, ...]) -> Row:
+    """Return the row that holds these pieces. Time: one copy of their tokens."""
+    tokens, positions, targets = [], [], []
+    for piece in pieces:
+        document = shards.doc(piece.document)
+        ids = document.tokens.to_numpy()[piece.start : piece.stop].astype(np.int64)
+        target = np.full(len(ids), IGNORED, np.int64)
+        trained = is_trained(document)[piece.start + 1 : piece.stop]
+        target[:-1][trained] = ids[1:][trained]
+        tokens.append(ids)
+        positions.append(np.arange(len(ids), dtype=np.int64))
+        targets.append(target)
+    return Row(
+        tokens=np.concatenate(tokens),
+        positions=np.concatenate(positions),
+        targets=np.concatenate(targets),
+        pieces=pieces,
+    )

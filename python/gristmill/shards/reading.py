@@ -1,0 +1,278 @@
+"""Token shards as one indexed list of documents, mapped into memory.
+
+Memory: the shards are mapped, not loaded; beside that one Arrow batch header for about 4,096 documents. Not here:
+what the tokens are used for (`gristmill.loader`).
+"""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gristmill.errors import GristmillError
+from gristmill.shards.manifest import SplitManifest, read_split
+
+FORMAT_VERSION = "1"
+_PREFIX = "gristmill."
+_COLUMNS = ("doc", "key", "id", "source", "tokens", "mask")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Document:
+    """One document of a shard.
+
+    Parameters
+    ----------
+    index
+        Position in the split, from 0.
+    doc
+        (file ordinal in the plan, row) as one number: names the document within its run.
+    key
+        16 bytes that name the document across runs.
+    id
+        The user's id, where there was one; not trusted to be unique.
+    source
+        Name of its source.
+    tokens
+        uint16 or uint32 array without nulls.
+    mask
+        uint32 array of alternating lengths of untrained and trained runs, untrained first; None: all are trained.
+    """
+
+    index: int
+    doc: int
+    key: bytes
+    id: str | None
+    source: str
+    tokens: pa.Array
+    mask: pa.Array | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShardMetadata:
+    """What the schema of every shard of a split says.
+
+    Parameters
+    ----------
+    format_version
+        Version of the layout.
+    tokenizer_digest
+        Digest of the tokenizer file.
+    tokenizer_mode
+        How text that looks like a control token was treated: ``plain``, ``hf`` or a list.
+    end_of_text
+        Ids appended to each document.
+    vocabulary_size
+        One more than the largest id.
+    split
+        ``train`` or ``validation``.
+    lineage
+        Fingerprint of everything that decided the content, hex.
+    """
+
+    format_version: str
+    tokenizer_digest: str
+    tokenizer_mode: str
+    end_of_text: tuple[int, ...]
+    vocabulary_size: int
+    split: str
+    lineage: str
+
+
+class Shards:
+    """The documents of one split, in shard order, by index.
+
+    Made by `open_shards`. Indexing is cheap (one bisection, no copy), so a loader may jump as it likes.
+    """
+
+    def __init__(self, manifest: SplitManifest) -> None:
+        self._manifest = manifest
+        self._batches: list[pa.RecordBatch] = []
+        self._starts: list[int] = []
+        self._sources: tuple[str, ...] = ()
+        self._metadata: ShardMetadata | None = None
+        self._num_documents = 0
+        self._num_tokens = 0
+        for file in manifest.files:
+            path = manifest.run_dir / file.path
+            before = self._num_documents
+            try:
+                self._add(path)
+            except (pa.ArrowInvalid, OSError) as error:
+                raise GristmillError("GM-SHARDS-004", f"`{path}` cannot be read: {error}") from error
+            if self._num_documents - before != file.num_documents:
+                raise GristmillError(
+                    "GM-SHARDS-004",
+                    f"`{path}` holds {self._num_documents - before} documents, "
+                    f"the manifest says {file.num_documents}",
+                )
+
+    def _add(self, path: Path) -> None:
+        reader = pa.ipc.open_file(pa.memory_map(str(path)))
+        _check_schema(path, reader.schema)
+        metadata = _parse_metadata(path, reader.schema.metadata)
+        if self._metadata not in (None, metadata):
+            raise GristmillError(
+                "GM-SHARDS-005", f"`{path}` and the shards before it disagree about their metadata"
+            )
+        self._metadata = metadata
+        for number in range(reader.num_record_batches):
+            batch = reader.get_batch(number)
+            sources = tuple(batch.column("source").dictionary.to_pylist())
+            if self._sources not in ((), sources):
+                raise GristmillError("GM-SHARDS-005", f"`{path}` lists other sources than what is before it")
+            self._sources = sources
+            self._starts.append(self._num_documents)
+            self._batches.append(batch)
+            self._num_documents += batch.num_rows
+            self._num_tokens += len(batch.column("tokens").flatten())
+
+    def __len__(self) -> int:
+        return self._num_documents
+
+    def __iter__(self) -> Iterator[Document]:
+        return (self.doc(index) for index in range(len(self)))
+
+    def doc(self, index: int) -> Document:
+        """Return the document at a position of the split.
+
+        Raises
+        ------
+        IndexError
+            When there is no such position.
+        """
+        if not 0 <= index < self._num_documents:
+            raise IndexError(f"document {index} of {self._num_documents}")
+        number = bisect_right(self._starts, index) - 1
+        batch, row = self._batches[number], index - self._starts[number]
+        mask = batch.column("mask")[row]
+        return Document(
+            index=index,
+            doc=batch.column("doc")[row].as_py(),
+            key=batch.column("key")[row].as_py(),
+            id=batch.column("id")[row].as_py(),
+            source=batch.column("source")[row].as_py(),
+            tokens=batch.column("tokens")[row].values,
+            mask=mask.values if mask.is_valid else None,
+        )
+
+    @property
+    def split(self) -> str:
+        """The split these documents belong to."""
+        return self._manifest.split
+
+    @property
+    def manifest(self) -> SplitManifest:
+        """Files and digests as the run's manifest lists them."""
+        return self._manifest
+
+    @property
+    def metadata(self) -> ShardMetadata:
+        """Tokenizer, end-of-text policy and lineage, the same in every shard of the split."""
+        assert self._metadata is not None, "open_shards refuses a split without files"
+        return self._metadata
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Names of the sources in plan order; empty when the split holds no document."""
+        return self._sources
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens of all documents."""
+        return self._num_tokens
+
+    def lengths(self) -> pa.Array:
+        """Return the number of tokens of every document: int32, in order. Memory: 4 bytes a document."""
+        lengths = (pc.list_value_length(batch.column("tokens")) for batch in self._batches)
+        return _concatenate(lengths, pa.int32())
+
+    def source_indices(self) -> pa.Array:
+        """Return each document's position in `sources`: int16, in order. Memory: 2 bytes a document."""
+        return _concatenate((batch.column("source").indices for batch in self._batches), pa.int16())
+
+
+def open_shards(run_dir: Path | str, split: str = "train", *, verify: bool = True) -> Shards:
+    """Return the shards of one split of a finished run, checked against its manifest.
+
+    Parameters
+    ----------
+    run_dir
+        The run folder, with `manifest.json` in it.
+    split
+        ``train`` or ``validation``.
+    verify
+        Whether lengths and digests are compared first: one pass over the files. Leave it on unless this process has
+        just done so.
+
+    Raises
+    ------
+    GristmillError
+        ``GM-SHARDS-001`` to ``-005``: no run, no such split, damaged or foreign files.
+
+    Examples
+    --------
+    >>> open_shards("no/such/run")
+    Traceback (most recent call last):
+    gristmill.errors.GristmillError: `no/such/run` holds no finished run
+    """
+    manifest = read_split(Path(run_dir), split)
+    if not manifest.files:
+        raise GristmillError(
+            "GM-SHARDS-003",
+            f"`{run_dir}` has no shards of the split `{split}`",
+            hint="add `[tokens]` to the recipe and run `gristmill curate RECIPE`",
+        )
+    if verify:
+        manifest.verify()
+    return Shards(manifest)
+
+
+def _concatenate(chunks: Iterator[pa.Array], dtype: pa.DataType) -> pa.Array:
+    found = list(chunks)
+    return pa.concat_arrays(found) if found else pa.array([], dtype)
+
+
+def _check_schema(path: Path, schema: pa.Schema) -> None:
+    missing = [name for name in _COLUMNS if name not in schema.names]
+    if missing:
+        raise GristmillError("GM-SHARDS-005", f"`{path}` has no column `{missing[0]}`")
+    tokens, mask = schema.field("tokens").type, schema.field("mask").type
+    is_right = {
+        "doc": schema.field("doc").type == pa.uint64(),
+        "key": schema.field("key").type == pa.binary(16),
+        "id": schema.field("id").type == pa.string(),
+        "source": schema.field("source").type == pa.dictionary(pa.int16(), pa.string()),
+        "tokens": pa.types.is_list(tokens) and tokens.value_type in (pa.uint16(), pa.uint32()),
+        "mask": pa.types.is_list(mask) and mask.value_type == pa.uint32(),
+    }
+    for name, fits in is_right.items():
+        if not fits:
+            raise GristmillError(
+                "GM-SHARDS-005", f"column `{name}` of `{path}` has type `{schema.field(name).type}`"
+            )
+
+
+def _parse_metadata(path: Path, raw: Mapping[bytes, bytes] | None) -> ShardMetadata:
+    found = {key.decode(): value.decode() for key, value in (raw or {}).items()}
+    try:
+        version = found[f"{_PREFIX}format_version"]
+        if version != FORMAT_VERSION:
+            raise GristmillError("GM-SHARDS-005", f"`{path}` has format version `{version}`, not `1`")
+        return ShardMetadata(
+            format_version=version,
+            tokenizer_digest=found[f"{_PREFIX}tokenizer_digest"],
+            tokenizer_mode=found[f"{_PREFIX}tokenizer_mode"],
+            end_of_text=tuple(int(id_) for id_ in json.loads(found[f"{_PREFIX}end_of_text"])),
+            vocabulary_size=int(found[f"{_PREFIX}vocabulary_size"]),
+            split=found[f"{_PREFIX}split"],
+            lineage=found[f"{_PREFIX}lineage"],
+        )
+    except (KeyError, ValueError, TypeError) as error:
+        raise GristmillError("GM-SHARDS-005", f"the metadata of `{path}` lacks or spoils {error}") from error

@@ -1,0 +1,157 @@
+"""Checkpoints: whole or absent, checked by digest, safetensors and JSON only.
+
+One folder a step: `weights.safetensors` (trained parameters only, so adapters only where the model is frozen),
+`optimiser.safetensors`, `random.safetensors`, `state.json`, and `receipt.json` with the digest of every other file.
+It is written beside its place, synced, and renamed; what has no valid receipt does not count.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from gristmill.shards import digest_file
+from gristmill.train.files import read_json, sync, write_json
+
+FORMAT = 1
+_PREFIX = "step-"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Checkpoint:
+    """Everything that decides how training continues, beside the model it started from and the shards.
+
+    Parameters
+    ----------
+    step
+        Steps done.
+    fingerprint
+        Of the training this belongs to.
+    weights
+        Trained parameters by name.
+    optimiser
+        State of the optimiser by slot and name.
+    state
+        Plain values: the loader's state, counters.
+    """
+
+    step: int
+    fingerprint: str
+    weights: Mapping[str, Tensor]
+    optimiser: Mapping[str, Tensor]
+    state: Mapping[str, object]
+
+
+def save_checkpoint(folder: Path, checkpoint: Checkpoint, *, keep: int) -> Path:
+    """Write a checkpoint, with the state of torch's random generators; drop all but the `keep` latest.
+
+    Returns its folder. After a crash at any moment the folder is whole or absent.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    final = folder / f"{_PREFIX}{checkpoint.step:08d}"
+    unfinished = folder / f".{final.name}.{os.getpid()}.tmp"
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir()
+    tensors = {
+        "weights.safetensors": checkpoint.weights,
+        "optimiser.safetensors": checkpoint.optimiser,
+        "random.safetensors": _random_state(),
+    }
+    for name, found in tensors.items():
+        save_file({key: value.detach().contiguous().cpu() for key, value in found.items()}, unfinished / name)
+    write_json(unfinished / "state.json", dict(checkpoint.state))
+    names = [*tensors, "state.json"]
+    for name in names:
+        sync(unfinished / name)
+    write_json(
+        unfinished / "receipt.json",
+        {
+            "format": FORMAT,
+            "step": checkpoint.step,
+            "fingerprint": checkpoint.fingerprint,
+            "files": {name: digest_file(unfinished / name) for name in names},
+            "torch": str(torch.__version__),
+            "threads": torch.get_num_threads(),
+        },
+    )
+    shutil.rmtree(final, ignore_errors=True)
+    unfinished.replace(final)
+    sync(folder)
+    for old in sorted(folder.glob(f"{_PREFIX}*"))[:-keep]:
+        shutil.rmtree(old, ignore_errors=True)
+    return final
+
+
+def load_latest(folder: Path, fingerprint: str, *, on_ignored: Callable[[str], None]) -> Checkpoint | None:
+    """Return the latest whole checkpoint of this training, with torch's random generators set; None without one.
+
+    Parameters
+    ----------
+    on_ignored
+        Called with the reason for each folder that is passed over.
+    """
+    if not folder.is_dir():
+        return None
+    for unfinished in sorted(folder.glob(f".{_PREFIX}*.tmp")):
+        on_ignored(f"`{unfinished.name}` was not finished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+    for path in sorted(folder.glob(f"{_PREFIX}*"), reverse=True):
+        problem = check(path, fingerprint)
+        if problem is None:
+            return _load(path)
+        on_ignored(f"`{path.name}`: {problem}")
+    return None
+
+
+def check(path: Path, fingerprint: str) -> str | None:
+    """Return why a checkpoint does not count, None when it does. Time: one pass over its files."""
+    receipt = read_json(path / "receipt.json")
+    if receipt is None:
+        return "it has no readable receipt"
+    if receipt.get("format") != FORMAT:
+        return f"its format is `{receipt.get('format')}`"
+    if receipt.get("fingerprint") != fingerprint:
+        return "it belongs to a training with other settings"
+    files = receipt.get("files")
+    if not isinstance(files, Mapping) or not files:
+        return "its receipt names no files"
+    for name, digest in files.items():
+        if not (path / name).is_file():
+            return f"`{name}` is missing"
+        if digest_file(path / name) != digest:
+            return f"`{name}` is damaged"
+    return None
+
+
+def _load(path: Path) -> Checkpoint:
+    receipt, state = read_json(path / "receipt.json"), read_json(path / "state.json")
+    assert receipt is not None, "checked just before"
+    assert state is not None, "checked just before"
+    _restore_random_state(load_file(path / "random.safetensors"))
+    return Checkpoint(
+        step=int(str(receipt["step"])),
+        fingerprint=str(receipt["fingerprint"]),
+        weights=load_file(path / "weights.safetensors"),
+        optimiser=load_file(path / "optimiser.safetensors"),
+        state=state,
+    )
+
+
+def _random_state() -> dict[str, Tensor]:
+    states = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        states["cuda"] = torch.cuda.get_rng_state()
+    return states
+
+
+def _restore_random_state(states: Mapping[str, Tensor]) -> None:
+    torch.set_rng_state(states["cpu"])
+    if "cuda" in states and torch.cuda.is_available():
+        torch.cuda.set_rng_state(states["cuda"])

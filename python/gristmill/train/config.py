@@ -1,0 +1,222 @@
+"""What a training run is told: one frozen dataclass, checked where it enters.
+
+Not here: how it is read from a recipe.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from gristmill.errors import GristmillError
+
+Precision = Literal["auto", "bf16", "fp32"]
+Method = Literal["full", "lora"]
+
+MICRO_BATCH_TOKENS_CUDA = 8192
+"""Tokens of a forward pass on a GPU where the recipe says nothing: enough to fill one, small enough for most."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LoraConfig:
+    """Low-rank adapters, as `[train.lora]` describes them.
+
+    Parameters
+    ----------
+    rank
+        Rank of each adapter.
+    alpha
+        The update is scaled by alpha / rank, or by alpha / sqrt(rank) with `rslora`.
+    dropout
+        Share of an adapter's inputs that are zeroed while training, in [0, 1).
+    targets
+        ``all-linear``, or the last parts of the names of the layers that get an adapter.
+    rslora
+        Whether the scale keeps its size as the rank grows (Kalajdzievski 2023).
+    """
+
+    rank: int = 16
+    alpha: float = 32.0
+    dropout: float = 0.0
+    targets: str | tuple[str, ...] = "all-linear"
+    rslora: bool = False
+
+    def __post_init__(self) -> None:
+        _require(self.rank >= 1, "lora.rank", self.rank, "at least 1")
+        _require(self.alpha > 0, "lora.alpha", self.alpha, "above 0")
+        _require(0 <= self.dropout < 1, "lora.dropout", self.dropout, "in [0, 1)")
+        is_list = not isinstance(self.targets, str)
+        _require(
+            bool(self.targets) and (is_list or self.targets == "all-linear"),
+            "lora.targets",
+            self.targets,
+            "`all-linear` or a list of layer names",
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainConfig:
+    """One training run.
+
+    Exactly one of `epochs`, `steps` and `tokens` says how long it lasts.
+
+    Parameters
+    ----------
+    model
+        A local Hugging Face folder with safetensors weights, or a configuration to start from random weights.
+    method
+        ``full`` trains every weight, ``lora`` low-rank adapters on a frozen model.
+    task
+        ``causal``: predict the next token.
+    sequence_length
+        Tokens of a packed row.
+    batch_tokens
+        Room of an optimiser step, in tokens: batch_tokens // sequence_length rows.
+    micro_batch_tokens
+        Room of one forward pass. None: one row on a CPU, 8,192 tokens on a GPU. Changes nothing but rounding.
+    epochs
+        Passes over the weighted documents; a fraction ends inside a pass.
+    steps
+        Optimiser steps.
+    tokens
+        Tokens placed in rows.
+    learning_rate
+        The highest one, reached after the warm-up.
+    warmup_fraction
+        Share of the steps in which it rises, in [0, 1].
+    min_learning_rate_fraction
+        Share of it that the cosine ends at, in [0, 1].
+    weight_decay
+        AdamW's decoupled decay of matrices; vectors (norms, biases) are not decayed.
+    betas
+        AdamW's two averages.
+    clip_norm
+        Largest norm of a step's gradient; None: not clipped.
+    precision
+        ``auto``: bf16 on a GPU that has it, else fp32. With bf16, matrix products run in bf16 while trained weights,
+        optimiser states, softmax and loss stay fp32, and a frozen model is stored in bf16.
+    seed
+        Decides order, initial weights and dropout.
+    eval_every_steps
+        Steps between validation losses; None: only before the first and after the last step.
+    checkpoint_every_steps
+        Steps between checkpoints; None: ten in a run.
+    keep_checkpoints
+        How many of the latest stay.
+    threads
+        CPU threads; None: torch's own choice. Losses are the same to the last bit for the same number.
+    max_skipped_steps
+        Training stops after this many non-finite steps in a row.
+    weights
+        How often a source's documents are seen in an epoch, by name; 1.0 where none is given.
+    tokenizer
+        A `tokenizer.json` or a folder to copy into the exported model; None: from the model's folder.
+    lora
+        Adapters, when `method` is ``lora``.
+
+    Examples
+    --------
+    >>> TrainConfig(model="models/tiny", method="full", epochs=1).rows_per_step
+    32
+    """
+
+    model: str | Path | Mapping[str, object]
+    method: Method = "lora"
+    task: Literal["causal"] = "causal"
+    sequence_length: int = 2048
+    batch_tokens: int = 65_536
+    micro_batch_tokens: int | None = None
+    epochs: float | None = None
+    steps: int | None = None
+    tokens: int | None = None
+    learning_rate: float = 2e-4
+    warmup_fraction: float = 0.03
+    min_learning_rate_fraction: float = 0.1
+    weight_decay: float = 0.01
+    betas: tuple[float, float] = (0.9, 0.95)
+    clip_norm: float | None = 1.0
+    precision: Precision = "auto"
+    seed: int = 0
+    eval_every_steps: int | None = None
+    checkpoint_every_steps: int | None = None
+    keep_checkpoints: int = 2
+    threads: int | None = None
+    max_skipped_steps: int = 5
+    weights: Mapping[str, float] = field(default_factory=dict)
+    tokenizer: Path | None = None
+    lora: LoraConfig = field(default_factory=LoraConfig)
+
+    def __post_init__(self) -> None:
+        lengths = [value for value in (self.epochs, self.steps, self.tokens) if value is not None]
+        if len(lengths) != 1:
+            raise GristmillError(
+                "GM-TRAIN-001",
+                f"{len(lengths)} of `epochs`, `steps` and `tokens` are given",
+                hint="write one of them in `[train]`, for example `epochs = 1`",
+            )
+        _require(
+            lengths[0] > 0 and math.isfinite(lengths[0]), "epochs, steps or tokens", lengths[0], "above 0"
+        )
+        _require(self.method in ("full", "lora"), "method", self.method, "`full` or `lora`")
+        _require(self.task == "causal", "task", self.task, "`causal`")
+        _require(
+            self.precision in ("auto", "bf16", "fp32"),
+            "precision",
+            self.precision,
+            "`auto`, `bf16` or `fp32`",
+        )
+        _require(self.sequence_length >= 2, "sequence_length", self.sequence_length, "at least 2")
+        for name in ("batch_tokens", "micro_batch_tokens"):
+            value = getattr(self, name)
+            _require(
+                value is None or value >= self.sequence_length,
+                name,
+                value,
+                f"at least `sequence_length`, {self.sequence_length}",
+            )
+        _require(
+            self.learning_rate > 0 and math.isfinite(self.learning_rate),
+            "learning_rate",
+            self.learning_rate,
+            "above 0",
+        )
+        for name in ("warmup_fraction", "min_learning_rate_fraction"):
+            _require(0 <= getattr(self, name) <= 1, name, getattr(self, name), "in [0, 1]")
+        _require(self.weight_decay >= 0, "weight_decay", self.weight_decay, "at least 0")
+        _require(all(0 <= beta < 1 for beta in self.betas), "betas", self.betas, "in [0, 1)")
+        _require(self.clip_norm is None or self.clip_norm > 0, "clip_norm", self.clip_norm, "above 0")
+        counts = (
+            "eval_every_steps",
+            "checkpoint_every_steps",
+            "keep_checkpoints",
+            "threads",
+            "max_skipped_steps",
+        )
+        for name in counts:
+            value = getattr(self, name)
+            _require(value is None or value >= 1, name, value, "at least 1")
+
+    @property
+    def rows_per_step(self) -> int:
+        """Rows of one optimiser step."""
+        return self.batch_tokens // self.sequence_length
+
+    def rows_per_micro_batch(self, device: str) -> int:
+        """Return the rows of one forward pass on a device of this type.
+
+        Examples
+        --------
+        >>> TrainConfig(model="m", epochs=1, sequence_length=1024).rows_per_micro_batch("cuda")
+        8
+        """
+        if self.micro_batch_tokens is not None:
+            return self.micro_batch_tokens // self.sequence_length
+        return max(1, MICRO_BATCH_TOKENS_CUDA // self.sequence_length) if device == "cuda" else 1
+
+
+def _require(is_right: bool, name: str, value: object, expected: str) -> None:
+    if not is_right:
+        raise GristmillError("GM-TRAIN-002", f"`{name}` is `{value}`; it has to be {expected}")

@@ -1,0 +1,74 @@
+"""The loss on the validation split: a mean over tokens, not over rows or batches."""
+
+# ruff: noqa: N806 - the suffixes of tensors are their shapes
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from gristmill.loader import Loader
+from gristmill.shards import Shards
+from gristmill.train.batches import micro_batches
+from gristmill.train.models import CausalModel
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evaluation:
+    """What a pass over the validation split found.
+
+    Parameters
+    ----------
+    loss
+        Mean negative log-likelihood, in nats a trained token.
+    num_tokens
+        Tokens it is the mean of.
+    """
+
+    loss: float
+    num_tokens: int
+
+    @property
+    def perplexity(self) -> float:
+        """exp(loss); infinite where that overflows.
+
+        Examples
+        --------
+        >>> Evaluation(loss=0.0, num_tokens=3).perplexity
+        1.0
+        """
+        try:
+            return math.exp(self.loss)
+        except OverflowError:
+            return math.inf
+
+
+def evaluate_loss(
+    causal: CausalModel,
+    shards: Shards,
+    *,
+    sequence_length: int,
+    rows_each: int,
+    device: torch.device,
+) -> Evaluation | None:
+    """Return the mean loss over every trained token of a split; None when it has none.
+
+    Documents come in shard order and are packed as in training, so each is seen once, without dropout. The sum is
+    float64. Time: one forward pass over the split.
+    """
+    if shards.num_tokens == 0:
+        return None
+    loader = Loader(shards, sequence_length=sequence_length, seed=0, is_shuffled=False)
+    was_training = causal.model.training
+    causal.model.eval()
+    total, num_tokens = 0.0, 0
+    with torch.no_grad():
+        while rows := loader.take(rows_each):
+            for batch in micro_batches(rows, rows_each, device):
+                _, losses_T = causal.losses(batch)
+                total += float(losses_T.sum(dtype=torch.float64))
+            num_tokens += sum(row.num_trained for row in rows)
+    causal.model.train(was_training)
+    return Evaluation(loss=total / num_tokens, num_tokens=num_tokens) if num_tokens else None

@@ -1,0 +1,88 @@
+"""From a recipe file to a training run: `[train]`, the weights of the sources, the tokenizer, the run folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gristmill.errors import GristmillError
+from gristmill.recipe import Recipe, load_recipe
+from gristmill.train.config import LoraConfig, TrainConfig
+
+if TYPE_CHECKING:
+    from gristmill.train.events import OnEvent
+    from gristmill.train.result import TrainResult
+
+
+def train_config(recipe: Recipe) -> TrainConfig:
+    """Return what a recipe's `[train]` says, with its paths made real.
+
+    Raises
+    ------
+    GristmillError
+        ``GM-TRAIN-014`` when the recipe has no `[train]`.
+    """
+    section = recipe.train
+    if section is None:
+        raise GristmillError(
+            "GM-TRAIN-014",
+            "the recipe has no `[train]` section",
+            hint="add `[train]` with `model` and `epochs`",
+        )
+    model = section.model
+    tokens = recipe.tokens
+    return TrainConfig(
+        model=recipe.resolve(model) if isinstance(model, str) else dict(model.config),
+        method=section.method,
+        task=section.task,
+        sequence_length=section.sequence_length,
+        batch_tokens=section.batch_tokens,
+        micro_batch_tokens=section.micro_batch_tokens,
+        epochs=section.epochs,
+        steps=section.steps,
+        tokens=section.tokens,
+        learning_rate=section.learning_rate,
+        warmup_fraction=section.warmup_fraction,
+        min_learning_rate_fraction=section.min_learning_rate_fraction,
+        weight_decay=section.weight_decay,
+        betas=section.betas,
+        clip_norm=section.clip_norm,
+        precision=section.precision,
+        seed=section.seed,
+        eval_every_steps=section.eval_every_steps,
+        checkpoint_every_steps=section.checkpoint_every_steps,
+        keep_checkpoints=section.keep_checkpoints,
+        threads=section.threads,
+        weights={source.name: source.weight for source in recipe.sources},
+        tokenizer=None if tokens is None else recipe.resolve(tokens.tokenizer),
+        lora=LoraConfig(
+            rank=section.lora.rank,
+            alpha=section.lora.alpha,
+            dropout=section.lora.dropout,
+            targets=section.lora.targets,
+            rslora=section.lora.rslora,
+        ),
+    )
+
+
+def train_recipe(recipe_path: Path, *, output: Path | None = None, on_event: OnEvent) -> TrainResult:
+    """Train as a recipe says, on the shards of its run folder or of `output`.
+
+    Raises
+    ------
+    GristmillError
+        ``GM-RECIPE-*`` for the recipe, ``GM-TRAIN-013`` without the training packages, and what `train` raises.
+    """
+    recipe = load_recipe(recipe_path)
+    config = train_config(recipe)
+    try:
+        from gristmill.train.run import train
+    except ImportError as error:
+        if error.name is not None and error.name.partition(".")[0] == "gristmill":
+            raise
+        raise GristmillError(
+            "GM-TRAIN-013",
+            f"training needs a package that is not installed: {error}",
+            hint="pip install 'gristmill[train]'",
+        ) from error
+    return train(config, output or recipe.output, on_event=on_event)

@@ -1,0 +1,155 @@
+"""One optimiser step: rows in, updated weights and the loss of every document piece out.
+
+The gradient is that of (sum of the losses of all trained tokens of the step) / (their number), however the rows are
+cut into micro-batches: the number is known before the first backward pass. A step whose loss or gradient is not
+finite changes nothing.
+
+Shapes: T places of a micro-batch.
+"""
+
+# ruff: noqa: N803, N806 - the suffixes of tensors are their shapes
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from gristmill.errors import GristmillError
+from gristmill.loader import IGNORED, Row
+from gristmill.shards import Shards
+from gristmill.train.batches import micro_batches
+from gristmill.train.models import CausalModel
+from gristmill.train.records import PieceRecord
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StepSetup:
+    """What stays the same from step to step.
+
+    Parameters
+    ----------
+    causal
+        The model.
+    parameters
+        Its trained parameters by name.
+    optimiser
+        Over these parameters; its learning rate is set by the caller.
+    shards
+        Where rows come from, to name their documents.
+    rows_each
+        Rows of a micro-batch.
+    clip_norm
+        Largest norm of the gradient; None: not clipped.
+    device
+        Where the model is.
+    """
+
+    causal: CausalModel
+    parameters: Mapping[str, nn.Parameter]
+    optimiser: torch.optim.Optimizer
+    shards: Shards
+    rows_each: int
+    clip_norm: float | None
+    device: torch.device
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StepResult:
+    """What a step did.
+
+    Parameters
+    ----------
+    loss
+        Mean over its trained tokens, in nats, before the update; None when it was not finite.
+    gradient_norm
+        Before clipping; None when it was not finite.
+    num_tokens
+        Tokens in its rows.
+    num_trained
+        Tokens the loss is the mean of.
+    pieces
+        What it saw.
+    """
+
+    loss: float | None
+    gradient_norm: float | None
+    num_tokens: int
+    num_trained: int
+    pieces: tuple[PieceRecord, ...]
+
+    @property
+    def is_skipped(self) -> bool:
+        """Whether weights and optimiser stayed as they were."""
+        return self.loss is None or self.gradient_norm is None
+
+
+def train_step(setup: StepSetup, rows: Sequence[Row], *, step: int) -> StepResult:
+    """Do one step on these rows; `step` is its number, from 1, for the records.
+
+    Raises
+    ------
+    GristmillError
+        ``GM-TRAIN-007`` when no token of the rows is trained.
+    """
+    num_trained = sum(row.num_trained for row in rows)
+    if num_trained == 0:
+        documents = sorted({setup.shards.doc(piece.document).doc for row in rows for piece in row.pieces})
+        raise GristmillError(
+            "GM-TRAIN-007",
+            f"step {step} has no trained token",
+            context=(f"documents: {', '.join(str(doc) for doc in documents[:20])}",),
+        )
+    losses = []
+    for batch in micro_batches(rows, setup.rows_each, setup.device):
+        total, losses_T = setup.causal.losses(batch)
+        (total / num_trained).backward()  # type: ignore[no-untyped-call]
+        losses.append(losses_T)
+    # The only transfer from the device in a step: the loss of every place.
+    limit = math.inf if setup.clip_norm is None else setup.clip_norm
+    step_losses_T = torch.cat(losses).to("cpu", torch.float64).numpy()
+    norm = torch.nn.utils.clip_grad_norm_(setup.parameters.values(), limit).item()
+    loss = float(step_losses_T.sum()) / num_trained
+    is_finite = math.isfinite(loss) and math.isfinite(norm)
+    if is_finite:
+        setup.optimiser.step()
+    setup.optimiser.zero_grad(set_to_none=True)
+    return StepResult(
+        loss=loss if math.isfinite(loss) else None,
+        gradient_norm=norm if math.isfinite(norm) else None,
+        num_tokens=sum(len(row.tokens) for row in rows),
+        num_trained=num_trained,
+        pieces=tuple(_piece_records(rows, step_losses_T, step=step, shards=setup.shards)),
+    )
+
+
+def _piece_records(
+    rows: Sequence[Row], losses_T: np.ndarray[tuple[int], np.dtype[np.float64]], *, step: int, shards: Shards
+) -> list[PieceRecord]:
+    records = []
+    place = 0
+    for number, row in enumerate(rows):
+        start = 0
+        for piece in row.pieces:
+            stop = start + piece.length
+            loss = float(losses_T[place + start : place + stop].sum())
+            document = shards.doc(piece.document)
+            records.append(
+                PieceRecord(
+                    step=step,
+                    row=number,
+                    doc=document.doc,
+                    key=document.key,
+                    start=piece.start,
+                    stop=piece.stop,
+                    trained=int(np.count_nonzero(row.targets[start:stop] != IGNORED)),
+                    loss=loss if math.isfinite(loss) else None,
+                )
+            )
+            start = stop
+        place += start
+    return records

@@ -1,0 +1,109 @@
+"""What training writes down as it goes: metrics, timings, and which document pieces each step saw.
+
+- `metrics.jsonl`: one line a step (`step`, `loss`, `tokens`, `learning_rate`, `gradient_norm`) and one a validation
+  (`step`, `validation_loss`, `perplexity`). Holds no time, so two runs of one recipe give the same bytes.
+- `timings.jsonl`: seconds and rates, by step.
+- `batches/`: Parquet, one row a piece of a document in a step, in batch order, with its summed loss.
+
+Resuming from a checkpoint first drops what was written beyond its step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from gristmill.train.files import append_json, keep_lines, sync
+
+BATCHES_SCHEMA = pa.schema(
+    [
+        pa.field("step", pa.uint32(), nullable=False),
+        pa.field("row", pa.uint32(), nullable=False),
+        pa.field("doc", pa.uint64(), nullable=False),
+        pa.field("key", pa.binary(16), nullable=False),
+        pa.field("start", pa.uint32(), nullable=False),
+        pa.field("stop", pa.uint32(), nullable=False),
+        pa.field("trained", pa.uint32(), nullable=False),
+        pa.field("loss", pa.float64()),
+    ]
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PieceRecord:
+    """A piece of a document as a step saw it.
+
+    Parameters
+    ----------
+    step, row
+        Step from 1, and row within it from 0.
+    doc, key
+        The document.
+    start, stop
+        Its tokens ``start .. stop-1``; with start > 0 the first is context.
+    trained
+        Places whose prediction counted.
+    loss
+        Sum of their losses, before the step's update; None when the step's loss was not finite.
+    """
+
+    step: int
+    row: int
+    doc: int
+    key: bytes
+    start: int
+    stop: int
+    trained: int
+    loss: float | None
+
+
+class Records:
+    """The files of one training. Memory: the pieces since the last checkpoint."""
+
+    def __init__(self, folder: Path) -> None:
+        self._metrics = folder / "metrics.jsonl"
+        self._timings = folder / "timings.jsonl"
+        self._batches = folder / "batches"
+        self._pieces: list[PieceRecord] = []
+        self._batches.mkdir(parents=True, exist_ok=True)
+
+    def rewind(self, step: int) -> None:
+        """Drop everything that was written for later steps, and with step 0 everything."""
+        for path in (self._metrics, self._timings):
+            keep_lines(path, lambda record: step > 0 and int(str(record["step"])) <= step)
+        for part in sorted(self._batches.iterdir()):
+            if part.suffix != ".parquet" or int(part.stem.rpartition("-")[2]) > step:
+                part.unlink()
+
+    def metric(self, record: Mapping[str, object]) -> None:
+        """Append a line to the metrics."""
+        append_json(self._metrics, record)
+
+    def timing(self, record: Mapping[str, object]) -> None:
+        """Append a line to the timings."""
+        append_json(self._timings, record)
+
+    def pieces(self, records: Sequence[PieceRecord]) -> None:
+        """Remember the pieces of a step until the next `flush`."""
+        self._pieces.extend(records)
+
+    def flush(self) -> None:
+        """Make everything durable: before each checkpoint, so that a checkpoint never knows more than the records."""
+        if self._pieces:
+            names = BATCHES_SCHEMA.names
+            columns = {name: [getattr(piece, name) for piece in self._pieces] for name in names}
+            first, last = self._pieces[0].step, self._pieces[-1].step
+            final = self._batches / f"steps-{first:08d}-{last:08d}.parquet"
+            unfinished = final.with_suffix(".tmp")
+            pq.write_table(pa.table(columns, BATCHES_SCHEMA), unfinished, compression="zstd")
+            sync(unfinished)
+            unfinished.replace(final)
+            self._pieces.clear()
+        sync(self._batches)
+        for path in (self._metrics, self._timings):
+            if path.exists():
+                sync(path)

@@ -1,0 +1,101 @@
+"""What a training came to, and `result.json`, whose presence says that it is finished."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from gristmill.shards import digest_file
+from gristmill.train.files import read_json, write_json
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainResult:
+    """What came out of a training.
+
+    Parameters
+    ----------
+    folder
+        `train/` of the run.
+    is_complete
+        False when it was told to stop before the end.
+    was_finished
+        True when an earlier call had done everything and this one found it.
+    steps
+        Steps done.
+    loss
+        Of the last step; None when that was skipped.
+    first_validation_loss, last_validation_loss
+        Before the first and after the last step; None without a validation split.
+    trained_tokens
+        Tokens that counted in the loss, over all steps.
+    ledger
+        What became of every token read.
+    model
+        The exported model; None before the end.
+    adapter
+        The exported adapter, for `method = "lora"`.
+    seconds
+        What this call took.
+    """
+
+    folder: Path
+    is_complete: bool
+    was_finished: bool
+    steps: int
+    loss: float | None
+    first_validation_loss: float | None
+    last_validation_loss: float | None
+    trained_tokens: int
+    ledger: Mapping[str, int]
+    model: Path | None
+    adapter: Path | None
+    seconds: float
+
+
+def write_result(folder: Path, fingerprint: str, result: TrainResult) -> None:
+    """Write `result.json`, with digests of what was exported."""
+    exported = [path for path in (result.model, result.adapter) if path is not None]
+    files = sorted(file for path in exported for file in path.rglob("*") if file.is_file())
+    write_json(
+        folder / "result.json",
+        {
+            "fingerprint": fingerprint,
+            "steps": result.steps,
+            "loss": result.loss,
+            "first_validation_loss": result.first_validation_loss,
+            "last_validation_loss": result.last_validation_loss,
+            "trained_tokens": result.trained_tokens,
+            "ledger": dict(result.ledger),
+            "files": {file.relative_to(folder).as_posix(): digest_file(file) for file in files},
+        },
+    )
+
+
+def finished_result(folder: Path, fingerprint: str) -> TrainResult | None:
+    """Return the result of a finished training with this fingerprint; None when there is none, or a file differs."""
+    found = read_json(folder / "result.json")
+    if found is None or found.get("fingerprint") != fingerprint:
+        return None
+    files = found["files"]
+    if not isinstance(files, Mapping):
+        return None
+    for name, digest in files.items():
+        if not (folder / name).is_file() or digest_file(folder / name) != digest:
+            return None
+    values = {
+        name: found[name]
+        for name in (field.name for field in dataclasses.fields(TrainResult))
+        if name in found
+    }
+    return TrainResult(
+        folder=folder,
+        is_complete=True,
+        was_finished=True,
+        model=folder / "model",
+        adapter=folder / "adapter" if any(name.startswith("adapter/") for name in files) else None,
+        seconds=0.0,
+        **values,  # type: ignore[arg-type]
+    )

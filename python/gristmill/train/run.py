@@ -1,0 +1,149 @@
+"""A training run from shards to an exported model; the same call continues where an earlier one stopped.
+
+Everything lies in `train/` of the run folder. Not here: the loop over steps (`session`).
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from gristmill.errors import GristmillError
+from gristmill.shards import Shards, open_shards
+from gristmill.train.config import TrainConfig
+from gristmill.train.events import OnEvent, make_event
+from gristmill.train.files import lock, read_json, write_json
+from gristmill.train.fingerprint import fingerprint_of
+from gristmill.train.lora import add_adapters
+from gristmill.train.models import CausalModel, load_model, max_positions, resolve_precision, vocabulary_size
+from gristmill.train.quiet import without_progress_bars
+from gristmill.train.result import TrainResult, finished_result
+from gristmill.train.session import Session
+
+OWNED = ("checkpoints", "batches", "model", "adapter", "metrics.jsonl", "timings.jsonl", "result.json")
+"""What a training makes in its folder, and what a training with other settings replaces."""
+
+
+def train(
+    config: TrainConfig,
+    run_dir: Path,
+    *,
+    on_event: OnEvent,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> TrainResult:
+    """Train on the shards of a finished run, and return what came out.
+
+    Parameters
+    ----------
+    config
+        What to do.
+    run_dir
+        The run folder; everything is written to `train/` in it.
+    on_event
+        Receives ``{"stage": "train", "done": step, "total": steps, "message": ...}``, with ``tokens_per_s`` and
+        ``seconds_left`` while steps are done.
+    should_stop
+        Asked after each step; when true, a checkpoint is written and the result says that training is not
+        complete.
+
+    Raises
+    ------
+    GristmillError
+        ``GM-SHARDS-*``, ``GM-LOADER-*`` and ``GM-TRAIN-*``: see their pages.
+    """
+    folder = run_dir / "train"
+    folder.mkdir(parents=True, exist_ok=True)
+    with lock(folder):
+        if config.threads is not None:
+            torch.set_num_threads(config.threads)
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        on_event(make_event(0, 0, "verifying shards"))
+        shards = open_shards(run_dir, "train")
+        validation = _open_validation(run_dir, on_event)
+        compute_dtype = resolve_precision(config.precision, device)
+        fingerprint = fingerprint_of(config, shards, validation, compute_dtype, device)
+        done = finished_result(folder, fingerprint)
+        if done is not None:
+            on_event(make_event(done.steps, done.steps, "nothing to do: this training is finished"))
+            return done
+        _claim(folder, fingerprint, config, on_event)
+        with without_progress_bars():
+            causal = _make_model(
+                config, shards, device=device, compute_dtype=compute_dtype, on_event=on_event
+            )
+        session = Session(config, folder, shards, validation, causal, device, fingerprint, on_event)
+        with without_progress_bars():
+            return session.train(should_stop)
+
+
+def _open_validation(run_dir: Path, on_event: OnEvent) -> Shards | None:
+    try:
+        validation = open_shards(run_dir, "validation")
+    except GristmillError as error:
+        if error.code != "GM-SHARDS-003":
+            raise
+        validation = None
+    if validation is None or validation.num_tokens == 0:
+        on_event(make_event(0, 0, "no validation split: its loss is not measured"))
+        return None
+    return validation
+
+
+def _claim(folder: Path, fingerprint: str, config: TrainConfig, on_event: OnEvent) -> None:
+    """Make the folder this training's own: what one with other settings left is removed."""
+    path = folder / "training.json"
+    known = read_json(path)
+    if known is not None and known.get("fingerprint") == fingerprint:
+        return
+    left = [name for name in OWNED if (folder / name).exists()]
+    if left:
+        on_event(make_event(0, 0, "settings, model or shards have changed: training starts anew"))
+    for name in left:
+        target = folder / name
+        if target.is_dir():
+            shutil.rmtree(target)
+        else:
+            target.unlink()
+    settings = asdict(config)
+    settings["model"] = dict(config.model) if isinstance(config.model, Mapping) else str(config.model)
+    settings["tokenizer"] = None if config.tokenizer is None else str(config.tokenizer)
+    write_json(path, {"fingerprint": fingerprint, "config": settings})
+
+
+def _make_model(
+    config: TrainConfig,
+    shards: Shards,
+    *,
+    device: torch.device,
+    compute_dtype: torch.dtype,
+    on_event: OnEvent,
+) -> CausalModel:
+    is_lora = config.method == "lora"
+    if is_lora and isinstance(config.model, Mapping):
+        raise GristmillError(
+            "GM-TRAIN-009",
+            '`method = "lora"` needs trained weights, but the model starts from random ones',
+            hint='set `method = "full"`, or `model` to a folder',
+        )
+    on_event(make_event(0, 0, "loading the model"))
+    causal = load_model(
+        config.model, device=device, compute_dtype=compute_dtype, is_frozen=is_lora, seed=config.seed
+    )
+    if vocabulary_size(causal) < shards.metadata.vocabulary_size:
+        raise GristmillError(
+            "GM-TRAIN-008",
+            f"the shards hold ids up to {shards.metadata.vocabulary_size - 1}, "
+            f"the model knows {vocabulary_size(causal)}",
+            hint="curate with the model's own tokenizer, or give the model a larger `vocab_size`",
+        )
+    limit = max_positions(causal)
+    if limit is not None and config.sequence_length > limit:
+        raise GristmillError(
+            "GM-TRAIN-008",
+            f"`sequence_length` is {config.sequence_length}, the model was made for {limit} positions",
+        )
+    return add_adapters(causal, config.lora, seed=config.seed) if is_lora else causal

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from tiny import config, relative_error, run_folder, trained
+
+from gristmill.errors import GristmillError
+from gristmill.train import session
+from gristmill.train.config import LoraConfig
+from gristmill.train.export import export_model
+from gristmill.train.run import train
+
+IDS = torch.arange(40)[None] * 5 % 64
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    return trained(tmp_path / "base", steps=2).model
+
+
+def train_adapter(folder: Path, base: Path, monkeypatch: pytest.MonkeyPatch, **lora):
+    """Train, and return the result with the logits the trained network gave just before it was exported."""
+    logits = {}
+
+    def export(network, target, *, tokenizer):
+        network.eval()
+        base_config = network.get_base_model().config
+        base_config._attn_implementation = "eager"
+        with torch.no_grad():
+            logits["trained"] = network(input_ids=IDS, use_cache=False).logits
+        return export_model(network, target, tokenizer=tokenizer)
+
+    monkeypatch.setattr(session, "export_model", export)
+    run_folder(folder)
+    settings = config(model=base, method="lora", steps=5, lora=LoraConfig(**({"rank": 4} | lora)))
+    return train(settings, folder, on_event=lambda _: None), logits["trained"]
+
+
+@pytest.mark.parametrize(
+    "lora", [{}, {"rslora": True}, {"targets": ("q_proj", "v_proj")}, {"dropout": 0.3, "alpha": 7.0}]
+)
+def test_the_exported_adapter_gives_the_trained_logits_in_peft(tmp_path, base, monkeypatch, lora) -> None:
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    result, expected = train_adapter(tmp_path / "run", base, monkeypatch, **lora)
+    plain = AutoModelForCausalLM.from_pretrained(base).eval()
+    with torch.no_grad():
+        before = plain(input_ids=IDS).logits
+        found = PeftModel.from_pretrained(plain, result.adapter).eval()(input_ids=IDS).logits
+        merged = AutoModelForCausalLM.from_pretrained(result.model).eval()(input_ids=IDS).logits
+    assert relative_error(before, expected) > 1e-3
+    assert relative_error(found, expected) <= 1e-5
+    assert relative_error(merged, expected) <= 1e-5
+
+
+def test_only_adapters_are_trained_checkpointed_and_exported(tmp_path, base, monkeypatch) -> None:
+    result, _ = train_adapter(tmp_path / "run", base, monkeypatch, targets=("q_proj",))
+    weights = load_file(result.folder / "checkpoints/step-00000005/weights.safetensors")
+    assert weights
+    assert all("lora_" in name and "q_proj" in name for name in weights)
+    assert {path.name for path in result.adapter.iterdir()} == {"adapter_config.json", "adapter_model.safetensors"}
+    unchanged, changed = load_file(base / "model.safetensors"), load_file(result.model / "model.safetensors")
+    assert {name for name in changed if not torch.equal(unchanged[name], changed[name])} == {
+        f"model.layers.{layer}.self_attn.q_proj.weight" for layer in range(2)
+    }
+
+
+def test_targets_that_fit_no_layer(tmp_path, base) -> None:
+    run_folder(tmp_path / "run")
+    settings = config(model=base, method="lora", steps=1, lora=LoraConfig(targets=("no_such_layer",)))
+    with pytest.raises(GristmillError) as error:
+        train(settings, tmp_path / "run", on_event=lambda _: None)
+    assert error.value.code == "GM-TRAIN-005"
+
+
+def test_a_full_model_loads_in_plain_transformers_with_its_tokenizer(tmp_path: Path) -> None:
+    from tokenizers import Tokenizer, models
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer = tmp_path / "tokenizer.json"
+    Tokenizer(models.WordLevel({"a": 0, "b": 1}, unk_token="a")).save(str(tokenizer))
+    result = trained(tmp_path / "run", steps=2, tokenizer=tokenizer)
+    model = AutoModelForCausalLM.from_pretrained(result.model)
+    assert model.config._attn_implementation != "gristmill_packed"
+    assert model.dtype == torch.float32
+    assert AutoTokenizer.from_pretrained(result.model)("a b")["input_ids"] == [0, 1]
+
+
+def test_the_tokenizer_of_the_model_folder_is_copied(tmp_path: Path, base: Path) -> None:
+    (base / "tokenizer.json").write_text("{}")
+    (base / "chat_template.jinja").write_text("x")
+    result = trained(tmp_path / "run", steps=1, model=base)
+    assert (result.model / "tokenizer.json").read_text() == "{}"
+    assert (result.model / "chat_template.jinja").read_text() == "x"
+
+
+def test_a_tokenizer_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(GristmillError) as error:
+        trained(tmp_path / "run", steps=1, tokenizer=tmp_path / "none.json")
+    assert error.value.code == "GM-TRAIN-003"
