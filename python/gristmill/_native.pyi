@@ -8,6 +8,7 @@ import pyarrow as pa
 
 __version__: str
 BUILD_PROFILE: str
+TOKENIZER_LIBRARY: str
 
 @final
 class Session:

@@ -126,8 +126,23 @@ def _rule(name: str | None) -> Page:
             name,
         )
     if step not in BUILTIN_STEPS:
-        raise _unknown("rule", name, [*BUILTIN_STEPS, *every])
+        page = _plugin_rule(name)
+        if page is None:
+            raise _unknown("rule", name, [*BUILTIN_STEPS, *every])
+        return page
     return _rule_page(step, BUILTIN_STEPS[step], wanted)
+
+
+def _plugin_rule(name: str) -> Page | None:
+    """Return the page of an installed plugin's operator, or None if no plugin has that namespace."""
+    from gristmill.cli.plugin import describe_operator, operator_page
+    from gristmill.plugins.discovery import discover
+    from gristmill.plugins.manager import PluginManager
+
+    if name.partition(".")[0] not in discover():
+        return None
+    page = operator_page(name, PluginManager.load([name]).find(name))
+    return describe_operator(page), asdict(page)
 
 
 def _matches(model: type[BuiltinStep], name: str) -> bool:

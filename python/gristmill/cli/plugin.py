@@ -109,14 +109,11 @@ def run_show(options: argparse.Namespace) -> int:
     printer = printer_of(options)
     _, plugins_dir = _place(options)
     operators = PluginManager.load([options.name], plugins_dir=plugins_dir).operators
-    pages = [_operator_page(name, registered) for name, registered in operators.items()]
+    pages = [operator_page(name, registered) for name, registered in operators.items()]
     for position, page in enumerate(pages):
         if position:
             printer.data("")
-        printer.data(f"{page.use} ({page.kind}, version {page.version}): {page.summary}")
-        for name, entries in (("inputs", page.inputs), ("outputs", page.outputs), ("keys", page.keys)):
-            if entries:
-                printer.data(f"  {name:<8} {', '.join(entries)}")
+        printer.lines(describe_operator(page))
     printer.result({"plugin": options.name, "operators": [dataclasses.asdict(page) for page in pages]})
     return ExitCode.DONE
 
@@ -134,7 +131,8 @@ class OperatorPage:
     keys: list[str]
 
 
-def _operator_page(name: str, registered: Registered) -> OperatorPage:
+def operator_page(name: str, registered: Registered) -> OperatorPage:
+    """Return what there is to say about a registered operator."""
     from gristmill.plugins.active import outputs_of, threshold_keys
     from gristmill.plugins.config import config_fields
 
@@ -153,6 +151,15 @@ def _operator_page(name: str, registered: Registered) -> OperatorPage:
         outputs=[f"{key}: {output.type}{'?' if output.nullable else ''}" for key, output in outputs.items()],
         keys=keys if registered.kind == "filter" else [*keys, *threshold_keys(outputs)],
     )
+
+
+def describe_operator(page: OperatorPage) -> list[str]:
+    """Return an operator's page as lines."""
+    lines = [f"{page.use} ({page.kind}, version {page.version}): {page.summary}"]
+    for name, entries in (("inputs", page.inputs), ("outputs", page.outputs), ("keys", page.keys)):
+        if entries:
+            lines.append(f"  {name:<8} {', '.join(entries)}")
+    return lines
 
 
 def run_new(options: argparse.Namespace) -> int:

@@ -1,4 +1,7 @@
-"""What goes where: data to stdout, talk to stderr; what `--json`, `--quiet` and `NO_COLOR` mean."""
+"""What goes where: data to stdout, talk to stderr; what `--json`, `--quiet` and `NO_COLOR` mean.
+
+Whatever is printed passes through `visible`: names and texts of a corpus can hold sequences that a terminal obeys.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from gristmill.errors import GristmillError
+from gristmill.report.visible import visible
 
 SCHEMA_VERSION = 1
 _COLOURS = {"bold": "1", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
@@ -42,7 +46,7 @@ class Printer:
     def data(self, text: str) -> None:
         """Print a result. Nothing under `--json`, where the result is the object."""
         if not self.as_json:
-            print(text, file=self.stdout)
+            print(visible(text), file=self.stdout)
 
     def lines(self, lines: Iterable[str]) -> None:
         """Print results, one a line."""
@@ -52,13 +56,13 @@ class Printer:
     def talk(self, text: str) -> None:
         """Print what is going on. Nothing under `--quiet` or `--json`."""
         if not (self.is_quiet or self.as_json):
-            print(text, file=self.stderr)
+            print(visible(text), file=self.stderr)
 
     def result(self, value: Mapping[str, object]) -> None:
         """Print the one JSON object of a command; nothing without `--json`."""
         if self.as_json:
             document = {"schema_version": SCHEMA_VERSION, **value}
-            print(json.dumps(document, ensure_ascii=False, default=str), file=self.stdout)
+            print(json.dumps(document, default=str), file=self.stdout)
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print columns of text, aligned; numbers to the right."""
@@ -67,7 +71,7 @@ class Printer:
 
     def error(self, error: GristmillError) -> None:
         """Print an error: the message to stderr, and under `--json` the object to stdout."""
-        first, _, rest = error.render().partition("\n")
+        first, _, rest = visible(error.render()).partition("\n")
         label, _, message = first.partition(" ")
         print(f"{self.paint(label, 'red')} {message}\n{rest}", file=self.stderr)
         self.result(

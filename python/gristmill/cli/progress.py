@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self, TextIO
 
 from gristmill.cli.printer import Printer
+from gristmill.report.visible import visible
 
 LINE_INTERVAL_S = 30.0
 BAR_WIDTH = 24
@@ -101,7 +102,7 @@ class Progress:
         """Print the latest state as a plain line, if there is one."""
         with self._lock:
             if self._latest is not None and not self._is_silent:
-                print(_line(self._latest), file=self._stream, flush=True)
+                print(visible(_line(self._latest)), file=self._stream, flush=True)
 
     def _say_lines(self) -> None:
         while not self._ended.wait(LINE_INTERVAL_S):
@@ -116,7 +117,7 @@ class Progress:
             f"{event.get('stage', '')!s:<10} [{bar}] {done:,}/{total:,} {event.get('message') or ''}".rstrip()
         )
         width = shutil.get_terminal_size().columns - 1
-        self._stream.write(f"\r\x1b[2K{text[:width]}")
+        self._stream.write(f"\r\x1b[2K{visible(text)[:width]}")
         self._stream.flush()
         self._is_open_line = True
 

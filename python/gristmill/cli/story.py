@@ -128,15 +128,6 @@ def _shards(run_folder: Path, manifest: Mapping[str, object], doc: int) -> list[
 def _lines(story: Mapping[str, object]) -> Iterator[str]:
     yield f"document {story['doc']}  key {story['key']}  id {value_words(story['id'])}"
     yield f"  from source `{story['source']}`: {story['file']}, row {story['row']}"
-    edits = cast(list[Row], story["edits"])
-    for edit in edits[:20]:
-        before, after = (one_line(cast(str, edit[side]), 60) for side in ("before", "after"))
-        yield f"  edited by {edit['step']} ({edit['part']}) at {edit['start']}-{edit['end']}: `{before}` -> `{after}`"
-    if len(edits) > 20:
-        yield f"  and {len(edits) - 20:,} more edits"
-    signals = cast(Row, story["signals"])
-    for name, value in signals.items():
-        yield f"  {name} = {value_words(value)}"
     yield f"  {_fate(story)}"
     if "duplicate_of" in story:
         other = cast(Row, story["duplicate_of"])
@@ -148,6 +139,15 @@ def _lines(story: Mapping[str, object]) -> Iterator[str]:
         yield f"  in {shard['file']}, row {shard['row']}"
     if story.get("excerpt"):
         yield f"  text: {one_line(str(story['excerpt']), 400)}"
+    edits = cast(list[Row], story["edits"])
+    for edit in edits[:20]:
+        before, after = (one_line(cast(str, edit[side]), 60) for side in ("before", "after"))
+        yield f"  edited by {edit['step']} ({edit['part']}) at {edit['start']}-{edit['end']}: `{before}` -> `{after}`"
+    if len(edits) > 20:
+        yield f"  and {len(edits) - 20:,} more edits"
+    signals = cast(Row, story["signals"])
+    for name, value in signals.items():
+        yield f"  {name} = {value_words(value)}"
 
 
 def _fate(story: Mapping[str, object]) -> str:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+from gristmill import _native
 from gristmill.curate.folder import RunFolder, canonical_json, sync_folder, write_atomically
 from gristmill.curate.pipeline import Json, Outcome, counts, lineage_of, outputs
 from gristmill.curate.plan import Plan
@@ -81,6 +82,7 @@ def build_manifest(plan: Plan, outcome: Outcome) -> dict[str, object]:
         if plan.tokenizer is None
         else {
             "digest": plan.tokenizer.digest,
+            "library": _native.TOKENIZER_LIBRARY,
             "mode": plan.tokenizer.mode,
             "end_of_text": list(plan.tokenizer.end_of_text),
             "vocabulary_size": plan.tokenizer.vocabulary_size,
@@ -138,9 +140,19 @@ def _count_tokens(outcome: Outcome) -> dict[str, object]:
 
 
 def _dedup_counts(outcome: Outcome) -> dict[str, object] | None:
+    """Return what dedup did as plain numbers: pairs compared, verified, rejected and capped, removals, clusters."""
     if outcome.settle is None:
         return None
-    return dict(counts(outcome.settle))
+    numbers = counts(outcome.settle)
+    pairs: Counter[str] = Counter()
+    for done in cast(Sequence[Mapping[str, int]], outcome.stats.get("verify", ())):
+        pairs.update({name: done[name] for name in ("candidates", "verified", "rejected", "retried", "capped")})
+    rescue = cast("Mapping[str, int] | None", numbers["rescue"])
+    return {
+        **pairs,
+        "rescued": 0 if rescue is None else rescue["edges"],
+        **cast(Mapping[str, object], numbers["settle"]),
+    }
 
 
 def finalise(plan: Plan, outcome: Outcome, folder: RunFolder) -> None:

@@ -176,12 +176,13 @@ def _dedup(
     exact = stage("exact", {}, {}) if plan.exact_step is not None else []
     removals = [outputs(done)["removals"] for done in exact]
     edges: list[Json] = []
+    confirm: dict[str, object] | None = None
     stats: dict[str, object] = {}
     if plan.minhash is not None:
         lsh = stage("lsh", {"minhash": plan.minhash}, {"exact_removals": removals})
         buckets = [outputs(done)["buckets"] for done in lsh]
-        more = {"shingle_words": plan.minhash["shingle_words"], "min_similarity": plan.min_similarity}
-        verified = stage("verify", more, {"buckets": buckets})
+        confirm = {"shingle_words": plan.minhash["shingle_words"], "min_similarity": plan.min_similarity}
+        verified = stage("verify", {"confirm": confirm}, {"buckets": buckets})
         edges = [outputs(done)["edges"] for done in verified]
         stats["verify"] = [counts(done) for done in verified]
     spec = {
@@ -189,6 +190,7 @@ def _dedup(
         **common,
         "exact_removals": removals,
         "edges": edges,
+        "confirm": confirm,
         "sources": [
             {"name": source.name, "removal_budget": source.removal_budget} for source in plan.sources
         ],

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from gristmill.curate.compile import CompiledSteps, compile_steps
 from gristmill.curate.inputs import MAX_FILES, InputFile, Partition, find_files, make_partitions
-from gristmill.curate.stages import STAGE_VERSIONS, strip_locations
+from gristmill.curate.stages import STAGE_VERSIONS, strip_neutral
 from gristmill.curate.tokens import ResolvedTokenizer, resolve_tokenizer
 from gristmill.errors import GristmillError
 from gristmill.recipe import Recipe
@@ -102,7 +102,7 @@ class Plan:
         return {
             "stages": dict(STAGE_VERSIONS),
             "sources": [
-                {"engine": strip_locations(source.engine), "reader": source.reader, "rank": source.rank}
+                {"engine": strip_neutral(source.engine), "reader": source.reader, "rank": source.rank}
                 for source in self.sources
             ],
             "partitions": [
@@ -113,7 +113,7 @@ class Plan:
             "thresholds": list(self.thresholds),
             "dedup": [self.exact_step, self.near_step, self.minhash, self.min_similarity],
             "split": [self.validation, self.group_by_cluster],
-            "tokenizer": None if self.tokenizer is None else strip_locations(self.tokenizer.engine),
+            "tokenizer": None if self.tokenizer is None else strip_neutral(self.tokenizer.engine),
             "shuffle": self.shuffle,
             "shard_bytes": self.shard_bytes,
             "seed": self.seed,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import time
@@ -10,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from gristmill import _native
 from gristmill.curate.executors import Executor
 from gristmill.curate.finalise import finalise
 from gristmill.curate.folder import RunFolder, canonical_json, load_json, write_atomically
@@ -37,7 +37,7 @@ class CuratedRun:
     manifest
         The content of `manifest.json`.
     digest
-        Digest of `manifest.json`: equal for equal results.
+        SHA-256 of `manifest.json`, as `sha256sum` prints it: equal for equal results.
     num_reused
         Tasks that an earlier run had committed.
     num_run
@@ -94,8 +94,8 @@ def open_run(path: Path) -> CuratedRun:
             f"no finished run in `{path}`",
             hint="run `gristmill curate RECIPE`; it continues where it stopped",
         )
-    _, digest = _native.digest_file(folder.manifest, _native.Session())
-    return CuratedRun(path=path, manifest=load_json(folder.manifest), digest=digest)
+    digest = hashlib.sha256(folder.manifest.read_bytes()).hexdigest()
+    return CuratedRun(path=path, manifest=load_json(folder.manifest), digest=f"sha256:{digest}")
 
 
 def curate(

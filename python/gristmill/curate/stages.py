@@ -32,8 +32,19 @@ STAGE_VERSIONS = {
 }
 """Raised when the same description gives other bytes than before."""
 
-LOCATION_KEYS = frozenset({"place", "path", "file", "scratch", "plugins_dir"})
-"""Keys of a description that say where something is, never what it is."""
+NEUTRAL_KEYS = frozenset(
+    {
+        "place",
+        "path",
+        "file",
+        "scratch",
+        "plugins_dir",
+        "sort_memory_bytes",
+        "scratch_memory_bytes",
+        "max_quarantine_fraction",
+    }
+)
+"""Keys of a description that say where something is, or what it may use: they change no byte of the output."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,25 +74,25 @@ def fingerprint(stage: str, task: Task) -> str:
     identity = {
         "stage": stage,
         "version": STAGE_VERSIONS[stage],
-        "spec": strip_locations(task.spec),
-        "extra": strip_locations(task.extra),
+        "spec": strip_neutral(task.spec),
+        "extra": strip_neutral(task.extra),
     }
     text = json.dumps(identity, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.blake2b(text.encode(), digest_size=32).hexdigest()
 
 
-def strip_locations(value: object) -> object:
-    """Return a JSON value without the keys that say where something is.
+def strip_neutral(value: object) -> object:
+    """Return a JSON value without the keys that change no byte of the output.
 
     Examples
     --------
-    >>> strip_locations({"file": "text-a1", "digest": "d", "inner": [{"path": "/x", "n": 1}]})
+    >>> strip_neutral({"file": "text-a1", "digest": "d", "inner": [{"path": "/x", "n": 1}]})
     {'digest': 'd', 'inner': [{'n': 1}]}
     """
     if isinstance(value, Mapping):
-        return {key: strip_locations(item) for key, item in value.items() if key not in LOCATION_KEYS}
+        return {key: strip_neutral(item) for key, item in value.items() if key not in NEUTRAL_KEYS}
     if isinstance(value, (list, tuple)):
-        return [strip_locations(item) for item in value]
+        return [strip_neutral(item) for item in value]
     return value
 
 

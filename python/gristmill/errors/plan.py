@@ -46,4 +46,10 @@ CODES = {
         "is not in the recipe.",
         remedy="use names of `[[source]]` tables",
     ),
+    "GM-PLAN-105": ErrorPage(
+        title="a threshold is not a number",
+        explanation="A plugin's operator declares a threshold whose value is not a number. Thresholds are compared with "
+        "columns by the engine, so nothing else can stand there.",
+        remedy="mend the operator; `gristmill plugin test PLUGIN` checks its definition",
+    ),
 }

@@ -53,17 +53,33 @@ pub fn near_duplicates(
     dedup::exact(&context, KeyRange::WHOLE, &path("exact-removals"))?;
     let bands = u16::try_from(spec.minhash.bands)
         .map_err(|_| EngineError::Spec(format!("{} bands are too many", spec.minhash.bands)))?;
-    dedup::lsh(&context, KeyRange::WHOLE, bands, &[path("exact-removals")], &path("buckets"))?;
+    dedup::lsh(
+        &context,
+        KeyRange::WHOLE,
+        bands,
+        &[path("exact-removals")],
+        &path("buckets"),
+    )?;
     let options = VerifyOptions {
         min_similarity: spec.min_similarity,
         shingle_words: spec.minhash.shingle_words as usize,
         retry: dedup::RetryLimits::default(),
     };
-    dedup::verify(&context, KeyRange::WHOLE, &[path("buckets")], &options, &path("edges"))?;
+    dedup::verify(
+        &context,
+        KeyRange::WHOLE,
+        &[path("buckets")],
+        &options,
+        &path("edges"),
+    )?;
+    dedup::rescue(&context, &[path("edges")], &options, &path("rescued"))?;
     let inputs = SettleInputs {
         exact_removals: vec![path("exact-removals")],
-        edges: vec![path("edges")],
-        sources: vec![SourceBudget { name: "table".to_owned(), removal_budget: 1.0 }],
+        edges: vec![path("edges"), path("rescued")],
+        sources: vec![SourceBudget {
+            name: "table".to_owned(),
+            removal_budget: 1.0,
+        }],
     };
     dedup::settle(&context, &inputs, &path("removals"), &path("clusters"))?;
     read_outcome(texts.len(), folder)

@@ -11,6 +11,9 @@ use tokenizers::Tokenizer as HfTokenizer;
 
 use crate::error::{EngineError, Result};
 
+/// The library behind every id, with the version that the workspace pins.
+pub const LIBRARY: &str = "tokenizers 0.23.2";
+
 /// What text that spells a control token becomes.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -222,6 +225,13 @@ mod tests {
         let allow = Tokenizer::load(&path, &SpecialMode::Allow(vec!["<eos>".to_owned()])).unwrap();
         assert_eq!(ids(&allow, "a <eos> b"), [1, 0, 2]);
         assert_eq!(plain.vocabulary_size(), 4);
+    }
+
+    #[test]
+    fn the_named_library_is_the_one_that_is_linked() {
+        let lock = include_str!("../../../Cargo.lock");
+        let (name, version) = LIBRARY.split_once(' ').unwrap();
+        assert!(lock.contains(&format!("name = \"{name}\"\nversion = \"{version}\"")));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Holds the dedup passes to their memory formula, in a process of its own because it looks at that process's peak.
 #![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "a test, also in its helpers")]
 
 use std::fs::File;
 use std::io::{BufWriter, Write};

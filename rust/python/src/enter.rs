@@ -54,9 +54,13 @@ pub(crate) fn enter_native<T: Send>(
                 .map(String::as_str)
                 .or_else(|| panic.downcast_ref::<&str>().copied())
                 .unwrap_or("no message");
-            Err(PyRuntimeError::new_err(format!("a fault inside gristmill: {message}")))
+            Err(PyRuntimeError::new_err(format!(
+                "a fault inside gristmill: {message}"
+            )))
         }
-        (None, None) => Err(PyRuntimeError::new_err("a fault inside gristmill: a native call ended without a word")),
+        (None, None) => Err(PyRuntimeError::new_err(
+            "a fault inside gristmill: a native call ended without a word",
+        )),
     }
 }
 
@@ -66,7 +70,9 @@ pub(crate) fn to_python(py: Python<'_>, error: &EngineError) -> PyErr {
         let class = py.import("gristmill.errors")?.getattr("GristmillError")?;
         let keywords = pyo3::types::PyDict::new(py);
         keywords.set_item("hint", error.hint())?;
-        Ok(PyErr::from_value(class.call((error.code(), error.to_string()), Some(&keywords))?))
+        Ok(PyErr::from_value(
+            class.call((error.code(), error.to_string()), Some(&keywords))?,
+        ))
     };
     build().unwrap_or_else(|failure| failure)
 }

@@ -19,13 +19,23 @@ mod _native {
     #[pymodule_export]
     use crate::tables::{FileTable, Tokenizer, near_duplicates, run_steps};
     #[pymodule_export]
-    use crate::tasks::{digest_file, plan_shards, put_if_absent, run_task, tokenizer_vocabulary_size, verify_identity};
+    use crate::tasks::{
+        digest_file, plan_shards, put_if_absent, run_task, tokenizer_vocabulary_size, verify_identity,
+    };
 
     use pyo3::prelude::*;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
-        module.add("BUILD_PROFILE", if cfg!(debug_assertions) { "debug" } else { "release" })
+        module.add("TOKENIZER_LIBRARY", gristmill_engine::tokenizer::LIBRARY)?;
+        module.add(
+            "BUILD_PROFILE",
+            if cfg!(debug_assertions) {
+                "debug"
+            } else {
+                "release"
+            },
+        )
     }
 }

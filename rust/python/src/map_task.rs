@@ -19,8 +19,15 @@ pub(crate) struct MapTask {
 
 impl MapTask {
     fn with<T>(&self, body: impl FnOnce(&mut EngineMapTask) -> PyResult<T>) -> PyResult<T> {
-        let mut guard = self.inner.lock().map_err(|_| PyRuntimeError::new_err("an earlier call failed"))?;
-        body(guard.as_mut().ok_or_else(|| PyRuntimeError::new_err("the task is committed"))?)
+        let mut guard = self
+            .inner
+            .lock()
+            .map_err(|_| PyRuntimeError::new_err("an earlier call failed"))?;
+        body(
+            guard
+                .as_mut()
+                .ok_or_else(|| PyRuntimeError::new_err("the task is committed"))?,
+        )
     }
 }
 
@@ -29,18 +36,26 @@ impl MapTask {
     #[new]
     fn new(py: Python<'_>, spec: &str, session: &Session) -> PyResult<Self> {
         let task = enter_native(py, &session.inner, || EngineMapTask::open(spec))?;
-        Ok(Self { inner: Mutex::new(Some(task)) })
+        Ok(Self {
+            inner: Mutex::new(Some(task)),
+        })
     }
 
     /// `("plugin", step, batch)`, `("input", file, None)` or None when everything is read.
-    fn advance(&self, py: Python<'_>, session: &Session) -> PyResult<Option<(&'static str, usize, Option<Py<PyAny>>)>> {
+    fn advance(
+        &self,
+        py: Python<'_>,
+        session: &Session,
+    ) -> PyResult<Option<(&'static str, usize, Option<Py<PyAny>>)>> {
         let advance = self.with(|task| enter_native(py, &session.inner, || task.advance(&session.inner)))?;
         Ok(match advance {
             Advance::Done => None,
             Advance::Input { file } => Some(("input", file, None)),
-            Advance::Plugin { step, batch } => {
-                Some(("plugin", step, Some(PyRecordBatch::new(batch).into_pyarrow(py)?.unbind())))
-            }
+            Advance::Plugin { step, batch } => Some((
+                "plugin",
+                step,
+                Some(PyRecordBatch::new(batch).into_pyarrow(py)?.unbind()),
+            )),
         })
     }
 
@@ -62,10 +77,13 @@ impl MapTask {
     ) -> PyResult<()> {
         let columns = columns.into_iter().map(|column| column.into_inner().0).collect();
         let text = text.map(|text| text.into_inner().0);
-        let failures: Vec<PluginFailure> =
-            failures.into_iter().map(|(row, reason, detail)| PluginFailure { row, reason, detail }).collect();
+        let failures: Vec<PluginFailure> = failures
+            .into_iter()
+            .map(|(row, reason, detail)| PluginFailure { row, reason, detail })
+            .collect();
         self.with(|task| {
-            task.supply(columns, text.as_ref(), &failures).map_err(|error| to_python(py, &error))
+            task.supply(columns, text.as_ref(), &failures)
+                .map_err(|error| to_python(py, &error))
         })
     }
 

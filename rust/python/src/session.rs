@@ -14,7 +14,9 @@ pub(crate) struct Session {
 impl Session {
     #[new]
     fn new() -> Self {
-        Self { inner: Arc::default() }
+        Self {
+            inner: Arc::default(),
+        }
     }
 
     /// Asks running tasks to stop.

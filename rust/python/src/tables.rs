@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 use arrow_array::builder::{ListBuilder, UInt32Builder};
 use arrow_array::{Array, ArrayRef, LargeStringArray};
 use arrow_schema::{DataType, Field};
-use gristmill_engine::tokenizer::{SpecialMode, Tokenizer as EngineTokenizer};
 use gristmill_engine::file_table::FileTable as EngineFileTable;
 use gristmill_engine::near::{self, NearSpec};
+use gristmill_engine::tokenizer::{SpecialMode, Tokenizer as EngineTokenizer};
 use gristmill_engine::{EngineError, tables};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -41,7 +41,10 @@ pub(crate) fn run_steps(
 ) -> PyResult<(Py<PyAny>, Py<PyAny>)> {
     let texts = large_strings(texts)?;
     let (left, columns) = enter_native(py, &session.inner, || tables::run_steps(&texts, steps))?;
-    Ok((to_pyarrow(py, Arc::new(left))?, PyRecordBatch::new(columns).into_pyarrow(py)?.unbind()))
+    Ok((
+        to_pyarrow(py, Arc::new(left))?,
+        PyRecordBatch::new(columns).into_pyarrow(py)?.unbind(),
+    ))
 }
 
 /// A loaded tokenizer.
@@ -107,18 +110,26 @@ impl FileTable {
         id_field: Option<&str>,
         session: &Session,
     ) -> PyResult<Self> {
-        let inner = enter_native(py, &session.inner, || EngineFileTable::open(&path, text_field, id_field))?;
-        Ok(Self { inner: Mutex::new(inner) })
+        let inner = enter_native(py, &session.inner, || {
+            EngineFileTable::open(&path, text_field, id_field)
+        })?;
+        Ok(Self {
+            inner: Mutex::new(inner),
+        })
     }
 
     /// The next rows, or None at the end.
     fn next_batch(&self, py: Python<'_>, session: &Session) -> PyResult<Option<Py<PyAny>>> {
         let batch = enter_native(py, &session.inner, || {
-            let mut table =
-                self.inner.lock().map_err(|_| EngineError::Spec("an earlier call failed".to_owned()))?;
+            let mut table = self
+                .inner
+                .lock()
+                .map_err(|_| EngineError::Spec("an earlier call failed".to_owned()))?;
             table.next_batch()
         })?;
-        batch.map(|batch| Ok(PyRecordBatch::new(batch).into_pyarrow(py)?.unbind())).transpose()
+        batch
+            .map(|batch| Ok(PyRecordBatch::new(batch).into_pyarrow(py)?.unbind()))
+            .transpose()
     }
 }
 
@@ -133,7 +144,8 @@ pub(crate) fn near_duplicates(
 ) -> PyResult<Py<PyAny>> {
     let texts = large_strings(texts)?;
     let batch = enter_native(py, &session.inner, || {
-        let spec: NearSpec = serde_json::from_str(spec).map_err(|error| EngineError::Spec(error.to_string()))?;
+        let spec: NearSpec =
+            serde_json::from_str(spec).map_err(|error| EngineError::Spec(error.to_string()))?;
         near::near_duplicates(&texts, &spec, &folder, &session.inner)
     })?;
     Ok(PyRecordBatch::new(batch).into_pyarrow(py)?.unbind())

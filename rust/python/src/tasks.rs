@@ -39,7 +39,9 @@ pub(crate) fn put_if_absent(
     attempt: &str,
     session: &Session,
 ) -> PyResult<bool> {
-    enter_native(py, &session.inner, || commit::put_if_absent(&path, content, attempt))
+    enter_native(py, &session.inner, || {
+        commit::put_if_absent(&path, content, attempt)
+    })
 }
 
 /// Where each shard of a split starts, as (position, docref) pairs.
@@ -58,13 +60,26 @@ pub(crate) fn plan_shards(
 ) -> PyResult<Vec<(u64, u64)>> {
     enter_native(py, &session.inner, || {
         let orders: Vec<Artefact> = parse(orders)?;
-        shard::plan(&data, &orders, num_tokens, vocabulary_size, shard_bytes, is_shuffled, &session.inner)
+        shard::plan(
+            &data,
+            &orders,
+            num_tokens,
+            vocabulary_size,
+            shard_bytes,
+            is_shuffled,
+            &session.inner,
+        )
     })
 }
 
 /// One more than the largest id of a `tokenizer.json`; loads it, so a broken file is found before any data is read.
 #[pyfunction]
-pub(crate) fn tokenizer_vocabulary_size(py: Python<'_>, path: PathBuf, special: &str, session: &Session) -> PyResult<u32> {
+pub(crate) fn tokenizer_vocabulary_size(
+    py: Python<'_>,
+    path: PathBuf,
+    special: &str,
+    session: &Session,
+) -> PyResult<u32> {
     enter_native(py, &session.inner, || {
         let mode: SpecialMode = parse(special)?;
         Ok(Tokenizer::load(&path, &mode)?.vocabulary_size())
@@ -74,5 +89,7 @@ pub(crate) fn tokenizer_vocabulary_size(py: Python<'_>, path: PathBuf, special: 
 /// Proves from the files of a run that every document is in exactly one place; returns the findings as JSON.
 #[pyfunction]
 pub(crate) fn verify_identity(py: Python<'_>, spec: &str, session: &Session) -> PyResult<String> {
-    enter_native(py, &session.inner, || render(&verify::identity(&parse(spec)?, &session.inner)?))
+    enter_native(py, &session.inner, || {
+        render(&verify::identity(&parse(spec)?, &session.inner)?)
+    })
 }

@@ -75,3 +75,27 @@ def test_nothing_is_overwritten(starter: Path, capsys: pytest.CaptureFixture[str
     assert "GM-CLI-006" in capsys.readouterr().err
     assert (starter / "recipe.toml").read_text(encoding="utf-8") == "mine"
     assert not (starter / "tokenizer.json").exists()
+
+
+def test_the_starter_runs_as_it_is_written(starter: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(starter / "recipe.toml")]) == 0
+    capsys.readouterr()
+    assert main(["curate", str(starter / "recipe.toml"), "--workers", "1", "--json"]) == 0
+    counts = json.loads(capsys.readouterr().out)["counts"]
+    assert (counts["documents_in"], counts["quarantined"]) == (20, 1)
+    letters = {reason: count for reason, count in counts["by_source"]["letters"]["dropped"].items() if count}
+    assert letters == {
+        "gopher_repetition.top_3_gram_character_fraction": 1,
+        "exact_dedup.exact_duplicate": 1,
+        "minhash_dedup.near_duplicate": 1,
+    }
+    assert counts["kept"] == 16
+    assert set(counts["tokens"]) == {"train", "validation"}
+    run = starter / "runs/first"
+    assert main(["verify", str(run)]) == 0
+    assert main(["explain", "doc", "torn", "--run", str(run)]) == 2
+    capsys.readouterr()
+    assert main(["explain", "doc", "garten", "--run", str(run)]) == 0
+    shown = capsys.readouterr().out
+    assert "edited by clean (mojibake)" in shown
+    assert "kept: split" in shown

@@ -36,6 +36,23 @@ def test_nothing_heavy_is_loaded(code: str) -> None:
     assert found.splitlines()[-1] == "[]"
 
 
+def test_curate_is_a_subpackage_and_a_function() -> None:
+    code = (
+        "import gristmill, gristmill.curate.folder\n"
+        "print(callable(gristmill.curate), gristmill.curate.folder.RunFolder.__name__)"
+    )
+    assert in_process(code) == "True RunFolder\n"
+
+
+def test_the_package_exports_what_it_says() -> None:
+    code = (
+        "import gristmill\n"
+        "print(all(getattr(gristmill, name) is not None for name in gristmill.__all__))\n"
+        "print(hasattr(gristmill, 'no_such_name'))"
+    )
+    assert in_process(code) == "True\nFalse\n"
+
+
 def test_import_and_help_are_quick() -> None:
     # Processor time of the child, not wall time: a busy machine must not fail this. The bound is the promise.
     code = "import time; start = time.process_time(); import gristmill; print(time.process_time() - start)"

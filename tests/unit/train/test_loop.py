@@ -71,7 +71,7 @@ def test_the_gradient_is_that_of_the_mean_over_tokens_however_rows_are_cut(run: 
             start += piece.length
     (total / number).backward()
     assert result.num_trained == number
-    assert result.loss == pytest.approx(float(total) / number, rel=1e-5)
+    assert result.loss == pytest.approx(total.item() / number, rel=1e-5)
     for name, value in plain.trainable().items():
         assert relative_error(gradients[name], value.grad) <= 1e-5, name
 

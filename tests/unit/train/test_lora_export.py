@@ -39,6 +39,7 @@ def train_adapter(folder: Path, base: Path, monkeypatch: pytest.MonkeyPatch, **l
     return train(settings, folder, on_event=lambda _: None), logits["trained"]
 
 
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
 @pytest.mark.parametrize(
     "lora", [{}, {"rslora": True}, {"targets": ("q_proj", "v_proj")}, {"dropout": 0.3, "alpha": 7.0}]
 )
@@ -78,11 +79,13 @@ def test_targets_that_fit_no_layer(tmp_path, base) -> None:
 
 
 def test_a_full_model_loads_in_plain_transformers_with_its_tokenizer(tmp_path: Path) -> None:
-    from tokenizers import Tokenizer, models
+    from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     tokenizer = tmp_path / "tokenizer.json"
-    Tokenizer(models.WordLevel({"a": 0, "b": 1}, unk_token="a")).save(str(tokenizer))
+    made = Tokenizer(models.WordLevel({"a": 0, "b": 1}, unk_token="a"))
+    made.pre_tokenizer = pre_tokenizers.Whitespace()
+    made.save(str(tokenizer))
     result = trained(tmp_path / "run", steps=2, tokenizer=tokenizer)
     model = AutoModelForCausalLM.from_pretrained(result.model)
     assert model.config._attn_implementation != "gristmill_packed"

@@ -435,6 +435,25 @@ mod tests {
     }
 
     #[test]
+    fn the_layouts_of_edges_and_clusters_are_the_published_ones() {
+        let edge = Edge {
+            better: 1,
+            worse: 2,
+            similarity: 0.5,
+            shared_bands: 3,
+        };
+        let expected = [
+            1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x3f, 3, 0, 0, 0,
+        ];
+        assert_eq!(edge.encode(), expected);
+        let member = ClusterMember {
+            docref: docref(1, 2),
+            representative: 3,
+        };
+        assert_eq!(member.encode(), [2, 0, 0, 0, 1, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0]);
+    }
+
+    #[test]
     fn the_layout_of_a_removal_is_the_published_one() {
         let removal = Removal {
             docref: 1,

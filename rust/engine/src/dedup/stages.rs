@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::commit::{Artefact, TaskManifest, TaskPlace, commit};
-use crate::dedup::{
-    self, KeyRange, PartitionFiles, PassContext, SettleInputs, SourceBudget, VerifyOptions,
-};
+use crate::dedup::{self, KeyRange, PartitionFiles, PassContext, SettleInputs, SourceBudget, VerifyOptions};
 use crate::error::{EngineError, Result};
 use crate::task::Session;
 use gristmill_core::minhash::MinHashConfig;
@@ -78,10 +76,8 @@ pub struct VerifySpec {
     pub range: KeyRange,
     /// Rows of all LSH tasks.
     pub buckets: Vec<Artefact>,
-    /// Words of a shingle.
-    pub shingle_words: usize,
-    /// Least similarity of an edge.
-    pub min_similarity: f64,
+    /// How similarity is computed.
+    pub confirm: Confirm,
 }
 
 /// The settle task.
@@ -98,8 +94,30 @@ pub struct SettleSpec {
     pub exact_removals: Vec<Artefact>,
     /// What the verify tasks found.
     pub edges: Vec<Artefact>,
+    /// How edges were confirmed; none without a near-duplicate step.
+    pub confirm: Option<Confirm>,
     /// Sources and their budgets, in plan order.
     pub sources: Vec<SourceBudget>,
+}
+
+/// How similarity is computed, and from where on it counts.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Confirm {
+    /// Words of a shingle.
+    pub shingle_words: usize,
+    /// Least similarity of an edge.
+    pub min_similarity: f64,
+}
+
+impl Confirm {
+    fn options(self) -> VerifyOptions {
+        VerifyOptions {
+            min_similarity: self.min_similarity,
+            shingle_words: self.shingle_words,
+            retry: dedup::RetryLimits::default(),
+        }
+    }
 }
 
 /// Runs an exact task.
@@ -108,9 +126,20 @@ pub struct SettleSpec {
 /// What the pass meets; nothing is committed then.
 pub fn exact(spec: &ExactSpec, session: &Session) -> Result<TaskManifest> {
     let is_cancelled = || session.is_cancelled();
-    let context = context(&spec.place, &spec.partitions, Needs::EXACT, spec.scratch_memory_bytes, session, &is_cancelled)?;
+    let context = context(
+        &spec.place,
+        &spec.partitions,
+        Needs::EXACT,
+        spec.scratch_memory_bytes,
+        session,
+        &is_cancelled,
+    )?;
     let stats = dedup::exact(&context, spec.range, &spec.place.path("removals.bin"))?;
-    finish(&spec.place, &[("removals", "removals.bin", stats.removed)], &stats)
+    finish(
+        &spec.place,
+        &[("removals", "removals.bin", stats.removed)],
+        &stats,
+    )
 }
 
 /// Runs an LSH task.
@@ -119,11 +148,24 @@ pub fn exact(spec: &ExactSpec, session: &Session) -> Result<TaskManifest> {
 /// What the pass meets; nothing is committed then.
 pub fn lsh(spec: &LshSpec, session: &Session) -> Result<TaskManifest> {
     let is_cancelled = || session.is_cancelled();
-    let context = context(&spec.place, &spec.partitions, Needs::BANDS, spec.scratch_memory_bytes, session, &is_cancelled)?;
+    let context = context(
+        &spec.place,
+        &spec.partitions,
+        Needs::BANDS,
+        spec.scratch_memory_bytes,
+        session,
+        &is_cancelled,
+    )?;
     let removals = open_all(&spec.place, &spec.exact_removals, session)?;
     let bands = u16::try_from(spec.minhash.bands)
         .map_err(|_| EngineError::Spec(format!("{} bands are too many", spec.minhash.bands)))?;
-    let stats = dedup::lsh(&context, spec.range, bands, &removals, &spec.place.path("buckets.bin"))?;
+    let stats = dedup::lsh(
+        &context,
+        spec.range,
+        bands,
+        &removals,
+        &spec.place.path("buckets.bin"),
+    )?;
     finish(&spec.place, &[("buckets", "buckets.bin", stats.rows)], &stats)
 }
 
@@ -133,15 +175,23 @@ pub fn lsh(spec: &LshSpec, session: &Session) -> Result<TaskManifest> {
 /// What the pass meets; nothing is committed then.
 pub fn verify(spec: &VerifySpec, session: &Session) -> Result<TaskManifest> {
     let is_cancelled = || session.is_cancelled();
-    let context = context(&spec.place, &spec.partitions, Needs::TEXT, spec.scratch_memory_bytes, session, &is_cancelled)?;
+    let context = context(
+        &spec.place,
+        &spec.partitions,
+        Needs::TEXT,
+        spec.scratch_memory_bytes,
+        session,
+        &is_cancelled,
+    )?;
     let buckets = open_all(&spec.place, &spec.buckets, session)?;
-    let options = VerifyOptions {
-        min_similarity: spec.min_similarity,
-        shingle_words: spec.shingle_words,
-        retry: dedup::RetryLimits::default(),
-    };
-    let stats = dedup::verify(&context, spec.range, &buckets, &options, &spec.place.path("edges.bin"))?;
-    finish(&spec.place, &[("edges", "edges.bin", stats.verified)], &stats)
+    let stats = dedup::verify(
+        &context,
+        spec.range,
+        &buckets,
+        &spec.confirm.options(),
+        &spec.place.path("edges.bin"),
+    )?;
+    finish(&spec.place, &[("edges", "edges.bin", stats.edges)], &stats)
 }
 
 /// Runs the settle task.
@@ -150,19 +200,41 @@ pub fn verify(spec: &VerifySpec, session: &Session) -> Result<TaskManifest> {
 /// What the pass meets, a removal budget among it; nothing is committed then.
 pub fn settle(spec: &SettleSpec, session: &Session) -> Result<TaskManifest> {
     let is_cancelled = || session.is_cancelled();
-    let context = context(&spec.place, &spec.partitions, Needs::INDEX, spec.scratch_memory_bytes, session, &is_cancelled)?;
+    let context = context(
+        &spec.place,
+        &spec.partitions,
+        if spec.confirm.is_some() {
+            Needs::TEXT
+        } else {
+            Needs::INDEX
+        },
+        spec.scratch_memory_bytes,
+        session,
+        &is_cancelled,
+    )?;
+    let mut edges = open_all(&spec.place, &spec.edges, session)?;
+    let mut rescue = None;
+    if let Some(confirm) = spec.confirm {
+        let rescued = spec.place.scratch.join("rescued.bin");
+        rescue = Some(dedup::rescue(&context, &edges, &confirm.options(), &rescued)?);
+        edges.push(rescued);
+    }
     let inputs = SettleInputs {
         exact_removals: open_all(&spec.place, &spec.exact_removals, session)?,
-        edges: open_all(&spec.place, &spec.edges, session)?,
+        edges,
         sources: spec.sources.clone(),
     };
     let removals = spec.place.path("removals.bin");
     let stats = dedup::settle(&context, &inputs, &removals, &spec.place.path("clusters.bin"))?;
     let removed = stats.exact_removed + stats.near_removed;
+    let files = [
+        ("removals", "removals.bin", removed),
+        ("clusters", "clusters.bin", stats.clustered),
+    ];
     finish(
         &spec.place,
-        &[("removals", "removals.bin", removed), ("clusters", "clusters.bin", stats.clustered)],
-        &stats,
+        &files,
+        &serde_json::json!({ "settle": stats, "rescue": rescue }),
     )
 }
 
@@ -175,10 +247,26 @@ struct Needs {
 }
 
 impl Needs {
-    const EXACT: Self = Self { text: true, exact: true, bands: false };
-    const BANDS: Self = Self { text: false, exact: false, bands: true };
-    const TEXT: Self = Self { text: true, exact: false, bands: false };
-    const INDEX: Self = Self { text: false, exact: false, bands: false };
+    const EXACT: Self = Self {
+        text: true,
+        exact: true,
+        bands: false,
+    };
+    const BANDS: Self = Self {
+        text: false,
+        exact: false,
+        bands: true,
+    };
+    const TEXT: Self = Self {
+        text: true,
+        exact: false,
+        bands: false,
+    };
+    const INDEX: Self = Self {
+        text: false,
+        exact: false,
+        bands: false,
+    };
 }
 
 fn context<'task>(
@@ -190,7 +278,11 @@ fn context<'task>(
     is_cancelled: &'task dyn Fn() -> bool,
 ) -> Result<PassContext<'task>> {
     let open = |artefact: &Artefact, is_needed: bool| {
-        if is_needed { session.open(&place.data, artefact) } else { Ok(place.data.join(&artefact.file)) }
+        if is_needed {
+            session.open(&place.data, artefact)
+        } else {
+            Ok(place.data.join(&artefact.file))
+        }
     };
     let files = partitions
         .iter()
@@ -203,16 +295,32 @@ fn context<'task>(
                 text: open(&partition.text, needs.text)?,
                 index: open(&partition.index, true)?,
                 verdict: open(&partition.verdict, true)?,
-                exact: partition.exact.as_ref().map(|file| open(file, needs.exact)).transpose()?,
-                bands: partition.bands.as_ref().map(|file| open(file, needs.bands)).transpose()?,
+                exact: partition
+                    .exact
+                    .as_ref()
+                    .map(|file| open(file, needs.exact))
+                    .transpose()?,
+                bands: partition
+                    .bands
+                    .as_ref()
+                    .map(|file| open(file, needs.bands))
+                    .transpose()?,
             })
         })
         .collect::<Result<_>>()?;
-    Ok(PassContext::new(files, &place.scratch, memory_bytes, is_cancelled)?)
+    Ok(PassContext::new(
+        files,
+        &place.scratch,
+        memory_bytes,
+        is_cancelled,
+    )?)
 }
 
 fn open_all(place: &TaskPlace, artefacts: &[Artefact], session: &Session) -> Result<Vec<std::path::PathBuf>> {
-    artefacts.iter().map(|artefact| session.open(&place.data, artefact)).collect()
+    artefacts
+        .iter()
+        .map(|artefact| session.open(&place.data, artefact))
+        .collect()
 }
 
 fn finish(

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use arrow_array::builder::{FixedSizeBinaryBuilder, StringBuilder};
 use arrow_array::{
-    Array, ArrayRef, FixedSizeBinaryArray, LargeStringArray, RecordBatch, RecordBatchOptions, StringArray, UInt64Array,
+    Array, ArrayRef, FixedSizeBinaryArray, LargeStringArray, RecordBatch, RecordBatchOptions, StringArray,
+    UInt64Array,
 };
 use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{Field, Schema};
@@ -24,7 +25,10 @@ pub struct Texts {
 impl Texts {
     /// No texts, with room for `bytes` in `rows`.
     pub fn with_capacity(rows: usize, bytes: usize) -> Self {
-        Self { buffer: String::with_capacity(bytes), ends: Vec::with_capacity(rows) }
+        Self {
+            buffer: String::with_capacity(bytes),
+            ends: Vec::with_capacity(rows),
+        }
     }
 
     /// Appends a text.
@@ -56,7 +60,9 @@ impl Texts {
 
     /// The texts as an Arrow column. Cost: one copy.
     pub fn to_array(&self) -> LargeStringArray {
-        let offsets: Vec<i64> = std::iter::once(0).chain(self.ends.iter().map(|&end| end as i64)).collect();
+        let offsets: Vec<i64> = std::iter::once(0)
+            .chain(self.ends.iter().map(|&end| end as i64))
+            .collect();
         let values = Buffer::from(self.buffer.as_bytes());
         LargeStringArray::new(OffsetBuffer::new(ScalarBuffer::from(offsets)), values, None)
     }
@@ -135,7 +141,9 @@ impl DocumentBatch {
 pub fn key_array(keys: impl ExactSizeIterator<Item = u128>) -> FixedSizeBinaryArray {
     let mut builder = FixedSizeBinaryBuilder::with_capacity(keys.len(), KEY_BYTES);
     for key in keys {
-        builder.append_value(key.to_be_bytes()).expect("16 bytes are the builder's width");
+        builder
+            .append_value(key.to_be_bytes())
+            .expect("16 bytes are the builder's width");
     }
     builder.finish()
 }
@@ -145,7 +153,9 @@ pub fn optional_key_array(keys: impl ExactSizeIterator<Item = Option<u128>>) -> 
     let mut builder = FixedSizeBinaryBuilder::with_capacity(keys.len(), KEY_BYTES);
     for key in keys {
         match key {
-            Some(key) => builder.append_value(key.to_be_bytes()).expect("16 bytes are the builder's width"),
+            Some(key) => builder
+                .append_value(key.to_be_bytes())
+                .expect("16 bytes are the builder's width"),
             None => builder.append_null(),
         }
     }
@@ -168,7 +178,9 @@ pub fn repeated(value: &str, rows: usize) -> ArrayRef {
 
 /// The first `characters` of a text.
 pub fn excerpt(text: &str, characters: usize) -> &str {
-    text.char_indices().nth(characters).map_or(text, |(end, _)| &text[..end])
+    text.char_indices()
+        .nth(characters)
+        .map_or(text, |(end, _)| &text[..end])
 }
 
 #[cfg(test)]

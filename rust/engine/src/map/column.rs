@@ -127,7 +127,8 @@ pub fn array_number(array: &ArrayRef, row: usize) -> Option<f64> {
     } else if let Some(values) = any.downcast_ref::<UInt64Array>() {
         Some(values.value(row) as f64)
     } else {
-        any.downcast_ref::<BooleanArray>().map(|values| f64::from(u8::from(values.value(row))))
+        any.downcast_ref::<BooleanArray>()
+            .map(|values| f64::from(u8::from(values.value(row))))
     }
 }
 
@@ -139,7 +140,10 @@ pub fn array_string(array: &ArrayRef, row: usize) -> Option<&str> {
     let any = array.as_any();
     any.downcast_ref::<StringArray>()
         .map(|values| values.value(row))
-        .or_else(|| any.downcast_ref::<LargeStringArray>().map(|values| values.value(row)))
+        .or_else(|| {
+            any.downcast_ref::<LargeStringArray>()
+                .map(|values| values.value(row))
+        })
 }
 
 /// Whether a value meets a condition, given the value as a string or as a number. Null meets none.

@@ -22,10 +22,16 @@ pub fn documents(
     unreadable: &mut Vec<Unreadable>,
 ) -> Result<DocumentBatch> {
     let text = batch.column_by_name("text").filter(|text| {
-        matches!(text.data_type(), DataType::Utf8 | DataType::LargeUtf8 | DataType::Null)
+        matches!(
+            text.data_type(),
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Null
+        )
     });
     let text = text.ok_or_else(|| {
-        EngineError::Foreign(format!("the reader of `{}` gave no string column `text`", file.path.display()))
+        EngineError::Foreign(format!(
+            "the reader of `{}` gave no string column `text`",
+            file.path.display()
+        ))
     })?;
     let id = batch.column_by_name("id");
     let rows = batch.num_rows();
@@ -45,7 +51,12 @@ pub fn documents(
         let number = first_row + row as u64;
         let value = array_string(text, row);
         let id = id.and_then(|id| identifier(id, row));
-        let key = document_key(&spec.source.name, &file.relative_path, number, value.unwrap_or_default().as_bytes());
+        let key = document_key(
+            &spec.source.name,
+            &file.relative_path,
+            number,
+            value.unwrap_or_default().as_bytes(),
+        );
         let doc = (u64::from(file.ordinal) << 40) | number;
         let is_too_large = value.is_some_and(|value| value.len() as u64 > spec.max_document_bytes);
         match value {
@@ -66,22 +77,38 @@ pub fn documents(
                 step: "read".to_owned(),
                 reason: if is_too_large { "too_large" } else { "text_is_null" }.to_owned(),
                 detail: format!("row {number} of `{}`", file.relative_path),
-                excerpt: value.map(|value| value.chars().take(600).collect()).unwrap_or_default(),
+                excerpt: value
+                    .map(|value| value.chars().take(600).collect())
+                    .unwrap_or_default(),
             }),
         }
     }
     for column in &spec.source.columns {
         let array = batch.column_by_name(&column.name);
-        let numbers = || readable.iter().map(|&row| array.and_then(|array| array_number(array, row)));
+        let numbers = || {
+            readable
+                .iter()
+                .map(|&row| array.and_then(|array| array_number(array, row)))
+        };
         let data = match column.kind {
             OutputKind::Utf8 => ColumnData::Utf8(
-                readable.iter().map(|&row| array.and_then(|array| identifier(array, row))).collect(),
+                readable
+                    .iter()
+                    .map(|&row| array.and_then(|array| identifier(array, row)))
+                    .collect(),
             ),
-            OutputKind::Bool => ColumnData::Bool(numbers().map(|value| value.map(|value| value != 0.0)).collect()),
-            OutputKind::Int64 => ColumnData::Int64(numbers().map(|value| value.map(|value| value as i64)).collect()),
+            OutputKind::Bool => {
+                ColumnData::Bool(numbers().map(|value| value.map(|value| value != 0.0)).collect())
+            }
+            OutputKind::Int64 => {
+                ColumnData::Int64(numbers().map(|value| value.map(|value| value as i64)).collect())
+            }
             _ => ColumnData::Float64(numbers().collect()),
         };
-        documents.columns.push(NamedColumn { name: column.name.clone(), data });
+        documents.columns.push(NamedColumn {
+            name: column.name.clone(),
+            data,
+        });
     }
     Ok(documents)
 }
@@ -97,7 +124,8 @@ fn identifier(array: &ArrayRef, row: usize) -> Option<String> {
     } else if let Some(values) = any.downcast_ref::<Int64Array>() {
         Some(values.value(row).to_string())
     } else {
-        any.downcast_ref::<Float64Array>().map(|values| values.value(row).to_string())
+        any.downcast_ref::<Float64Array>()
+            .map(|values| values.value(row).to_string())
     }
 }
 

@@ -12,7 +12,9 @@ use crate::map::column::{ColumnData, NamedColumn};
 use crate::map::foreign;
 use crate::map::output::Unreadable;
 use crate::map::spec::{FileSpec, MapSpec, OutputKind};
-use crate::read::{ColumnKind, ColumnSpec, ColumnValues, FileReader, Format, RawBatch, ReaderConfig, Strings};
+use crate::read::{
+    ColumnKind, ColumnSpec, ColumnValues, FileReader, Format, RawBatch, ReaderConfig, Strings,
+};
 
 /// What was read of one file.
 #[derive(Debug, Serialize)]
@@ -57,7 +59,11 @@ impl Input {
     /// # Errors
     /// When the format is unknown.
     pub fn new(spec: &MapSpec) -> Result<Self> {
-        let configs = spec.files.iter().map(|file| reader_config(spec, file)).collect::<Result<_>>()?;
+        let configs = spec
+            .files
+            .iter()
+            .map(|file| reader_config(spec, file))
+            .collect::<Result<_>>()?;
         let files = spec
             .files
             .iter()
@@ -90,10 +96,14 @@ impl Input {
             return self.pull_foreign(spec, unreadable);
         }
         loop {
-            let Some(file) = self.files.get(self.current) else { return Ok(Pulled::End) };
+            let Some(file) = self.files.get(self.current) else {
+                return Ok(Pulled::End);
+            };
             let reader = match self.reader.as_mut() {
                 Some(reader) => reader,
-                None => self.reader.insert(FileReader::open(self.configs[self.current].clone())?),
+                None => self
+                    .reader
+                    .insert(FileReader::open(self.configs[self.current].clone())?),
             };
             if reader.next_batch(&mut self.raw)? {
                 take_unreadable(file, &mut self.raw, unreadable);
@@ -116,7 +126,9 @@ impl Input {
     }
 
     fn pull_foreign(&mut self, spec: &MapSpec, unreadable: &mut Vec<Unreadable>) -> Result<Pulled> {
-        let Some(file) = self.files.get(self.current) else { return Ok(Pulled::End) };
+        let Some(file) = self.files.get(self.current) else {
+            return Ok(Pulled::End);
+        };
         while let Some(batch) = self.fed.pop_front() {
             let documents = foreign::documents(&batch, spec, file, self.next_row, unreadable)?;
             self.next_row += batch.num_rows() as u64;
@@ -133,14 +145,22 @@ impl Input {
     /// When no plugin reads this source.
     pub fn feed(&mut self, batch: Option<&RecordBatch>) -> Result<()> {
         if !self.is_foreign {
-            return Err(EngineError::Spec(format!("{} reads its own files", self.error_context)));
+            return Err(EngineError::Spec(format!(
+                "{} reads its own files",
+                self.error_context
+            )));
         }
         match batch {
             Some(batch) => self.fed.push_back(batch.clone()),
             None => {
                 let file = &self.files[self.current];
                 let (bytes, digest) = digest_file(&file.path)?;
-                self.read.push(FileRead { bytes, digest, documents: self.next_row, blank_lines: 0 });
+                self.read.push(FileRead {
+                    bytes,
+                    digest,
+                    documents: self.next_row,
+                    blank_lines: 0,
+                });
                 self.next_row = 0;
                 self.current += 1;
             }
@@ -154,7 +174,10 @@ impl Input {
     /// When a file was not read to its end.
     pub fn finish(self) -> Result<Vec<FileRead>> {
         if self.current != self.files.len() {
-            return Err(EngineError::Spec(format!("{} was committed before its input ended", self.error_context)));
+            return Err(EngineError::Spec(format!(
+                "{} was committed before its input ended",
+                self.error_context
+            )));
         }
         Ok(self.read)
     }
@@ -175,10 +198,15 @@ fn reader_config(spec: &MapSpec, file: &FileSpec) -> Result<ReaderConfig> {
             let kind = match column.kind {
                 OutputKind::Utf8 => ColumnKind::Utf8,
                 OutputKind::Bool => ColumnKind::Bool,
-                OutputKind::Int32 | OutputKind::Int64 | OutputKind::UInt32 | OutputKind::UInt64 => ColumnKind::Int64,
+                OutputKind::Int32 | OutputKind::Int64 | OutputKind::UInt32 | OutputKind::UInt64 => {
+                    ColumnKind::Int64
+                }
                 OutputKind::Float64 | OutputKind::Float32 => ColumnKind::Float64,
             };
-            ColumnSpec { name: column.name.clone(), kind }
+            ColumnSpec {
+                name: column.name.clone(),
+                kind,
+            }
         })
         .collect();
     Ok(ReaderConfig {
@@ -197,14 +225,19 @@ fn reader_config(spec: &MapSpec, file: &FileSpec) -> Result<ReaderConfig> {
 
 fn take_unreadable(file: &FileSpec, raw: &mut RawBatch, unreadable: &mut Vec<Unreadable>) {
     unreadable.extend(raw.unreadable.drain(..).map(|record| {
-        let place = record.byte_offset.map_or(String::new(), |offset| format!(", byte {offset}"));
+        let place = record
+            .byte_offset
+            .map_or(String::new(), |offset| format!(", byte {offset}"));
         Unreadable {
             doc: (u64::from(file.ordinal) << 40) | record.row,
             key: record.key,
             id: None,
             step: "read".to_owned(),
             reason: record.fault.code().to_owned(),
-            detail: format!("{} (row {}{place} of `{}`)", record.detail, record.row, file.relative_path),
+            detail: format!(
+                "{} (row {}{place} of `{}`)",
+                record.detail, record.row, file.relative_path
+            ),
             excerpt: record.excerpt,
         }
     }));
@@ -212,7 +245,11 @@ fn take_unreadable(file: &FileSpec, raw: &mut RawBatch, unreadable: &mut Vec<Unr
 
 fn documents(file: &FileSpec, spec: &MapSpec, raw: &mut RawBatch) -> DocumentBatch {
     let rows = raw.len();
-    let owned = |strings: &Strings| (0..rows).map(|row| strings.get(row).map(str::to_owned)).collect::<Vec<_>>();
+    let owned = |strings: &Strings| {
+        (0..rows)
+            .map(|row| strings.get(row).map(str::to_owned))
+            .collect::<Vec<_>>()
+    };
     let mut texts = Texts::with_capacity(rows, raw.text.len());
     for row in 0..rows {
         texts.push(raw.document(row));
@@ -233,7 +270,11 @@ fn documents(file: &FileSpec, spec: &MapSpec, raw: &mut RawBatch) -> DocumentBat
         })
         .collect();
     DocumentBatch {
-        docs: raw.rows.iter().map(|row| (u64::from(file.ordinal) << 40) | row).collect(),
+        docs: raw
+            .rows
+            .iter()
+            .map(|row| (u64::from(file.ordinal) << 40) | row)
+            .collect(),
         keys: raw.keys.clone(),
         ids: owned(&raw.ids),
         raw_bytes: (0..rows).map(|row| raw.document(row).len() as u32).collect(),

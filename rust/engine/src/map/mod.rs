@@ -82,11 +82,16 @@ impl MapTask {
     /// # Errors
     /// When the description does not fit or a file cannot be created.
     pub fn open(spec: &str) -> Result<Self> {
-        let spec: MapSpec = serde_json::from_str(spec).map_err(|error| EngineError::Spec(error.to_string()))?;
+        let spec: MapSpec =
+            serde_json::from_str(spec).map_err(|error| EngineError::Spec(error.to_string()))?;
         let mut runs = Vec::new();
         let mut native = Vec::new();
-        let mut signal_fields: Vec<Field> =
-            spec.source.columns.iter().map(|column| Field::new(&column.name, column.kind.data_type(), true)).collect();
+        let mut signal_fields: Vec<Field> = spec
+            .source
+            .columns
+            .iter()
+            .map(|column| Field::new(&column.name, column.kind.data_type(), true))
+            .collect();
         for (index, step) in spec.steps.iter().enumerate() {
             match NativeStep::new(step) {
                 Some(step) => {
@@ -99,7 +104,11 @@ impl MapTask {
                     }
                     runs.push(Run::Plugin(index));
                     signal_fields.extend(plugin(&spec, index)?.outputs.iter().map(|output| {
-                        Field::new(format!("{}.{}", step.name, output.name), output.kind.data_type(), true)
+                        Field::new(
+                            format!("{}.{}", step.name, output.name),
+                            output.kind.data_type(),
+                            true,
+                        )
                     }));
                 }
             }
@@ -139,7 +148,9 @@ impl MapTask {
                     }
                 }
             }
-            let Some(batch) = self.current.as_mut() else { continue };
+            let Some(batch) = self.current.as_mut() else {
+                continue;
+            };
             let is_last = self.next_run + 1 == self.runs.len();
             match &mut self.runs[self.next_run] {
                 Run::Plugin(step) => {
@@ -163,7 +174,8 @@ impl MapTask {
 
     fn finish_batch(&mut self, keys: &BatchKeys) -> Result<()> {
         if let Some(batch) = self.current.take() {
-            self.output.write(&self.spec.place, &batch, keys, &mut self.edits)?;
+            self.output
+                .write(&self.spec.place, &batch, keys, &mut self.edits)?;
         }
         self.flush_unreadable()
     }
@@ -204,7 +216,12 @@ impl MapTask {
             .as_mut()
             .ok_or_else(|| EngineError::Spec("no batch was waiting for a plugin".to_owned()))?;
         if columns.len() != plugin.outputs.len() {
-            let message = format!("`{}` gave {} columns, {} declared", step.name, columns.len(), plugin.outputs.len());
+            let message = format!(
+                "`{}` gave {} columns, {} declared",
+                step.name,
+                columns.len(),
+                plugin.outputs.len()
+            );
             return Err(EngineError::Foreign(message));
         }
         for (output, array) in plugin.outputs.iter().zip(columns) {
@@ -221,7 +238,10 @@ impl MapTask {
                 return Err(EngineError::Foreign(message));
             }
             let name = format!("{}.{}", step.name, output.name);
-            batch.columns.push(NamedColumn { name, data: ColumnData::Foreign(array) });
+            batch.columns.push(NamedColumn {
+                name,
+                data: ColumnData::Foreign(array),
+            });
         }
         for failure in failures {
             if let Some(alive) = batch.alive.get_mut(failure.row).filter(|alive| **alive) {
@@ -233,7 +253,8 @@ impl MapTask {
                     step: step.name.clone(),
                     reason: failure.reason.clone(),
                     detail: failure.detail.clone(),
-                    excerpt: excerpt(batch.texts.get(failure.row), self.output.excerpt_characters()).to_owned(),
+                    excerpt: excerpt(batch.texts.get(failure.row), self.output.excerpt_characters())
+                        .to_owned(),
                 });
             }
         }
@@ -252,14 +273,22 @@ impl MapTask {
         let files = self.input.finish()?;
         let (outputs, mut counts) = self.output.finish(&self.spec.place)?;
         let read: u64 = files.iter().map(|file| file.documents).sum();
-        let unreadable: u64 =
-            counts["unreadable"].as_object().into_iter().flatten().filter_map(|(_, count)| count.as_u64()).sum();
+        let unreadable: u64 = counts["unreadable"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .filter_map(|(_, count)| count.as_u64())
+            .sum();
         let readable = counts["readable"].as_u64().unwrap_or(0);
         if read != readable + unreadable {
             let detail = format!("{read} records read, {readable} written and {unreadable} quarantined");
-            return Err(EngineError::Conservation { task: self.spec.place.label(), detail });
+            return Err(EngineError::Conservation {
+                task: self.spec.place.label(),
+                detail,
+            });
         }
-        counts["files"] = serde_json::to_value(files).map_err(|error| EngineError::Spec(error.to_string()))?;
+        counts["files"] =
+            serde_json::to_value(files).map_err(|error| EngineError::Spec(error.to_string()))?;
         commit(&self.spec.place, outputs, counts)
     }
 }
@@ -281,10 +310,17 @@ fn replace_texts(
 ) -> Result<()> {
     let any = text.as_any();
     if !any.is::<LargeStringArray>() && !any.is::<StringArray>() {
-        return Err(EngineError::Foreign(format!("`{step}` gave text of type {}", text.data_type())));
+        return Err(EngineError::Foreign(format!(
+            "`{step}` gave text of type {}",
+            text.data_type()
+        )));
     }
     if text.len() != batch.len() {
-        return Err(EngineError::Foreign(format!("`{step}` gave {} texts for {} rows", text.len(), batch.len())));
+        return Err(EngineError::Foreign(format!(
+            "`{step}` gave {} texts for {} rows",
+            text.len(),
+            batch.len()
+        )));
     }
     let mut texts = Texts::with_capacity(batch.len(), batch.texts.num_bytes());
     let mut log = EditLog::default();
@@ -309,8 +345,12 @@ fn replace_texts(
 
 /// The smallest span outside of which two texts agree: where it starts, what stood there, what stands there now.
 fn changed_span<'text>(old: &'text str, new: &'text str) -> (usize, &'text str, &'text str) {
-    let prefix: usize =
-        old.chars().zip(new.chars()).take_while(|(left, right)| left == right).map(|(left, _)| left.len_utf8()).sum();
+    let prefix: usize = old
+        .chars()
+        .zip(new.chars())
+        .take_while(|(left, right)| left == right)
+        .map(|(left, _)| left.len_utf8())
+        .sum();
     let (old_rest, new_rest) = (&old[prefix..], &new[prefix..]);
     let suffix: usize = old_rest
         .chars()
@@ -319,7 +359,11 @@ fn changed_span<'text>(old: &'text str, new: &'text str) -> (usize, &'text str, 
         .take_while(|(left, right)| left == right)
         .map(|(left, _)| left.len_utf8())
         .sum();
-    (prefix, &old_rest[..old_rest.len() - suffix], &new_rest[..new_rest.len() - suffix])
+    (
+        prefix,
+        &old_rest[..old_rest.len() - suffix],
+        &new_rest[..new_rest.len() - suffix],
+    )
 }
 
 #[cfg(test)]

@@ -103,7 +103,8 @@ impl Sink for KeySink<'_> {
 
     fn document(&mut self, _row: usize, text: &str, segmentation: &Segmentation) {
         if let Some(hasher) = self.hasher.as_mut() {
-            self.has_bands.push(hasher.band_keys(text, segmentation, &mut self.band_keys));
+            self.has_bands
+                .push(hasher.band_keys(text, segmentation, &mut self.band_keys));
         }
     }
 }
@@ -167,9 +168,14 @@ impl MapOutput {
             signal_fields,
             edits: TableFile::create(place, "edits.parquet", schema::edits())?,
             unreadable: TableFile::create(place, "unreadable.parquet", schema::rejects())?,
-            exact: spec.exact.then(|| ExactRunWriter::new(&place.scratch, memory / 4)).transpose()?,
+            exact: spec
+                .exact
+                .then(|| ExactRunWriter::new(&place.scratch, memory / 4))
+                .transpose()?,
             bands: bands
-                .map(|bands| Ok::<_, EngineError>((BandRunWriter::new(&place.scratch, bands, memory)?, bands)))
+                .map(|bands| {
+                    Ok::<_, EngineError>((BandRunWriter::new(&place.scratch, bands, memory)?, bands))
+                })
                 .transpose()?,
             hasher,
             num_readable: 0,
@@ -180,10 +186,16 @@ impl MapOutput {
 
     /// Runs `body` with the sink that collects dedup keys.
     pub fn collect_keys(&mut self, body: impl FnOnce(&mut dyn Sink)) -> BatchKeys {
-        let mut sink =
-            KeySink { hasher: self.hasher.as_mut(), band_keys: Vec::new(), has_bands: Vec::new() };
+        let mut sink = KeySink {
+            hasher: self.hasher.as_mut(),
+            band_keys: Vec::new(),
+            has_bands: Vec::new(),
+        };
         body(&mut sink);
-        BatchKeys { band_keys: sink.band_keys, has_bands: sink.has_bands }
+        BatchKeys {
+            band_keys: sink.band_keys,
+            has_bands: sink.has_bands,
+        }
     }
 
     /// Writes the documents of a batch that are still in the flow.
@@ -198,14 +210,19 @@ impl MapOutput {
         edits: &mut EditRows,
     ) -> Result<()> {
         let edit_path = place.path("edits.parquet");
-        let edit_rows = edits.take(schema::edits()).map_err(EngineError::table("build", &edit_path))?;
+        let edit_rows = edits
+            .take(schema::edits())
+            .map_err(EngineError::table("build", &edit_path))?;
         if edit_rows.num_rows() > 0 {
             self.edits.write(&edit_rows)?;
         }
         let mut next_band = 0;
         for row in 0..batch.len() {
             let has_bands = keys.has_bands.get(row).copied().unwrap_or(false);
-            let width = self.bands.as_ref().map_or(0, |(_, bands)| if has_bands { *bands } else { 0 });
+            let width = self
+                .bands
+                .as_ref()
+                .map_or(0, |(_, bands)| if has_bands { *bands } else { 0 });
             let band_keys = &keys.band_keys[next_band..next_band + width];
             next_band += width;
             if !batch.alive[row] {
@@ -263,11 +280,19 @@ impl MapOutput {
         if let Some((file, _)) = self.signals.as_mut() {
             file.write(&signals)?;
         }
-        let metadata: ArrayRef = Arc::new(batch.metadata.iter().map(Option::as_deref).collect::<StringArray>());
+        let metadata: ArrayRef = Arc::new(
+            batch
+                .metadata
+                .iter()
+                .map(Option::as_deref)
+                .collect::<StringArray>(),
+        );
         let carried = RecordBatch::try_new(Arc::clone(&self.carried_schema), vec![docs, keys, ids, metadata])
             .and_then(|carried| filter_record_batch(&carried, &alive))
             .map_err(EngineError::table("build", &path))?;
-        self.carried.write(&carried).map_err(EngineError::table("write", &place.path("carried.arrow")))
+        self.carried
+            .write(&carried)
+            .map_err(EngineError::table("write", &place.path("carried.arrow")))
     }
 
     fn signal_schema(&self) -> SchemaRef {
@@ -278,7 +303,10 @@ impl MapOutput {
 
     fn rank_of(&self, batch: &DocumentBatch, row: usize) -> u64 {
         let column_rank = |name: &String| {
-            batch.column(name).and_then(|column| column.data.number(row)).map(ordered_bits)
+            batch
+                .column(name)
+                .and_then(|column| column.data.number(row))
+                .map(ordered_bits)
         };
         match &self.rank {
             RankSpec::First => 0,
@@ -300,12 +328,27 @@ impl MapOutput {
         }
         let rows = documents.len();
         let strings = |read: fn(&Unreadable) -> &str| -> ArrayRef {
-            Arc::new(documents.iter().map(|document| Some(read(document))).collect::<StringArray>())
+            Arc::new(
+                documents
+                    .iter()
+                    .map(|document| Some(read(document)))
+                    .collect::<StringArray>(),
+            )
         };
         let columns: Vec<ArrayRef> = vec![
-            Arc::new(documents.iter().map(|document| Some(document.doc)).collect::<UInt64Array>()),
+            Arc::new(
+                documents
+                    .iter()
+                    .map(|document| Some(document.doc))
+                    .collect::<UInt64Array>(),
+            ),
             Arc::new(key_array(documents.iter().map(|document| document.key))),
-            Arc::new(documents.iter().map(|document| document.id.as_deref()).collect::<StringArray>()),
+            Arc::new(
+                documents
+                    .iter()
+                    .map(|document| document.id.as_deref())
+                    .collect::<StringArray>(),
+            ),
             repeated(&self.source, rows),
             repeated("quarantined", rows),
             strings(|document| &document.step),
@@ -319,7 +362,10 @@ impl MapOutput {
             strings(|document| &document.excerpt),
         ];
         for document in documents {
-            *self.num_unreadable.entry(format!("{}.{}", document.step, document.reason)).or_default() += 1;
+            *self
+                .num_unreadable
+                .entry(format!("{}.{}", document.step, document.reason))
+                .or_default() += 1;
         }
         let batch = RecordBatch::try_new(schema::rejects(), columns)
             .map_err(EngineError::table("build", &place.path("unreadable.parquet")))?;
@@ -335,17 +381,17 @@ impl MapOutput {
     ///
     /// # Errors
     /// When writing fails.
-    pub fn finish(
-        mut self,
-        place: &TaskPlace,
-    ) -> Result<(BTreeMap<String, Artefact>, serde_json::Value)> {
+    pub fn finish(mut self, place: &TaskPlace) -> Result<(BTreeMap<String, Artefact>, serde_json::Value)> {
         let signal_schema = self.signal_schema();
         let readable = u64::from(self.num_readable);
         let mut outputs = BTreeMap::new();
         let mut put = |name: &str, artefact: Artefact| outputs.insert(name.to_owned(), artefact);
         put("text", self.text.finish(readable)?);
         put("index", self.index.finish(readable)?);
-        let carried = self.carried.into_inner().map_err(EngineError::table("write", &place.path("carried.arrow")))?;
+        let carried = self
+            .carried
+            .into_inner()
+            .map_err(EngineError::table("write", &place.path("carried.arrow")))?;
         put("carried", carried.finish(readable)?);
         let signals = match self.signals.take() {
             Some((file, _)) => file,
@@ -385,7 +431,10 @@ mod tests {
     fn float_order_is_kept_and_nothing_equals_null() {
         let values = [f64::MIN, -1.5, -0.0, 0.0, 1e-300, 2.0, f64::MAX];
         for pair in values.windows(2) {
-            assert!(ordered_bits(pair[0]) < ordered_bits(pair[1]) || pair[0] == pair[1], "{pair:?}");
+            assert!(
+                ordered_bits(pair[0]) < ordered_bits(pair[1]) || pair[0] == pair[1],
+                "{pair:?}"
+            );
         }
         assert!(ordered_bits(f64::MIN) > 0 && !ordered_bits(f64::MAX) > 0);
     }

@@ -4,9 +4,7 @@ use std::path::PathBuf;
 
 use arrow_schema::DataType;
 use gristmill_core::minhash::MinHashConfig;
-use gristmill_core::signals::{
-    C4Config, FinewebConfig, GopherQualityConfig, GopherRepetitionConfig,
-};
+use gristmill_core::signals::{C4Config, FinewebConfig, GopherQualityConfig, GopherRepetitionConfig};
 use gristmill_core::text::clean::CleanConfig;
 use serde::Deserialize;
 

@@ -40,13 +40,19 @@ impl NativeStep {
     pub fn new(spec: &StepSpec) -> Option<Self> {
         let kind = match &spec.operator {
             Operator::Clean(config) => Kind::Clean(Box::new(Cleaner::new(config.clone()))),
-            Operator::GopherRepetition(config) => Kind::Signal(Box::new(GopherRepetition::new(config.clone()))),
+            Operator::GopherRepetition(config) => {
+                Kind::Signal(Box::new(GopherRepetition::new(config.clone())))
+            }
             Operator::GopherQuality(config) => Kind::Signal(Box::new(GopherQuality::new(config.clone()))),
             Operator::FinewebQuality(config) => Kind::Signal(Box::new(FinewebQuality::new(config.clone()))),
             Operator::C4Quality(config) => Kind::Corrector(Box::new(C4Quality::new(config.clone()))),
             Operator::Plugin(_) => return None,
         };
-        Some(Self { name: spec.name.clone(), conditions: spec.conditions.clone(), kind })
+        Some(Self {
+            name: spec.name.clone(),
+            conditions: spec.conditions.clone(),
+            kind,
+        })
     }
 
     /// The columns of the step, as `signals/` stores them.
@@ -56,7 +62,13 @@ impl NativeStep {
             ColumnType::Float64 => DataType::Float64,
             ColumnType::Bool => DataType::Boolean,
         };
-        let field = |column: &Column| Field::new(format!("{}.{}", self.name, column.name), data_type(column.kind), true);
+        let field = |column: &Column| {
+            Field::new(
+                format!("{}.{}", self.name, column.name),
+                data_type(column.kind),
+                true,
+            )
+        };
         self.columns().iter().map(field).collect()
     }
 
@@ -101,10 +113,12 @@ pub fn run(
     let rows = batch.len();
     let first_column = batch.columns.len();
     for step in steps.iter() {
-        batch.columns.extend(step.columns().iter().map(|column| NamedColumn {
-            name: format!("{}.{}", step.name, column.name),
-            data: ColumnData::for_signal(column, rows),
-        }));
+        batch
+            .columns
+            .extend(step.columns().iter().map(|column| NamedColumn {
+                name: format!("{}.{}", step.name, column.name),
+                data: ColumnData::for_signal(column, rows),
+            }));
     }
     let old = std::mem::replace(&mut batch.texts, Texts::with_capacity(0, 0));
     let mut texts = Texts::with_capacity(rows, old.num_bytes());
@@ -135,7 +149,9 @@ pub fn run(
                     cleaned
                 }
                 Kind::Corrector(corrector) if !applies => {
-                    scratch.values.extend(corrector.columns().iter().map(|_| Value::Null));
+                    scratch
+                        .values
+                        .extend(corrector.columns().iter().map(|_| Value::Null));
                     None
                 }
                 Kind::Signal(signal) => {
@@ -151,7 +167,12 @@ pub fn run(
                         scratch.segmenter.segment(&text, &mut scratch.segmentation);
                         is_segmented = true;
                     }
-                    corrector.correct(&text, &scratch.segmentation, &mut scratch.edits, &mut scratch.values)
+                    corrector.correct(
+                        &text,
+                        &scratch.segmentation,
+                        &mut scratch.edits,
+                        &mut scratch.values,
+                    )
                 }
             };
             if let Some(edited) = edited {
@@ -172,7 +193,9 @@ pub fn run(
             sink.document(row, &text, &scratch.segmentation);
         }
         if keep_segmentations {
-            batch.segmentations.push(Some(std::mem::take(&mut scratch.segmentation)));
+            batch
+                .segmentations
+                .push(Some(std::mem::take(&mut scratch.segmentation)));
         }
         texts.push(&text);
     }

@@ -127,14 +127,27 @@ pub fn run(spec: &TokeniseSpec, session: &Session) -> Result<TaskManifest> {
     }
     let unreadable = pass.copy_unreadable()?;
     pass.copy_edits()?;
-    let Pass { kept, dropped, documents, rejects, edits, run, .. } = pass;
+    let Pass {
+        kept,
+        dropped,
+        documents,
+        rejects,
+        edits,
+        run,
+        ..
+    } = pass;
     let num_dropped: u64 = dropped.values().sum();
-    if kept + num_dropped != spec.map_counts.readable || unreadable != spec.map_counts.unreadable.values().sum::<u64>() {
+    if kept + num_dropped != spec.map_counts.readable
+        || unreadable != spec.map_counts.unreadable.values().sum::<u64>()
+    {
         let detail = format!(
             "{} readable and {:?} unreadable documents in, {kept} kept, {num_dropped} dropped, {unreadable} quarantined out",
             spec.map_counts.readable, spec.map_counts.unreadable,
         );
-        return Err(EngineError::Conservation { task: place.label(), detail });
+        return Err(EngineError::Conservation {
+            task: place.label(),
+            detail,
+        });
     }
     let mut outputs = BTreeMap::from([
         ("documents".to_owned(), documents.finish()?),
@@ -203,9 +216,15 @@ impl<'task> Pass<'task> {
             None => (None, None),
         };
         let tokenizer = spec.tokenizer.as_ref().map(load_tokenizer).transpose()?;
-        let splits: &[&'static str] = if spec.validation > 0.0 { &["train", "validation"] } else { &["train"] };
-        let run =
-            tokenizer.is_some().then(|| TokenRun::create(place, splits, spec.sort_memory_bytes)).transpose()?;
+        let splits: &[&'static str] = if spec.validation > 0.0 {
+            &["train", "validation"]
+        } else {
+            &["train"]
+        };
+        let run = tokenizer
+            .is_some()
+            .then(|| TokenRun::create(place, splits, spec.sort_memory_bytes))
+            .transpose()?;
         Ok(Self {
             spec,
             session,
@@ -242,19 +261,25 @@ impl<'task> Pass<'task> {
             return Ok(());
         }
         let mut records = Vec::new();
-        self.index.range(self.next_ordinal, self.next_ordinal + rows, &mut records)?;
+        self.index
+            .range(self.next_ordinal, self.next_ordinal + rows, &mut records)?;
         let records: Vec<IndexRecord> = records.iter().map(IndexRecord::decode).collect();
         let mut verdicts = Vec::new();
-        self.verdict.range(self.next_ordinal, self.next_ordinal + rows, &mut verdicts)?;
+        self.verdict
+            .range(self.next_ordinal, self.next_ordinal + rows, &mut verdicts)?;
         let texts = self.read_texts(&records)?;
         let ids = string_column(carried, "id")?;
         let metadata = string_column(carried, "metadata")?;
         let start = records[0].text_offset;
         for (row, record) in records.iter().enumerate() {
             let from = (record.text_offset - start) as usize;
-            let text = std::str::from_utf8(&texts[from..from + record.text_bytes as usize]).map_err(|error| {
-                EngineError::Damaged { path: self.text_path.clone(), detail: error.to_string() }
-            })?;
+            let text =
+                std::str::from_utf8(&texts[from..from + record.text_bytes as usize]).map_err(|error| {
+                    EngineError::Damaged {
+                        path: self.text_path.clone(),
+                        detail: error.to_string(),
+                    }
+                })?;
             let id = ids.is_valid(row).then(|| ids.value(row));
             let verdict = u16::from_le_bytes(verdicts[row]);
             let metadata = metadata.is_valid(row).then(|| metadata.value(row));
@@ -265,7 +290,9 @@ impl<'task> Pass<'task> {
     }
 
     fn read_texts(&self, records: &[IndexRecord]) -> Result<Vec<u8>> {
-        let (Some(first), Some(last)) = (records.first(), records.last()) else { return Ok(Vec::new()) };
+        let (Some(first), Some(last)) = (records.first(), records.last()) else {
+            return Ok(Vec::new());
+        };
         let length = last.text_offset + u64::from(last.text_bytes) - first.text_offset;
         let mut texts = vec![0; length as usize];
         self.text
@@ -283,8 +310,18 @@ impl<'task> Pass<'task> {
         metadata: Option<&str>,
     ) -> Result<()> {
         let docref = (u64::from(self.spec.place.index) << 32) | self.next_ordinal;
-        let removal = self.removals.as_mut().map(|removals| removals.find(docref)).transpose()?.flatten();
-        let cluster = self.clusters.as_mut().map(|clusters| clusters.find(docref)).transpose()?.flatten();
+        let removal = self
+            .removals
+            .as_mut()
+            .map(|removals| removals.find(docref))
+            .transpose()?
+            .flatten();
+        let cluster = self
+            .clusters
+            .as_mut()
+            .map(|clusters| clusters.find(docref))
+            .transpose()?
+            .flatten();
         let excerpt = excerpt(text, self.spec.excerpt_characters);
         let mut reject = Reject {
             doc: record.doc,
@@ -310,7 +347,11 @@ impl<'task> Pass<'task> {
                 None => None,
             };
         } else if let Some(removal) = removal {
-            let dedup = self.spec.dedup.as_ref().expect("removals are only opened with a dedup outcome");
+            let dedup = self
+                .spec
+                .dedup
+                .as_ref()
+                .expect("removals are only opened with a dedup outcome");
             let similarity = f32::from_le_bytes(std::array::from_fn(|byte| removal[16 + byte]));
             let (step, rule) = if removal[20] == 1 {
                 (dedup.exact_step.as_deref(), "exact_duplicate")
@@ -321,7 +362,11 @@ impl<'task> Pass<'task> {
             reject.rule = rule;
             reject.reason = rule;
             reject.value = Some(f64::from(similarity));
-            reject.threshold = if removal[20] == 1 { Some(1.0) } else { dedup.min_similarity };
+            reject.threshold = if removal[20] == 1 {
+                Some(1.0)
+            } else {
+                dedup.min_similarity
+            };
             let kept = u64::from_le_bytes(std::array::from_fn(|byte| removal[8 + byte]));
             reject.duplicate_of = Some(self.key_of(kept)?);
             reject.similarity = Some(similarity);
@@ -334,7 +379,10 @@ impl<'task> Pass<'task> {
             };
             return self.keep(docref, record, cluster, text, id, metadata);
         }
-        *self.dropped.entry(format!("{}.{}", reject.step, reject.rule)).or_default() += 1;
+        *self
+            .dropped
+            .entry(format!("{}.{}", reject.step, reject.rule))
+            .or_default() += 1;
         self.reject_rows.push(&reject);
         Ok(())
     }
@@ -348,7 +396,11 @@ impl<'task> Pass<'task> {
         id: Option<&str>,
         metadata: Option<&str>,
     ) -> Result<()> {
-        let group = if self.spec.group_by_cluster { cluster.unwrap_or(record.key) } else { record.key };
+        let group = if self.spec.group_by_cluster {
+            cluster.unwrap_or(record.key)
+        } else {
+            record.key
+        };
         let is_validation = is_validation(self.spec.seed, group, self.spec.validation);
         let mut num_tokens = 0;
         if let (Some(tokenizer), Some(run)) = (&self.tokenizer, self.run.as_mut()) {
@@ -362,12 +414,24 @@ impl<'task> Pass<'task> {
                 entry.tokens.extend_from_slice(&spec.end_of_text);
             }
             num_tokens = entry.tokens.len() as u32;
-            let position =
-                if self.spec.shuffle { seeded_order(self.spec.seed, PURPOSE_SHUFFLE, record.key) } else { 0 };
+            let position = if self.spec.shuffle {
+                seeded_order(self.spec.seed, PURPOSE_SHUFFLE, record.key)
+            } else {
+                0
+            };
             run.push(usize::from(is_validation), position, docref, entry)?;
         }
         let split = if is_validation { "validation" } else { "train" };
-        self.kept_rows.push(&Kept { doc: record.doc, key: record.key, id, split, text, metadata, cluster, num_tokens });
+        self.kept_rows.push(&Kept {
+            doc: record.doc,
+            key: record.key,
+            id,
+            split,
+            text,
+            metadata,
+            cluster,
+            num_tokens,
+        });
         self.kept_docs.push(record.doc);
         self.kept += 1;
         Ok(())
@@ -383,7 +447,9 @@ impl<'task> Pass<'task> {
                     .indexes
                     .get(partition as usize)
                     .ok_or_else(|| EngineError::Spec(format!("no partition {partition}")))?;
-                entry.insert(RecordFile::open(&self.session.open(&self.spec.place.data, artefact)?)?)
+                entry.insert(RecordFile::open(
+                    &self.session.open(&self.spec.place.data, artefact)?,
+                )?)
             }
         };
         Ok(IndexRecord::decode(&index.get(docref & 0xffff_ffff)?).key)
@@ -423,7 +489,11 @@ impl<'task> Pass<'task> {
                 .as_any()
                 .downcast_ref::<UInt64Array>()
                 .ok_or_else(|| EngineError::Spec("edits have no `doc`".to_owned()))?;
-            let kept = docs.values().iter().map(|doc| Some(self.kept_docs.binary_search(doc).is_ok())).collect();
+            let kept = docs
+                .values()
+                .iter()
+                .map(|doc| Some(self.kept_docs.binary_search(doc).is_ok()))
+                .collect();
             let kept = filter_record_batch(&batch, &kept).map_err(EngineError::table("filter", &path))?;
             if kept.num_rows() > 0 {
                 self.edits.write(&kept)?;
@@ -439,8 +509,10 @@ fn is_validation(seed: u64, group: u128, share: f64) -> bool {
 }
 
 fn open_output(spec: &TokeniseSpec, session: &Session, name: &str) -> Result<PathBuf> {
-    let artefact =
-        spec.map.get(name).ok_or_else(|| EngineError::Spec(format!("the map task committed no `{name}`")))?;
+    let artefact = spec
+        .map
+        .get(name)
+        .ok_or_else(|| EngineError::Spec(format!("the map task committed no `{name}`")))?;
     session.open(&spec.place.data, artefact)
 }
 
@@ -448,7 +520,10 @@ fn load_tokenizer(spec: &TokenizerSpec) -> Result<Tokenizer> {
     let (_, digest) = crate::commit::digest_file(&spec.path)?;
     if digest != spec.digest {
         let detail = "it has changed since the plan was made".to_owned();
-        return Err(EngineError::Tokenizer { path: spec.path.clone(), detail });
+        return Err(EngineError::Tokenizer {
+            path: spec.path.clone(),
+            detail,
+        });
     }
     Tokenizer::load(&spec.path, &spec.special)
 }
@@ -479,7 +554,12 @@ impl<const WIDTH: usize> Cursor<WIDTH> {
     fn open(path: &std::path::Path, first: u64) -> Result<Self> {
         let file = RecordFile::open(path)?;
         let next = file.lower_bound(|record| docref_of(record) < first)?;
-        Ok(Self { file, next, buffer: Vec::new(), buffer_start: next })
+        Ok(Self {
+            file,
+            next,
+            buffer: Vec::new(),
+            buffer_start: next,
+        })
     }
 
     fn find(&mut self, docref: u64) -> Result<Option<[u8; WIDTH]>> {
@@ -514,7 +594,11 @@ struct ValueCursor {
 
 impl ValueCursor {
     fn open(path: PathBuf, thresholds: &[Threshold]) -> Result<Self> {
-        Ok(Self { columns: SignalColumns::open(path, &columns_of(thresholds), 4096)?, batch: None, start: 0 })
+        Ok(Self {
+            columns: SignalColumns::open(path, &columns_of(thresholds), 4096)?,
+            batch: None,
+            start: 0,
+        })
     }
 
     fn value(&mut self, ordinal: u64, column: &str) -> Result<Option<f64>> {

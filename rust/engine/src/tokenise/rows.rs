@@ -90,7 +90,9 @@ impl RejectRows {
             Arc::new(self.reasons.finish()),
             Arc::new(self.values.finish()),
             Arc::new(self.thresholds.finish()),
-            Arc::new(optional_key_array(std::mem::take(&mut self.duplicates).into_iter())),
+            Arc::new(optional_key_array(
+                std::mem::take(&mut self.duplicates).into_iter(),
+            )),
             Arc::new(self.similarities.finish()),
             arrow_array::new_null_array(&arrow_schema::DataType::Utf8, rows),
             Arc::new(self.excerpts.finish()),

@@ -42,7 +42,13 @@ impl OrderRecord {
     pub fn decode(record: &[u8; ORDER_BYTES]) -> Self {
         let long = |at: usize| u64::from_be_bytes(std::array::from_fn(|byte| record[at + byte]));
         let short = |at: usize| u32::from_be_bytes(std::array::from_fn(|byte| record[at + byte]));
-        Self { position: long(0), docref: long(8), offset: long(16), entry_bytes: short(24), num_tokens: short(28) }
+        Self {
+            position: long(0),
+            docref: long(8),
+            offset: long(16),
+            entry_bytes: short(24),
+            num_tokens: short(28),
+        }
     }
 }
 
@@ -118,9 +124,20 @@ impl TokenRun {
         let share = memory_bytes / splits.len().max(1) as u64;
         let orders = splits
             .iter()
-            .map(|&split| Ok((split, ExternalSorter::new(&place.scratch, share)?, SplitCounts::default())))
+            .map(|&split| {
+                Ok((
+                    split,
+                    ExternalSorter::new(&place.scratch, share)?,
+                    SplitCounts::default(),
+                ))
+            })
             .collect::<Result<_>>()?;
-        Ok(Self { tokens: place.create("tokens.bin")?, orders, buffer: Vec::new(), num_entries: 0 })
+        Ok(Self {
+            tokens: place.create("tokens.bin")?,
+            orders,
+            buffer: Vec::new(),
+            num_entries: 0,
+        })
     }
 
     /// Appends a document to the split at `split`.
@@ -149,7 +166,10 @@ impl TokenRun {
     ///
     /// # Errors
     /// When writing fails.
-    pub fn finish(self, place: &TaskPlace) -> Result<(Vec<(String, Artefact)>, Vec<(&'static str, SplitCounts)>)> {
+    pub fn finish(
+        self,
+        place: &TaskPlace,
+    ) -> Result<(Vec<(String, Artefact)>, Vec<(&'static str, SplitCounts)>)> {
         let mut outputs = vec![("tokens".to_owned(), self.tokens.finish(self.num_entries)?)];
         let mut counts = Vec::new();
         for (split, sorter, split_counts) in self.orders {
@@ -174,13 +194,24 @@ mod tests {
     #[test]
     fn entries_and_records_round_trip() {
         for id in [None, Some(String::new()), Some("é".to_owned())] {
-            let entry = TokenEntry { key: 1 << 90, doc: 7, id, tokens: vec![0, 1, u32::MAX] };
+            let entry = TokenEntry {
+                key: 1 << 90,
+                doc: 7,
+                id,
+                tokens: vec![0, 1, u32::MAX],
+            };
             let mut buffer = Vec::new();
             entry.encode(&mut buffer);
             assert_eq!(TokenEntry::decode(&buffer), Some(entry));
             assert_eq!(TokenEntry::decode(&buffer[..buffer.len() - 1]), None);
         }
-        let record = OrderRecord { position: 5, docref: 4, offset: 3, entry_bytes: 2, num_tokens: 1 };
+        let record = OrderRecord {
+            position: 5,
+            docref: 4,
+            offset: 3,
+            entry_bytes: 2,
+            num_tokens: 1,
+        };
         assert_eq!(OrderRecord::decode(&record.encode()), record);
     }
 }

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tiny import LLAMA, run_folder
+
+from gristmill.errors import GristmillError
+from gristmill.recipe import load_recipe
+from gristmill.train.from_recipe import train_config, train_recipe
+
+RECIPE = """
+[run]
+output = "run"
+
+[[source]]
+name = "web"
+paths = ["web.jsonl"]
+
+[[source]]
+name = "books"
+paths = ["books.jsonl"]
+weight = 2.0
+"""
+SETTINGS = {
+    "method": "full",
+    "sequence_length": 64,
+    "batch_tokens": 256,
+    "micro_batch_tokens": 128,
+    "steps": 3,
+    "learning_rate": 0.01,
+    "warmup_fraction": 0.5,
+    "min_learning_rate_fraction": 0.2,
+    "weight_decay": 0.3,
+    "betas": [0.8, 0.9],
+    "clip_norm": 2.0,
+    "precision": "fp32",
+    "seed": 5,
+    "eval_every_steps": 2,
+    "checkpoint_every_steps": 1,
+    "keep_checkpoints": 1,
+    "threads": 1,
+}
+
+
+def toml_of(value: object) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {toml_of(item)}" for key, item in value.items()) + "}"
+    return json.dumps(value)
+
+
+def written(folder: Path, train: str) -> Path:
+    path = folder / "recipe.toml"
+    path.write_text(RECIPE + train)
+    return path
+
+
+def test_every_key_of_the_section_reaches_the_training(tmp_path: Path) -> None:
+    section = SETTINGS | {"method": "lora", "model": "models/tiny"}
+    text = "[train]\n" + "".join(f"{key} = {toml_of(value)}\n" for key, value in section.items())
+    text += '[train.lora]\nrank = 3\nalpha = 5.0\ndropout = 0.1\ntargets = ["q_proj"]\nrslora = true\n'
+    recipe = load_recipe(written(tmp_path, text))
+    found = train_config(recipe)
+    assert found.model == tmp_path / "models/tiny"
+    for key, value in SETTINGS.items():
+        if key != "method":
+            assert getattr(found, key) == (tuple(value) if isinstance(value, list) else value), key
+    lora = found.lora
+    assert (lora.rank, lora.alpha, lora.dropout, lora.targets, lora.rslora) == (3, 5.0, 0.1, ("q_proj",), True)
+    assert found.weights == {"web": 1.0, "books": 2.0}
+    assert set(type(recipe.train).model_fields) == {"model", "task", "method", "epochs", "tokens", "lora", *SETTINGS}
+
+
+def test_a_recipe_is_trained_into_its_run_folder(tmp_path: Path) -> None:
+    run_folder(tmp_path / "run")
+    section = SETTINGS | {"model": {"config": LLAMA}}
+    text = "[train]\n" + "".join(f"{key} = {toml_of(value)}\n" for key, value in section.items())
+    result = train_recipe(written(tmp_path, text), on_event=lambda _: None)
+    assert result.is_complete
+    assert result.folder == tmp_path / "run/train"
+    again = train_recipe(written(tmp_path, text), output=tmp_path / "run", on_event=lambda _: None)
+    assert again.was_finished
+
+
+def test_a_recipe_without_the_section(tmp_path: Path) -> None:
+    with pytest.raises(GristmillError) as error:
+        train_recipe(written(tmp_path, ""), on_event=lambda _: None)
+    assert error.value.code == "GM-TRAIN-014"
