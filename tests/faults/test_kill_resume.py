@@ -36,7 +36,7 @@ def test_killed_at_random_moments_and_resumed(workers: int, tmp_path: Path) -> N
     for _ in range(12):
         process = start(recipe, workers)
         try:
-            process.wait(timeout=moments.uniform(0.1, 0.6))
+            process.wait(timeout=moments.uniform(0.05, 0.4))
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()

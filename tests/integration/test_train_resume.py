@@ -11,12 +11,11 @@ import time
 from pathlib import Path
 
 import pyarrow.parquet as pq
-import pytest
 
 UNIT = Path(__file__).parents[1] / "unit"
 sys.path.insert(0, str(UNIT / "shards"))
 
-from shard_fixture import made_documents, write_run
+from shard_fixture import made_documents, write_run  # noqa: E402
 
 PROGRAM = """
 import sys
@@ -31,17 +30,17 @@ model = {
 }
 config = TrainConfig(
     model=model, method="full", sequence_length=64, batch_tokens=256, epochs=3, learning_rate=1e-2,
-    threads=2, checkpoint_every_steps=3, eval_every_steps=4,
+    threads=1, checkpoint_every_steps=3, eval_every_steps=4,
 )
 result = train(config, Path(sys.argv[1]), on_event=lambda event: print(event["message"], flush=True))
 print("complete", result.is_complete, result.steps, flush=True)
 """
-NUM_KILLS = 3
+NUM_KILLS = 2
 
 
 def start(folder: Path) -> subprocess.Popen[str]:
     paths = [path for path in sys.path if path]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "2"}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
         [sys.executable, "-c", PROGRAM, str(folder)], stdout=subprocess.PIPE, text=True, env=environment
     )
@@ -53,7 +52,6 @@ def finish(process: subprocess.Popen[str]) -> str:
     return output
 
 
-@pytest.mark.slow
 def test_a_training_killed_at_random_moments_ends_in_the_same_bits(tmp_path: Path) -> None:
     for name in ("whole", "killed"):
         write_run(tmp_path / name, made_documents(60), made_documents(10, seed=9))

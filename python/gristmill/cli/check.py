@@ -32,6 +32,7 @@ def run(options: argparse.Namespace) -> int:
 
     printer = printer_of(options)
     recipe = load_recipe(options.recipe)
+    require_tokens(recipe)
     # Imported after the recipe is known to be sound: it loads the native module.
     from gristmill.curate.plan import make_plan
 
@@ -53,6 +54,16 @@ def run(options: argparse.Namespace) -> int:
     )
     printer.result({"ok": True, **found})
     return ExitCode.DONE
+
+
+def require_tokens(recipe: Recipe) -> None:
+    """Raise ``GM-CLI-010`` for a recipe that trains on shards which it does not make."""
+    if recipe.train is not None and recipe.tokens is None:
+        raise GristmillError(
+            "GM-CLI-010",
+            "`[train]` needs shards, and the recipe has no `[tokens]`",
+            hint='add `[tokens]` with `tokenizer = "tokenizer.json"`',
+        )
 
 
 def check_model(recipe: Recipe, plan: Plan) -> None:

@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gristmill.cli.main import EXTRAS
 from gristmill.cli.options import add_verb, printer_of
 from gristmill.cli.text import one_line
 from gristmill.errors import ExitCode, GristmillError
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from gristmill.cli.options import Subparsers
 
 PACKAGES = ("gristmill", "pyarrow", "polars", "pydantic", "pluggy")
-EXTRAS = {"train": ("torch", "transformers", "peft", "safetensors", "numpy"), "ray": ("ray",)}
 CPU_FEATURES = ("sse4_2", "avx2", "fma", "avx512f", "avx512bw", "amx_bf16", "neon", "asimd", "sve")
 
 

@@ -37,6 +37,10 @@ NOT_BUILT_VERBS = ("task", "evaluate", "what-if", "diff", "trace", "bench", "com
 """Commands of the design that this version does not have."""
 
 
+EXTRAS = {"train": ("torch", "transformers", "peft", "safetensors", "numpy"), "ray": ("ray",)}
+"""Packages of each extra."""
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser whose mistakes are errors with a code, like all others."""
 
@@ -145,15 +149,15 @@ def _interrupted() -> GristmillError:
 def _missing_library(error: ImportError) -> GristmillError | None:
     """Return what to install for a module that is not there, or None if the fault is our own."""
     package = (error.name or "").partition(".")[0]
-    if error.name == "gristmill._native" or "_native" in str(error):
+    if "_native" in str(error):
         return GristmillError(
             "GM-CLI-005", f"the native module cannot be loaded: {error}", hint="run `make dev`"
         )
-    if package in ("torch", "transformers", "peft", "safetensors", "numpy"):
-        return GristmillError(
-            "GM-CLI-004", f"`{package}` is not installed", hint='`pip install "gristmill[train]"`'
-        )
-    return None
+    if not isinstance(error, ModuleNotFoundError) or package in ("", "gristmill"):
+        return None
+    extra = next((name for name, packages in EXTRAS.items() if package in packages), None)
+    install = "--force-reinstall gristmill" if extra is None else f'"gristmill[{extra}]"'
+    return GristmillError("GM-CLI-004", f"`{package}` is not installed", hint=f"`pip install {install}`")
 
 
 def _bug(error: BaseException) -> GristmillError:

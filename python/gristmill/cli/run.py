@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from gristmill.cli import curate, train
+from gristmill.cli import check, curate, train
 from gristmill.cli.options import add_recipe, add_verb, printer_of
 from gristmill.errors import ExitCode
 
@@ -33,13 +33,14 @@ def run(options: argparse.Namespace) -> int:
 
     printer = printer_of(options)
     recipe = load_recipe(options.recipe)
+    check.require_tokens(recipe)
     printer.talk("curating")
     finished = curate.curate_with_progress(options, printer)
     curate.show(finished, printer)
     trained = None
     if recipe.train is not None:
         printer.talk("training")
-        trained = train.train_with_progress(recipe, finished.path, printer)
+        trained = train.train_with_progress(options.recipe, options.output, printer)
         train.show(trained, printer)
     report = write_report(finished.path)
     printer.data(f"{report}")

@@ -18,8 +18,6 @@ from gristmill.errors import ExitCode, GristmillError
 
 if TYPE_CHECKING:
     from gristmill.cli.options import Subparsers
-    from gristmill.recipe import Recipe
-    from gristmill.train.config import TrainConfig
     from gristmill.train.result import TrainResult
 
 
@@ -40,17 +38,14 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Train."""
-    from gristmill.recipe import load_recipe
-
     printer = printer_of(options)
-    recipe = load_recipe(options.recipe)
-    result = train_with_progress(recipe, options.output or recipe.output, printer)
+    result = train_with_progress(options.recipe, options.output, printer)
     show(result, printer)
     printer.result({"train": result_values(result)})
     return ExitCode.DONE
 
 
-def train_with_progress(recipe: Recipe, run_folder: Path, printer: Printer) -> TrainResult:
+def train_with_progress(recipe: Path, output: Path | None, printer: Printer) -> TrainResult:
     """Return what a training came to, with progress while it goes.
 
     The first Ctrl-C (or SIGTERM) ends it after the current step, with a checkpoint; a second one at once.
@@ -58,17 +53,12 @@ def train_with_progress(recipe: Recipe, run_folder: Path, printer: Printer) -> T
     Raises
     ------
     GristmillError
-        ``GM-CLI-010`` without `[train]`, ``GM-RUN-130`` when it was interrupted, or what training raises.
+        ``GM-RUN-130`` when it was interrupted, or what training raises.
     """
-    if recipe.train is None:
-        raise GristmillError(
-            "GM-CLI-010", "the recipe has no `[train]`", hint='add `[train]` with `model = "models/name"`'
-        )
-    from gristmill.train.run import train
+    from gristmill.train.from_recipe import train_recipe
 
-    config = train_config(recipe)
     with Progress.for_printer(printer) as progress, _stop_requests() as asked:
-        result = train(config, run_folder, on_event=progress, should_stop=asked.is_set)
+        result = train_recipe(recipe, output=output, on_event=progress, should_stop=asked.is_set)
     if not result.is_complete:
         raise GristmillError(
             "GM-RUN-130",
@@ -76,41 +66,6 @@ def train_with_progress(recipe: Recipe, run_folder: Path, printer: Printer) -> T
             hint="the same command continues where this one stopped",
         )
     return result
-
-
-def train_config(recipe: Recipe) -> TrainConfig:
-    """Return `[train]` as training takes it: real paths, and the weights of the sources."""
-    from gristmill.train.config import LoraConfig, TrainConfig
-
-    assert recipe.train is not None
-    section = recipe.train
-    model = section.model
-    return TrainConfig(
-        model=recipe.resolve(model) if isinstance(model, str) else model.config,
-        method=section.method,
-        task=section.task,
-        sequence_length=section.sequence_length,
-        batch_tokens=section.batch_tokens,
-        micro_batch_tokens=section.micro_batch_tokens,
-        epochs=section.epochs,
-        steps=section.steps,
-        tokens=section.tokens,
-        learning_rate=section.learning_rate,
-        warmup_fraction=section.warmup_fraction,
-        min_learning_rate_fraction=section.min_learning_rate_fraction,
-        weight_decay=section.weight_decay,
-        betas=section.betas,
-        clip_norm=section.clip_norm,
-        precision=section.precision,
-        seed=section.seed,
-        eval_every_steps=section.eval_every_steps,
-        checkpoint_every_steps=section.checkpoint_every_steps,
-        keep_checkpoints=section.keep_checkpoints,
-        threads=section.threads,
-        weights={source.name: source.weight for source in recipe.sources},
-        tokenizer=recipe.resolve(recipe.tokens.tokenizer) if recipe.tokens is not None else None,
-        lora=LoraConfig(**section.lora.model_dump()),
-    )
 
 
 def show(result: TrainResult, printer: Printer) -> None:

@@ -22,9 +22,9 @@ CODES = {
     ),
     "GM-CLI-004": ErrorPage(
         title="a library is not installed",
-        explanation="`pip install gristmill` installs what curation needs. Training needs torch and some more, which "
-        "are large, so they are an extra.",
-        remedy='`pip install "gristmill[train]"`',
+        explanation="`pip install gristmill` installs what curation needs; what is large and not needed by all is an "
+        "extra. Something that this command needs is not there.",
+        remedy="run the command that the hint names; `gristmill doctor` shows what is there",
     ),
     "GM-CLI-005": ErrorPage(
         title="the native module cannot be loaded",
@@ -54,9 +54,10 @@ CODES = {
         remedy="`gristmill explain rule`, `explain error` and `explain key` without a name list all of them",
     ),
     "GM-CLI-010": ErrorPage(
-        title="the recipe has no such section",
-        explanation="The command works on a section that the recipe does not have.",
-        remedy="add it; `gristmill init` writes a recipe with every section",
+        title="a section needs another one",
+        explanation="`[train]` learns from the shards that `[tokens]` makes. A recipe with the first and without the "
+        "second would curate, perhaps for hours, and then fail.",
+        remedy='add `[tokens]` with `tokenizer = "tokenizer.json"`',
     ),
     "GM-CLI-011": ErrorPage(
         title="the model cannot be used",

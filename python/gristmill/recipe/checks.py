@@ -25,7 +25,6 @@ def check_recipe(recipe: Recipe) -> list[Problem]:
         *_where_columns(recipe),
         *_survivor(recipe),
         *_column_types(recipe),
-        *_training(recipe),
     ]
 
 
@@ -206,13 +205,3 @@ def _conflict(column: str, kind: str, place: str, other: str, other_place: str) 
         details=(f"{other} in {other_place}",),
         hint="compare a column with values of one type",
     )
-
-
-def _training(recipe: Recipe) -> Iterator[Problem]:
-    if recipe.train is not None and recipe.tokens is None:
-        yield Problem(
-            code="GM-RECIPE-005",
-            message="`[train]` needs shards, and the recipe has no `[tokens]`",
-            place="[train]",
-            hint='add `[tokens]` with `tokenizer = "tokenizer.json"`',
-        )

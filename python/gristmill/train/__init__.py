@@ -1,6 +1,13 @@
 """From token shards to checkpoints and an exported model: our own loop over Hugging Face models.
 
 A step can be followed from shard to optimiser in this order: `gristmill.loader` (packed rows), `batches` (tensors),
-`models` (the network), `packed_attention`, `kernels` (the loss), `loop` (one step), `checkpoint`, `run` (the whole).
-Heavy libraries are imported by these modules, so nothing here is imported until training starts.
+`models` (the network), `packed_attention`, `kernels` (the loss), `loop` (one step), `session` (all steps,
+`checkpoint`, `records`), `run` (the whole). Only `config`, `events` and `from_recipe` are imported here; the heavy
+libraries come with `run`, when training starts.
 """
+
+from gristmill.train.config import LoraConfig, TrainConfig
+from gristmill.train.events import OnEvent
+from gristmill.train.from_recipe import train_config, train_recipe
+
+__all__ = ["LoraConfig", "OnEvent", "TrainConfig", "train_config", "train_recipe"]

@@ -22,27 +22,27 @@ class Evaluation:
     Parameters
     ----------
     loss
-        Mean negative log-likelihood, in nats a trained token.
+        Mean negative log-likelihood, in nats a trained token; None when it is not finite.
     num_tokens
         Tokens it is the mean of.
     """
 
-    loss: float
+    loss: float | None
     num_tokens: int
 
     @property
-    def perplexity(self) -> float:
-        """exp(loss); infinite where that overflows.
+    def perplexity(self) -> float | None:
+        """exp(loss); None where there is no finite one.
 
         Examples
         --------
-        >>> Evaluation(loss=0.0, num_tokens=3).perplexity
-        1.0
+        >>> Evaluation(loss=0.0, num_tokens=3).perplexity, Evaluation(loss=1e9, num_tokens=3).perplexity
+        (1.0, None)
         """
         try:
-            return math.exp(self.loss)
+            return None if self.loss is None else math.exp(self.loss)
         except OverflowError:
-            return math.inf
+            return None
 
 
 def evaluate_loss(
@@ -71,4 +71,6 @@ def evaluate_loss(
                 total += float(losses_T.sum(dtype=torch.float64))
             num_tokens += sum(row.num_trained for row in rows)
     causal.model.train(was_training)
-    return Evaluation(loss=total / num_tokens, num_tokens=num_tokens) if num_tokens else None
+    if num_tokens == 0:
+        return None
+    return Evaluation(loss=total / num_tokens if math.isfinite(total) else None, num_tokens=num_tokens)

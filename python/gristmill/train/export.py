@@ -11,10 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
+import torch
 from torch import nn
 
 from gristmill.errors import GristmillError
 from gristmill.train.files import sync
+from gristmill.train.quiet import without_old_names
 
 TOKENIZER_FILES = (
     "tokenizer.json",
@@ -28,13 +30,18 @@ TOKENIZER_FILES = (
 )
 
 
-def export_model(network: nn.Module, folder: Path, *, tokenizer: Path | None) -> list[Path]:
+def export_model(
+    network: nn.Module, folder: Path, *, tokenizer: Path | None, merge_onto: Path | None = None
+) -> list[Path]:
     """Write `model/` and, for a model with adapters, `adapter/`; return the folders written.
 
     The adapters of `network` are merged into it and gone afterwards.
 
     Parameters
     ----------
+    merge_onto
+        For a model with adapters: the folder it was loaded from, when `network` holds a rounded copy of those weights.
+        The exported model is then the folder's own weights plus the adapters. None: merge into `network`.
     tokenizer
         A `tokenizer.json`, or a folder with tokenizer files, to put beside the weights; None for none.
 
@@ -46,7 +53,8 @@ def export_model(network: nn.Module, folder: Path, *, tokenizer: Path | None) ->
     written = []
     if hasattr(network, "merge_and_unload"):
         written.append(_write(folder / "adapter", lambda path: _save_adapter(network, path)))
-        network.float()
+        if merge_onto is not None:
+            network = _load_adapted(merge_onto, folder / "adapter")
         network = cast(nn.Module, network.merge_and_unload(progressbar=False))  # type: ignore[operator]
 
     def save(path: Path) -> None:
@@ -56,6 +64,17 @@ def export_model(network: nn.Module, folder: Path, *, tokenizer: Path | None) ->
 
     written.append(_write(folder / "model", save))
     return written
+
+
+def _load_adapted(base: Path, adapter: Path) -> nn.Module:
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    plain = AutoModelForCausalLM.from_pretrained(
+        str(base), dtype=torch.float32, local_files_only=True, trust_remote_code=False, use_safetensors=True
+    )
+    with without_old_names():
+        return cast(nn.Module, PeftModel.from_pretrained(plain, str(adapter)))
 
 
 def _save_adapter(network: nn.Module, path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,7 +66,13 @@ def train_config(recipe: Recipe) -> TrainConfig:
     )
 
 
-def train_recipe(recipe_path: Path, *, output: Path | None = None, on_event: OnEvent) -> TrainResult:
+def train_recipe(
+    recipe_path: Path,
+    *,
+    output: Path | None = None,
+    on_event: OnEvent,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> TrainResult:
     """Train as a recipe says, on the shards of its run folder or of `output`.
 
     Raises
@@ -85,4 +92,4 @@ def train_recipe(recipe_path: Path, *, output: Path | None = None, on_event: OnE
             f"training needs a package that is not installed: {error}",
             hint="pip install 'gristmill[train]'",
         ) from error
-    return train(config, output or recipe.output, on_event=on_event)
+    return train(config, output or recipe.output, on_event=on_event, should_stop=should_stop)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import cast
 
 import torch
@@ -11,6 +10,7 @@ from torch import nn
 from gristmill.errors import GristmillError
 from gristmill.train.config import LoraConfig
 from gristmill.train.models import CausalModel, split_head
+from gristmill.train.quiet import without_old_names
 
 
 def add_adapters(causal: CausalModel, config: LoraConfig, *, seed: int) -> CausalModel:
@@ -37,9 +37,7 @@ def add_adapters(causal: CausalModel, config: LoraConfig, *, seed: int) -> Causa
         task_type="CAUSAL_LM",
     )
     try:
-        with warnings.catch_warnings():
-            # peft asks `transformers` for an attribute by its old name.
-            warnings.simplefilter("ignore", FutureWarning)
+        with without_old_names():
             wrapped = cast(nn.Module, get_peft_model(causal.model, settings))
     except ValueError as error:
         raise GristmillError(

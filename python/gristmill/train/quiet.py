@@ -1,7 +1,8 @@
-"""Keeps libraries from drawing their own progress bars: what is shown is for the caller to decide."""
+"""Keeps libraries from talking past us: what is shown is for the caller to decide."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -24,3 +25,19 @@ def without_progress_bars() -> Iterator[None]:
     finally:
         if was_enabled:
             logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def without_old_names() -> Iterator[None]:
+    """Silence warnings about attributes that `peft` asks `transformers` for by their old names.
+
+    Examples
+    --------
+    >>> with without_old_names():
+    ...     pass
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", message=".*is deprecated and will be removed", category=FutureWarning
+        )
+        yield

@@ -55,15 +55,15 @@ def train(
     GristmillError
         ``GM-SHARDS-*``, ``GM-LOADER-*`` and ``GM-TRAIN-*``: see their pages.
     """
+    on_event(make_event(0, 0, "verifying shards"))
+    shards = open_shards(run_dir, "train")
+    validation = _open_validation(run_dir, on_event)
     folder = run_dir / "train"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(exist_ok=True)
     with lock(folder):
         if config.threads is not None:
             torch.set_num_threads(config.threads)
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        on_event(make_event(0, 0, "verifying shards"))
-        shards = open_shards(run_dir, "train")
-        validation = _open_validation(run_dir, on_event)
         compute_dtype = resolve_precision(config.precision, device)
         fingerprint = fingerprint_of(config, shards, validation, compute_dtype, device)
         done = finished_result(folder, fingerprint)

@@ -84,6 +84,7 @@ class Session:
         self._records = Records(folder)
         self._progress = Progress()
         self._loader = self._new_loader(None)
+        on_event(make_event(0, 0, "planning rows"))
         if config.steps is not None:
             self._num_rows = config.steps * config.rows_per_step
         else:
@@ -140,11 +141,7 @@ class Session:
                 )
                 return self._result(is_complete=False, seconds=time.monotonic() - started_s)
         self._on_event(make_event(progress.step, self._num_steps, "exporting the model"))
-        tokenizer = self._config.tokenizer
-        if tokenizer is None and not isinstance(self._config.model, Mapping):
-            folder = Path(self._config.model)
-            tokenizer = folder if (folder / "tokenizer.json").is_file() else None
-        export_model(self._causal.model, self._folder, tokenizer=tokenizer)
+        self._export()
         result = self._result(is_complete=True, seconds=time.monotonic() - started_s)
         write_result(self._folder, self._fingerprint, result)
         return result
@@ -239,14 +236,11 @@ class Session:
         if progress.step == 0:
             progress.first_validation_loss = found.loss
         progress.last_validation_loss = found.loss
-        self._on_event(
-            make_event(
-                progress.step,
-                self._num_steps,
-                f"validation loss {found.loss:.4f}, perplexity {found.perplexity:.2f}",
-                validation_loss=found.loss,
-            )
-        )
+        message = "the validation loss is not finite"
+        if found.loss is not None:
+            perplexity = "beyond all bounds" if found.perplexity is None else f"{found.perplexity:.2f}"
+            message = f"validation loss {found.loss:.4f}, perplexity {perplexity}"
+        self._on_event(make_event(progress.step, self._num_steps, message, validation_loss=found.loss))
 
     def _checkpoint(self) -> None:
         self._records.flush()
@@ -255,9 +249,24 @@ class Session:
             fingerprint=self._fingerprint,
             weights=dict(self._parameters),
             optimiser=state_tensors(self._optimiser, self._parameters),
-            state={"progress": asdict(self._progress), "loader": self._loader.state().to_json()},
+            state={
+                "progress": asdict(self._progress),
+                "loader": self._loader.state().to_json(),
+                "threads": torch.get_num_threads(),
+            },
         )
         save_checkpoint(self._folder / "checkpoints", checkpoint, keep=self._config.keep_checkpoints)
+
+    def _export(self) -> None:
+        config = self._config
+        base = None if isinstance(config.model, Mapping) else Path(config.model)
+        tokenizer = config.tokenizer
+        if tokenizer is None and base is not None and (base / "tokenizer.json").is_file():
+            tokenizer = base
+        is_rounded = config.method == "lora" and self._causal.compute_dtype != torch.float32
+        export_model(
+            self._causal.model, self._folder, tokenizer=tokenizer, merge_onto=base if is_rounded else None
+        )
 
     def _resume(self) -> None:
         def ignored(reason: str) -> None:
@@ -277,6 +286,16 @@ class Session:
         self._progress = Progress(**progress)
         self._loader = self._new_loader(LoaderState.from_json(loader))
         self._on_event(make_event(found.step, self._num_steps, f"continuing after step {found.step}"))
+        threads = torch.get_num_threads()
+        if found.state["threads"] != threads:
+            self._on_event(
+                make_event(
+                    found.step,
+                    self._num_steps,
+                    f"the checkpoint was made with {found.state['threads']} threads, this process has {threads}: "
+                    "losses can differ in their last digits",
+                )
+            )
 
     def _result(self, *, is_complete: bool, seconds: float) -> TrainResult:
         progress = self._progress

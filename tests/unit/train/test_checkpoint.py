@@ -14,7 +14,10 @@ def checkpoint(step: int, fingerprint: str = "f") -> Checkpoint:
         step=step,
         fingerprint=fingerprint,
         weights={"a.weight": torch.full((2, 3), float(step))},
-        optimiser={"exp_avg/a.weight": torch.full((2, 3), step / 2), "step/a.weight": torch.tensor(float(step))},
+        optimiser={
+            "exp_avg/a.weight": torch.full((2, 3), step / 2),
+            "step/a.weight": torch.tensor(float(step)),
+        },
         state={"loader": {"epoch": step}},
     )
 

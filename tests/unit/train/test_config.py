@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from tiny import config
 
@@ -59,7 +61,7 @@ def test_the_learning_rate_rises_straight_then_falls_to_its_floor() -> None:
         learning_rate(step, 100, peak=2.0, warmup_fraction=0.1, min_fraction=0.25) for step in range(1, 101)
     ]
     assert rates[:10] == pytest.approx([0.2 * step for step in range(1, 11)])
-    assert all(later < earlier for earlier, later in zip(rates[9:], rates[10:], strict=False))
+    assert all(later < earlier for earlier, later in pairwise(rates[9:]))
     assert rates[-1] == pytest.approx(0.5)
     assert rates[54] == pytest.approx(2.0 * (0.25 + 0.75 * 0.5))
 

@@ -22,6 +22,10 @@ paths = ["web.jsonl"]
 name = "books"
 paths = ["books.jsonl"]
 weight = 2.0
+
+[tokens]
+tokenizer = "tokenizer.json"
+
 """
 SETTINGS = {
     "method": "full",
@@ -52,6 +56,7 @@ def toml_of(value: object) -> str:
 
 def written(folder: Path, train: str) -> Path:
     path = folder / "recipe.toml"
+    (folder / "tokenizer.json").write_text("{}")
     path.write_text(RECIPE + train)
     return path
 
@@ -67,9 +72,24 @@ def test_every_key_of_the_section_reaches_the_training(tmp_path: Path) -> None:
         if key != "method":
             assert getattr(found, key) == (tuple(value) if isinstance(value, list) else value), key
     lora = found.lora
-    assert (lora.rank, lora.alpha, lora.dropout, lora.targets, lora.rslora) == (3, 5.0, 0.1, ("q_proj",), True)
+    assert (lora.rank, lora.alpha, lora.dropout, lora.targets, lora.rslora) == (
+        3,
+        5.0,
+        0.1,
+        ("q_proj",),
+        True,
+    )
+    assert found.tokenizer == tmp_path / "tokenizer.json"
     assert found.weights == {"web": 1.0, "books": 2.0}
-    assert set(type(recipe.train).model_fields) == {"model", "task", "method", "epochs", "tokens", "lora", *SETTINGS}
+    assert set(type(recipe.train).model_fields) == {
+        "model",
+        "task",
+        "method",
+        "epochs",
+        "tokens",
+        "lora",
+        *SETTINGS,
+    }
 
 
 def test_a_recipe_is_trained_into_its_run_folder(tmp_path: Path) -> None:

@@ -12,7 +12,9 @@ SIZES = {"places": 23, "hidden": 6, "vocabulary": 11}
 def inputs(dtype=torch.float64, *, with_bias=False):
     chance = torch.Generator().manual_seed(0)
     hidden = torch.randn(SIZES["places"], SIZES["hidden"], dtype=dtype, generator=chance, requires_grad=True)
-    weight = torch.randn(SIZES["vocabulary"], SIZES["hidden"], dtype=dtype, generator=chance, requires_grad=True)
+    weight = torch.randn(
+        SIZES["vocabulary"], SIZES["hidden"], dtype=dtype, generator=chance, requires_grad=True
+    )
     bias = torch.randn(SIZES["vocabulary"], dtype=dtype, generator=chance, requires_grad=True)
     targets = torch.randint(0, SIZES["vocabulary"], (SIZES["places"],), generator=chance)
     targets[::4] = -100
@@ -43,9 +45,7 @@ def test_loss_and_gradients_are_those_of_the_whole_logits(options, chunk_rows) -
     wanted = [tensor for tensor in (hidden, weight, bias) if tensor is not None]
     expected_each = reference(*tensors, **options)
     expected = torch.autograd.grad(expected_each.sum() / 7, wanted)
-    total, each = token_cross_entropy(
-        hidden, weight, targets, bias_V=bias, chunk_rows=chunk_rows, **options
-    )
+    total, each = token_cross_entropy(hidden, weight, targets, bias_V=bias, chunk_rows=chunk_rows, **options)
     found = torch.autograd.grad(total / 7, wanted)
     torch.testing.assert_close(each, expected_each.detach(), rtol=1e-12, atol=1e-12)
     torch.testing.assert_close(total, expected_each.sum(), rtol=1e-12, atol=1e-12)

@@ -129,7 +129,9 @@ def test_a_step_without_trained_tokens_is_refused_and_names_its_documents(tmp_pa
 def test_norms_and_biases_are_not_decayed(run: Path) -> None:
     setup, _ = setup_of(run)
     decay = {
-        id(value): group["weight_decay"] for group in setup.optimiser.param_groups for value in group["params"]
+        id(value): group["weight_decay"]
+        for group in setup.optimiser.param_groups
+        for value in group["params"]
     }
     for name, value in setup.parameters.items():
         assert decay[id(value)] == (0.0 if "norm" in name else 0.1), name
@@ -155,9 +157,7 @@ def test_the_optimiser_continues_from_its_tensors(run: Path) -> None:
 def test_the_validation_loss_is_a_mean_over_tokens(run: Path, sequence_length: int, rows_each: int) -> None:
     causal = model()
     shards = open_shards(run)
-    found = evaluate_loss(
-        causal, shards, sequence_length=sequence_length, rows_each=rows_each, device=CPU
-    )
+    found = evaluate_loss(causal, shards, sequence_length=sequence_length, rows_each=rows_each, device=CPU)
     config = causal.backbone.config
     config._attn_implementation = "eager"
     total = 0.0

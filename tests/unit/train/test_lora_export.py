@@ -25,13 +25,13 @@ def train_adapter(folder: Path, base: Path, monkeypatch: pytest.MonkeyPatch, **l
     """Train, and return the result with the logits the trained network gave just before it was exported."""
     logits = {}
 
-    def export(network, target, *, tokenizer):
+    def export(network, target, **options):
         network.eval()
         base_config = network.get_base_model().config
         base_config._attn_implementation = "eager"
         with torch.no_grad():
             logits["trained"] = network(input_ids=IDS, use_cache=False).logits
-        return export_model(network, target, tokenizer=tokenizer)
+        return export_model(network, target, **options)
 
     monkeypatch.setattr(session, "export_model", export)
     run_folder(folder)
@@ -58,12 +58,30 @@ def test_the_exported_adapter_gives_the_trained_logits_in_peft(tmp_path, base, m
     assert relative_error(merged, expected) <= 1e-5
 
 
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
+def test_a_frozen_model_rounded_to_bf16_is_exported_from_its_own_weights(tmp_path, base) -> None:
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    result = trained(tmp_path / "run", model=base, method="lora", precision="bf16", steps=5)
+    plain = AutoModelForCausalLM.from_pretrained(base)
+    adapted = PeftModel.from_pretrained(plain, result.adapter).merge_and_unload().state_dict()
+    exported = load_file(result.model / "model.safetensors")
+    for name, value in exported.items():
+        assert torch.equal(value, adapted[name]), name
+    embedding = load_file(base / "model.safetensors")["model.embed_tokens.weight"]
+    assert torch.equal(exported["model.embed_tokens.weight"], embedding)
+
+
 def test_only_adapters_are_trained_checkpointed_and_exported(tmp_path, base, monkeypatch) -> None:
     result, _ = train_adapter(tmp_path / "run", base, monkeypatch, targets=("q_proj",))
     weights = load_file(result.folder / "checkpoints/step-00000005/weights.safetensors")
     assert weights
     assert all("lora_" in name and "q_proj" in name for name in weights)
-    assert {path.name for path in result.adapter.iterdir()} == {"adapter_config.json", "adapter_model.safetensors"}
+    assert {path.name for path in result.adapter.iterdir()} == {
+        "adapter_config.json",
+        "adapter_model.safetensors",
+    }
     unchanged, changed = load_file(base / "model.safetensors"), load_file(result.model / "model.safetensors")
     assert {name for name in changed if not torch.equal(unchanged[name], changed[name])} == {
         f"model.layers.{layer}.self_attn.q_proj.weight" for layer in range(2)

@@ -103,7 +103,13 @@ def test_the_probe_notices_attention_that_ignores_document_bounds(monkeypatch: p
 
 
 def test_an_architecture_that_carries_state_across_documents_is_refused() -> None:
-    mamba = {"model_type": "mamba", "hidden_size": 32, "num_hidden_layers": 1, "vocab_size": 64, "state_size": 4}
+    mamba = {
+        "model_type": "mamba",
+        "hidden_size": 32,
+        "num_hidden_layers": 1,
+        "vocab_size": 64,
+        "state_size": 4,
+    }
     with pytest.raises(GristmillError) as error:
         load(mamba)
     assert error.value.code == "GM-TRAIN-011"

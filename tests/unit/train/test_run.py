@@ -30,7 +30,14 @@ def test_training_learns_and_writes_what_it_promises(tmp_path: Path) -> None:
     assert result.last_validation_loss < 0.7 * result.first_validation_loss
     folder = tmp_path / "train"
     assert {path.name for path in folder.iterdir()} == {
-        "batches", "checkpoints", "lock", "metrics.jsonl", "model", "result.json", "timings.jsonl", "training.json"
+        "batches",
+        "checkpoints",
+        "lock",
+        "metrics.jsonl",
+        "model",
+        "result.json",
+        "timings.jsonl",
+        "training.json",
     }
     steps = [line for line in lines(folder / "metrics.jsonl") if "loss" in line]
     assert [line["step"] for line in steps] == list(range(1, result.steps + 1))
@@ -76,7 +83,9 @@ def test_the_length_can_be_given_in_three_ways(tmp_path: Path, length) -> None:
 
 def test_a_finished_training_is_left_alone(tmp_path: Path) -> None:
     first = trained(tmp_path, steps=3)
-    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "train").rglob("*") if path.name != "lock"}
+    before = {
+        path: path.stat().st_mtime_ns for path in (tmp_path / "train").rglob("*") if path.name != "lock"
+    }
     events: list[dict[str, object]] = []
     again = trained(tmp_path, events.append, steps=3, checkpoint_every_steps=1, threads=None)
     assert again.was_finished
@@ -130,9 +139,11 @@ def test_stopping_and_continuing_at_any_step_changes_no_bit(tmp_path: Path, meth
     whole = trained(tmp_path / "whole", **options)
     run_folder(tmp_path / "parts")
     calls = 0
-    while not (result := train(
-        config(**options), tmp_path / "parts", on_event=lambda _: None, should_stop=lambda: True
-    )).is_complete:
+    while not (
+        result := train(
+            config(**options), tmp_path / "parts", on_event=lambda _: None, should_stop=lambda: True
+        )
+    ).is_complete:
         calls += 1
         assert result.steps == calls
     assert calls == whole.steps - 1
@@ -174,7 +185,9 @@ def test_without_a_validation_split_its_loss_is_not_measured(tmp_path: Path) -> 
 
 def test_a_training_that_diverges_stops_and_names_the_documents(tmp_path: Path) -> None:
     with pytest.raises(GristmillError) as error:
-        trained(tmp_path, steps=30, learning_rate=1e30, clip_norm=None, max_skipped_steps=3, warmup_fraction=0.0)
+        trained(
+            tmp_path, steps=30, learning_rate=1e30, clip_norm=None, max_skipped_steps=3, warmup_fraction=0.0
+        )
     assert error.value.code == "GM-TRAIN-012"
     skipped = [line for line in lines(tmp_path / "train/metrics.jsonl") if line.get("skipped")]
     assert len(skipped) >= 3

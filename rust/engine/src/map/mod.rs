@@ -106,7 +106,7 @@ impl MapTask {
                     signal_fields.extend(plugin(&spec, index)?.outputs.iter().map(|output| {
                         Field::new(
                             format!("{}.{}", step.name, output.name),
-                            output.kind.data_type(),
+                            output.kind.plugin_data_type(),
                             true,
                         )
                     }));
@@ -225,7 +225,7 @@ impl MapTask {
             return Err(EngineError::Foreign(message));
         }
         for (output, array) in plugin.outputs.iter().zip(columns) {
-            let expected = output.kind.data_type();
+            let expected = output.kind.plugin_data_type();
             if array.len() != batch.len() || array.data_type() != &expected {
                 let message = format!(
                     "`{}.{}` is {} rows of {}, expected {} rows of {expected}",

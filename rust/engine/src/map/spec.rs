@@ -148,7 +148,15 @@ pub enum OutputKind {
 }
 
 impl OutputKind {
-    /// The Arrow type.
+    /// The Arrow type of a plugin's column: as [`Self::data_type`], with 64-bit offsets for strings, as plugins give them.
+    pub fn plugin_data_type(self) -> DataType {
+        match self {
+            Self::Utf8 => DataType::LargeUtf8,
+            other => other.data_type(),
+        }
+    }
+
+    /// The Arrow type of an extracted column.
     pub fn data_type(self) -> DataType {
         match self {
             Self::Float32 => DataType::Float32,
