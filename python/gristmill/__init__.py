@@ -3,8 +3,8 @@
 Names are loaded when they are first used, so that importing the package is quick and pulls in no heavy library.
 
 >>> import gristmill
->>> sorted(gristmill.__all__)
-['GristmillError', '__version__', 'curate', 'open_shards']
+>>> callable(gristmill.curate), callable(gristmill.signals)
+(True, True)
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gristmill.curate.run import curate
+    from gristmill.curate.tables import Tokenizer, clean, near_duplicates, read, signals
     from gristmill.errors import GristmillError
     from gristmill.shards import open_shards
 
@@ -23,10 +24,25 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "GristmillError": "gristmill.errors",
+    "Tokenizer": "gristmill.curate.tables",
+    "clean": "gristmill.curate.tables",
+    "near_duplicates": "gristmill.curate.tables",
     "open_shards": "gristmill.shards",
+    "read": "gristmill.curate.tables",
+    "signals": "gristmill.curate.tables",
 }
 
-__all__ = ["GristmillError", "__version__", "curate", "open_shards"]
+__all__ = [
+    "GristmillError",
+    "Tokenizer",
+    "__version__",
+    "clean",
+    "curate",
+    "near_duplicates",
+    "open_shards",
+    "read",
+    "signals",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,25 +69,44 @@ def read_plan(path: Path) -> Json:
 def differences(old: object, new: object, where: str = "") -> Iterator[str]:
     """Yield what differs between two JSON values, one line a value.
 
+    Entries of lists are matched by name where they have one, so that an inserted step does not differ from all that
+    follow it.
+
     Examples
     --------
     >>> list(differences({"seed": 1, "steps": [{"name": "a"}]}, {"seed": 2, "steps": []}))
-    ['seed: 1 -> 2', 'steps[0]: {"name": "a"} -> nothing']
+    ['seed: 1 -> 2', 'steps[a]: {"name": "a"} -> nothing']
     """
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for key in dict.fromkeys([*old, *new]):
-            if not where and key in NOT_SHOWN:
-                continue
-            yield from differences(old.get(key), new.get(key), f"{where}.{key}" if where else str(key))
+            if where or key not in NOT_SHOWN:
+                yield from differences(old.get(key), new.get(key), f"{where}.{key}" if where else str(key))
     elif isinstance(old, list) and isinstance(new, list):
-        for position in range(max(len(old), len(new))):
-            yield from differences(
-                old[position] if position < len(old) else None,
-                new[position] if position < len(new) else None,
-                f"{where}[{position}]",
-            )
+        entries, others = _labelled(old), _labelled(new)
+        if old and new and (entries.keys() == others.keys()) and list(entries) != list(others):
+            yield f"{where}: in another order"
+        for label in dict.fromkeys([*entries, *others]):
+            yield from differences(entries.get(label), others.get(label), f"{where}[{label}]")
     elif old != new:
         yield f"{where}: {_shown(old)} -> {_shown(new)}"
+
+
+def _labelled(entries: Sequence[object]) -> dict[str, object]:
+    """Return the entries of a list by name, or by position where names are missing or not unique."""
+    labels = [_label(entry) for entry in entries]
+    if None in labels or len(set(labels)) < len(labels):
+        return {str(position): entry for position, entry in enumerate(entries)}
+    return dict(zip(map(str, labels), entries, strict=True))
+
+
+def _label(entry: object) -> str | None:
+    if not isinstance(entry, Mapping):
+        return None
+    if "step" in entry and "rule" in entry:
+        return f"{entry['step']}.{entry['rule']}"
+    if "source" in entry and "relative_path" in entry:
+        return f"{entry['source']}/{entry['relative_path']}"
+    return str(entry["name"]) if "name" in entry else None
 
 
 def _shown(value: object) -> str:

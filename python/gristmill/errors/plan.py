@@ -48,8 +48,8 @@ CODES = {
     ),
     "GM-PLAN-105": ErrorPage(
         title="a threshold is not a number",
-        explanation="A plugin's operator declares a threshold whose value is not a number. Thresholds are compared with "
-        "columns by the engine, so nothing else can stand there.",
+        explanation="A plugin's operator declares a threshold whose value is not a number. Thresholds are compared "
+        "with columns by the engine, so nothing else can stand there.",
         remedy="mend the operator; `gristmill plugin test PLUGIN` checks its definition",
     ),
 }

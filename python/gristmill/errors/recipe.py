@@ -33,7 +33,7 @@ CODES = {
     "GM-RECIPE-005": ErrorPage(
         title="something is missing in the recipe",
         explanation="A key or section that has no default is not there. Every recipe needs at least one `[[source]]` "
-        "with `name` and `paths`, every `[[step]]` a `use`, and `[train]` needs `[tokens]`.",
+        "with `name` and `paths`, and every `[[step]]` a `use`.",
         remedy="add it; `gristmill init` writes a recipe with every section",
     ),
     "GM-RECIPE-006": ErrorPage(
@@ -71,5 +71,16 @@ CODES = {
         explanation="`semantics` chooses whose definition of a rule is meant, where implementations of one paper "
         "differ. This version has its own definitions only.",
         remedy="leave `semantics` out",
+    ),
+    "GM-RECIPE-090": ErrorPage(
+        title="a step cannot run on a table in memory",
+        explanation="`clean` and `signals` run the built-in corrections and rules. Plugins and dedup steps need a run: "
+        "they keep state beyond one table.",
+        remedy="use `gristmill.near_duplicates` for duplicates, and a recipe for plugins",
+    ),
+    "GM-RECIPE-091": ErrorPage(
+        title="a table has no column `text`",
+        explanation="Functions on tables read the documents from a string column called `text`.",
+        remedy="rename the column that holds the documents to `text`",
     ),
 }

@@ -16,6 +16,8 @@ from gristmill.recipe.values import (
     Section,
     Text,
     TextTuple,
+    as_tuple,
+    told,
 )
 
 ColumnType = Literal["utf8", "float64", "int64", "bool"]
@@ -128,20 +130,20 @@ class Split(Section):
     )
 
 
-def _tuple_of_tokens(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
-
-
 class Tokens(Section):
     """`[tokens]`: how kept documents become Arrow shards of token ids."""
 
     tokenizer: Text = Field(description="A Hugging Face `tokenizer.json`, or a folder that holds one.")
-    special: Annotated[Literal["plain", "hf"] | tuple[Text, ...], BeforeValidator(_tuple_of_tokens)] = Field(
+    special: Annotated[
+        Literal["plain", "hf"] | tuple[Text, ...],
+        BeforeValidator(as_tuple),
+        told('must be "plain", "hf" or a list of tokens'),
+    ] = Field(
         "plain",
         description='`"plain"`: text never becomes a control token; `"hf"`: as the tokenizer does it; or a list of '
         "control tokens that text may spell.",
     )
-    end_of_text: bool | Text = Field(
+    end_of_text: Annotated[bool | Text, told("must be true, false or a token")] = Field(
         True, description="End-of-text id after each document: the tokenizer's own, a named token, or none."
     )
     shuffle: bool = Field(

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BeforeValidator, Field, JsonValue, field_validator
 from pydantic_core import PydanticCustomError
 
-from gristmill.recipe.values import Name, Scalar, Section
+from gristmill.recipe.values import Name, Scalar, Section, told
 
 SEMANTICS = ("gristmill",)
 """Whose definition of a rule can be asked for."""
@@ -72,7 +72,11 @@ def _lists_of_values(value: object) -> object:
     return {key: tuple(item) if isinstance(item, (list, tuple)) else (item,) for key, item in value.items()}
 
 
-Where = Annotated[dict[str, tuple[Scalar, ...]], BeforeValidator(_lists_of_values)]
+Where = Annotated[
+    dict[str, tuple[Scalar, ...]],
+    BeforeValidator(_lists_of_values),
+    told("must be a table of values, or of lists of values: strings, numbers, true or false"),
+]
 
 
 class Step(Section):

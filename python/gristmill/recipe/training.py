@@ -7,7 +7,16 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, JsonValue, model_validator
 from pydantic_core import PydanticCustomError
 
-from gristmill.recipe.values import Fraction, NotNegative, OpenFraction, Positive, Section, Text
+from gristmill.recipe.values import (
+    Fraction,
+    NotNegative,
+    OpenFraction,
+    Positive,
+    Section,
+    Text,
+    as_tuple,
+    told,
+)
 
 LENGTH_KEYS = ("epochs", "steps", "tokens")
 """Exactly one of these says how long training lasts."""
@@ -21,21 +30,17 @@ class FromScratch(Section):
     )
 
 
-def _tuple(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _pair(value: object) -> object:
-    return tuple(float(item) for item in value) if isinstance(value, list) else value
-
-
 class Lora(Section):
     """`[train.lora]`: low-rank adapters, in the format of the `peft` library."""
 
     rank: int = Field(16, ge=1, le=4096, description="Rank of every adapter.")
     alpha: Positive = Field(32.0, description="Scale: an adapter is multiplied by alpha / rank.")
     dropout: OpenFraction = Field(0.0, description="Dropout before an adapter.")
-    targets: Annotated[Literal["all-linear"] | tuple[Text, ...], BeforeValidator(_tuple)] = Field(
+    targets: Annotated[
+        Literal["all-linear"] | tuple[Text, ...],
+        BeforeValidator(as_tuple),
+        told('must be "all-linear" or a list of names'),
+    ] = Field(
         "all-linear",
         description='Layers that get an adapter: `"all-linear"` (all but the head), or names such as '
         '`["q_proj", "v_proj"]`.',
@@ -46,7 +51,7 @@ class Lora(Section):
 class Train(Section):
     """`[train]`: a model trained on the shards."""
 
-    model: Text | FromScratch = Field(
+    model: Annotated[Text | FromScratch, told("must be a folder or { config = { ... } }")] = Field(
         description="A local Hugging Face folder, or `{ config = { ... } }` for a model from scratch."
     )
     task: Literal["causal"] = Field("causal", description="What is learnt: the next token of every document.")
@@ -71,9 +76,11 @@ class Train(Section):
         0.1, description="Share of the peak that the cosine ends at."
     )
     weight_decay: NotNegative = Field(0.01, description="AdamW's decay of matrices; vectors are not decayed.")
-    betas: Annotated[tuple[OpenFraction, OpenFraction], BeforeValidator(_pair)] = Field(
-        (0.9, 0.95), description="AdamW's averaging of gradients and of their squares."
-    )
+    betas: Annotated[
+        tuple[OpenFraction, OpenFraction],
+        BeforeValidator(as_tuple),
+        told("must be two numbers from 0 to below 1"),
+    ] = Field((0.9, 0.95), description="AdamW's averaging of gradients and of their squares.")
     clip_norm: Positive = Field(1.0, description="Gradients are scaled down to this norm.")
     precision: Literal["auto", "bf16", "fp32"] = Field(
         "auto", description="Arithmetic; `auto` is bf16 where the device has it, else fp32."

@@ -14,7 +14,10 @@ from pydantic import (
     StrictFloat,
     StrictInt,
     StrictStr,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
     WithJsonSchema,
+    WrapValidator,
 )
 from pydantic_core import PydanticCustomError
 
@@ -91,9 +94,27 @@ def _number(value: object) -> object:
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-def _tuple(value: object) -> object:
+def as_tuple(value: object) -> object:
     """Let a TOML array become a tuple; strict mode would refuse it."""
     return tuple(value) if isinstance(value, list) else value
+
+
+def told(words: str) -> WrapValidator:
+    """Return a validator that says one thing for whatever is wrong, where a type has several forms.
+
+    Parameters
+    ----------
+    words
+        What has to stand there: ``must be ...``.
+    """
+
+    def check(value: object, handler: ValidatorFunctionWrapHandler) -> object:
+        try:
+            return handler(value)
+        except ValidationError:
+            raise PydanticCustomError("told", "{words}", {"words": words}) from None
+
+    return WrapValidator(check)
 
 
 ByteSize = Annotated[
@@ -136,5 +157,5 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$", max_length
 Text = Annotated[str, Field(min_length=1)]
 """A string that is not empty."""
 
-TextTuple = Annotated[tuple[Text, ...], Field(min_length=1), BeforeValidator(_tuple)]
+TextTuple = Annotated[tuple[Text, ...], Field(min_length=1), BeforeValidator(as_tuple)]
 """A list of strings, at least one."""

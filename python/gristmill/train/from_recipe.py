@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,6 +67,22 @@ def train_config(recipe: Recipe) -> TrainConfig:
     )
 
 
+def wait_without_spinning() -> None:
+    """Let torch's threads sleep while they wait for each other, unless the environment says how they should wait.
+
+    By default they spin, which on a machine that does anything else takes most of the time from the thread that they
+    wait for: five times slower with two busy cores. Sleeping costs some microseconds an operation. The setting is read
+    when torch is loaded, so this does nothing after that.
+
+    Examples
+    --------
+    >>> wait_without_spinning()
+    >>> "OMP_WAIT_POLICY" in os.environ
+    True
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
 def train_recipe(
     recipe_path: Path,
     *,
@@ -82,6 +99,7 @@ def train_recipe(
     """
     recipe = load_recipe(recipe_path)
     config = train_config(recipe)
+    wait_without_spinning()
     try:
         from gristmill.train.run import train
     except ImportError as error:

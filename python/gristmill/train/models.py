@@ -12,7 +12,7 @@ Shapes: T tokens, H hidden size, V vocabulary.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -136,7 +136,7 @@ def _from_folder(folder: Path, dtype: torch.dtype) -> nn.Module:
 
     check_folder(folder)
     try:
-        network, found = AutoModelForCausalLM.from_pretrained(
+        loaded: object = AutoModelForCausalLM.from_pretrained(
             str(folder),
             dtype=dtype,
             attn_implementation=packed_attention.NAME,
@@ -147,6 +147,7 @@ def _from_folder(folder: Path, dtype: torch.dtype) -> nn.Module:
         )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise GristmillError("GM-TRAIN-003", f"the model in `{folder}` cannot be loaded: {error}") from error
+    network, found = cast("tuple[nn.Module, Mapping[str, Iterable[object]]]", loaded)
     absent = sorted(str(name) for kind in ("missing_keys", "mismatched_keys") for name in found[kind])
     if absent:
         # The library would fill them with random numbers and go on.
@@ -155,7 +156,7 @@ def _from_folder(folder: Path, dtype: torch.dtype) -> nn.Module:
             f"the weights in `{folder}` do not fit its configuration",
             context=(f"missing or of another shape: {', '.join(absent[:10])}",),
         )
-    return cast(nn.Module, network)
+    return network
 
 
 def check_folder(folder: Path) -> Mapping[str, object]:

@@ -11,6 +11,9 @@ use pyo3_arrow::{PyArray, PyRecordBatch};
 use crate::enter::{enter_native, to_python};
 use crate::session::Session;
 
+/// What the driver is asked to do: `plugin` or `input`, the step or file, and the batch of a plugin.
+type Call = (&'static str, usize, Option<Py<PyAny>>);
+
 /// A map task under way.
 #[pyclass(frozen, module = "gristmill._native")]
 pub(crate) struct MapTask {
@@ -46,7 +49,7 @@ impl MapTask {
         &self,
         py: Python<'_>,
         session: &Session,
-    ) -> PyResult<Option<(&'static str, usize, Option<Py<PyAny>>)>> {
+    ) -> PyResult<Option<Call>> {
         let advance = self.with(|task| enter_native(py, &session.inner, || task.advance(&session.inner)))?;
         Ok(match advance {
             Advance::Done => None,

@@ -11,10 +11,8 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from gristmill.cli import train as train_verb
 from gristmill.cli.main import main
 from gristmill.errors import GristmillError
-from gristmill.recipe import parse_recipe
 
 RECIPE = """
 [run]
@@ -44,7 +42,7 @@ class Calls:
     """What the stand-ins were called with."""
 
     curate: list[dict[str, object]] = field(default_factory=list)
-    train: list[tuple[object, Path]] = field(default_factory=list)
+    train: list[tuple[Path, Path | None]] = field(default_factory=list)
     report: list[dict[str, object]] = field(default_factory=list)
 
 
@@ -102,8 +100,9 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Calls:
         made.report.append({"run": run, **options})
         return run / "report.html"
 
-    def train(config: object, run_dir: Path, **_options: object) -> object:
-        made.train.append((config, run_dir))
+    def train_recipe(recipe_path: Path, *, output: Path | None, **_options: object) -> object:
+        made.train.append((recipe_path, output))
+        run_dir = tmp_path / "runs/demo"
         return SimpleNamespace(
             folder=run_dir / "train",
             is_complete=True,
@@ -122,7 +121,8 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Calls:
     monkeypatch.setitem(
         sys.modules, "gristmill.report.build", module("gristmill.report.build", write_report=write_report)
     )
-    monkeypatch.setitem(sys.modules, "gristmill.train.run", module("gristmill.train.run", train=train))
+    name = "gristmill.train.from_recipe"
+    monkeypatch.setitem(sys.modules, name, module(name, train_recipe=train_recipe))
     return made
 
 
@@ -174,37 +174,29 @@ def test_run_does_what_the_recipe_has(recipe: Path, calls: Calls, capsys: pytest
     assert shown.out.splitlines()[-1].endswith("report.html")
 
 
-def test_train_gets_the_recipe_as_its_configuration(recipe: Path, calls: Calls) -> None:
-    recipe.write_text(RECIPE + TRAIN, encoding="utf-8")
+def test_train_gets_recipe_and_folder(recipe: Path, calls: Calls) -> None:
     assert main(["train", str(recipe), "--output", "other"]) == 0
-    [(config, folder)] = calls.train
-    assert folder == Path("other")
-    assert config.model == recipe.parent / "model"
-    assert (config.steps, config.epochs, config.betas, config.lora.rank) == (3, None, (0.9, 0.99), 4)
-    assert config.weights == {"web": 2.0}
-    assert config.tokenizer == recipe.parent / "tokenizer.json"
+    assert calls.train == [(recipe, Path("other"))]
 
 
-def test_every_training_key_reaches_the_configuration() -> None:
-    recipe = parse_recipe(RECIPE + TRAIN, base="/base")
-    assert recipe.train is not None
-    config = train_verb.train_config(recipe)
-    for key in type(recipe.train).model_fields:
-        assert hasattr(config, key), key
-
-
-def test_train_needs_its_section(recipe: Path, calls: Calls, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["train", str(recipe)]) == 2
-    assert "GM-CLI-010" in capsys.readouterr().err
+def test_training_without_tokens_is_found_before_curating(
+    recipe: Path, calls: Calls, planned: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe.write_text(RECIPE.partition("[tokens]")[0] + TRAIN, encoding="utf-8")
+    for verb in ("check", "run"):
+        assert main([verb, str(recipe)]) == 2
+        assert "GM-CLI-010" in capsys.readouterr().err
+    assert calls.curate == []
 
 
 def test_train_that_was_stopped_says_so(
     recipe: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def train(*_arguments: object, **_options: object) -> object:
+    def train_recipe(*_arguments: object, **_options: object) -> object:
         return SimpleNamespace(is_complete=False, steps=7)
 
-    monkeypatch.setitem(sys.modules, "gristmill.train.run", module("gristmill.train.run", train=train))
+    name = "gristmill.train.from_recipe"
+    monkeypatch.setitem(sys.modules, name, module(name, train_recipe=train_recipe))
     recipe.write_text(RECIPE + TRAIN, encoding="utf-8")
     assert main(["train", str(recipe)]) == 130
     assert "after step 7" in capsys.readouterr().err
@@ -213,15 +205,14 @@ def test_train_that_was_stopped_says_so(
 def test_train_without_torch_says_what_to_install(
     recipe: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.delitem(sys.modules, "gristmill.train.run", raising=False)
     monkeypatch.setitem(sys.modules, "torch", None)
     for name in [name for name in sys.modules if name.startswith("gristmill.train.")]:
         monkeypatch.delitem(sys.modules, name)
     recipe.write_text(RECIPE + TRAIN, encoding="utf-8")
     assert main(["train", str(recipe)]) == 2
     shown = capsys.readouterr().err
-    assert "GM-CLI-004" in shown
-    assert 'pip install "gristmill[train]"' in shown
+    assert "is not installed" in shown
+    assert "gristmill[train]" in shown
 
 
 def test_report(tmp_path: Path, calls: Calls, capsys: pytest.CaptureFixture[str]) -> None:

@@ -231,12 +231,20 @@ def test_no_section_but_source_is_needed() -> None:
             "column `n` is both",
         ),
         (SOURCE + "[tokens]\n", "GM-RECIPE-005", "`tokenizer` is missing"),
+        (SOURCE + '[tokens]\ntokenizer = "t"\nspecial = 3\n', "GM-RECIPE-004", '"plain", "hf" or a list'),
+        (SOURCE + '[tokens]\ntokenizer = "t"\nend_of_text = 3\n', "GM-RECIPE-004", "true, false or a token"),
+        (SOURCE + "[train]\nmodel = { cfg = 1 }\nsteps = 1\n", "GM-RECIPE-004", "a folder or { config"),
+        (SOURCE + '[train]\nmodel = "m"\nsteps = 1\nbetas = [1, "x"]\n', "GM-RECIPE-004", "two numbers"),
+        (
+            SOURCE + '[[step]]\nuse = "clean"\nwhere = { lang = { a = 1 } }\n',
+            "GM-RECIPE-004",
+            "table of values",
+        ),
         (
             SOURCE + '[tokens]\ntokenizer = "t"\nchat = { template = "model" }\n',
             "GM-RECIPE-006",
             "`chat`",
         ),
-        (SOURCE + '[train]\nmodel = "m"\nepochs = 1\n', "GM-RECIPE-005", "has no `[tokens]`"),
         (SOURCE + '[train]\nmodel = "m"\n', "GM-RECIPE-004", "exactly one of `epochs`, `steps` and `tokens`"),
         (
             SOURCE + '[train]\nmodel = "m"\nepochs = 1\nsteps = 1\n',

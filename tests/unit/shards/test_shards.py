@@ -171,3 +171,32 @@ def test_reading_shards_imports_no_training_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_blake3_digests_come_from_the_compiled_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import gristmill
+
+    class Native:
+        class Session:
+            pass
+
+        @staticmethod
+        def digest_file(path: Path, session: object) -> tuple[int, str]:
+            assert isinstance(session, Native.Session)
+            return 3, f"blake3:{path.name}"
+
+    monkeypatch.setitem(sys.modules, "gristmill._native", Native)
+    monkeypatch.setattr(gristmill, "_native", Native, raising=False)
+    assert digest_file(tmp_path / "shard", "blake3") == "blake3:shard"
+
+
+def test_blake3_without_the_compiled_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import gristmill
+
+    monkeypatch.setitem(sys.modules, "gristmill._native", None)
+    monkeypatch.delattr(gristmill, "_native", raising=False)
+    with pytest.raises(GristmillError) as error:
+        digest_file(tmp_path / "shard", "blake3")
+    assert code_of(error) == "GM-SHARDS-007"

@@ -1,15 +1,15 @@
-"""Makes `shard_fixture` importable whatever pytest's import mode."""
+"""Makes the helpers importable whatever pytest's import mode, and fixes the number of threads."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-for _folder in (Path(__file__).parents[1] / "shards", Path(__file__).parent):
-    sys.path.insert(0, str(_folder))
-
 import pytest
 import torch
+
+for _folder in (Path(__file__).parents[1] / "shards", Path(__file__).parent):
+    sys.path.insert(0, str(_folder))
 
 
 @pytest.fixture(autouse=True)

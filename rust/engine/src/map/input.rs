@@ -32,7 +32,7 @@ pub struct FileRead {
 /// What [`Input::pull`] found.
 pub enum Pulled {
     /// Documents.
-    Batch(DocumentBatch),
+    Batch(Box<DocumentBatch>),
     /// A plugin has to read from this file.
     NeedsFile(usize),
     /// Every file is read to its end.
@@ -107,8 +107,8 @@ impl Input {
             };
             if reader.next_batch(&mut self.raw)? {
                 take_unreadable(file, &mut self.raw, unreadable);
-                if self.raw.len() > 0 {
-                    return Ok(Pulled::Batch(documents(file, spec, &mut self.raw)));
+                if !self.raw.rows.is_empty() {
+                    return Ok(Pulled::Batch(Box::new(documents(file, spec, &mut self.raw))));
                 }
                 continue;
             }
@@ -133,7 +133,7 @@ impl Input {
             let documents = foreign::documents(&batch, spec, file, self.next_row, unreadable)?;
             self.next_row += batch.num_rows() as u64;
             if !documents.is_empty() {
-                return Ok(Pulled::Batch(documents));
+                return Ok(Pulled::Batch(Box::new(documents)));
             }
         }
         Ok(Pulled::NeedsFile(self.current))

@@ -71,7 +71,7 @@ pub struct MapTask {
     output: MapOutput,
     scratch: Scratch,
     edits: EditRows,
-    current: Option<DocumentBatch>,
+    current: Option<Box<DocumentBatch>>,
     next_run: usize,
     unreadable: Vec<Unreadable>,
 }

@@ -39,13 +39,11 @@ impl NativeStep {
     /// Builds the step, or nothing for one that runs outside the engine.
     pub fn new(spec: &StepSpec) -> Option<Self> {
         let kind = match &spec.operator {
-            Operator::Clean(config) => Kind::Clean(Box::new(Cleaner::new(config.clone()))),
-            Operator::GopherRepetition(config) => {
-                Kind::Signal(Box::new(GopherRepetition::new(config.clone())))
-            }
+            Operator::Clean(config) => Kind::Clean(Box::new(Cleaner::new(*config))),
+            Operator::GopherRepetition(config) => Kind::Signal(Box::new(GopherRepetition::new(*config))),
             Operator::GopherQuality(config) => Kind::Signal(Box::new(GopherQuality::new(config.clone()))),
-            Operator::FinewebQuality(config) => Kind::Signal(Box::new(FinewebQuality::new(config.clone()))),
-            Operator::C4Quality(config) => Kind::Corrector(Box::new(C4Quality::new(config.clone()))),
+            Operator::FinewebQuality(config) => Kind::Signal(Box::new(FinewebQuality::new(*config))),
+            Operator::C4Quality(config) => Kind::Corrector(Box::new(C4Quality::new(*config))),
             Operator::Plugin(_) => return None,
         };
         Some(Self {

@@ -156,9 +156,9 @@ pub fn run(spec: &TokeniseSpec, session: &Session) -> Result<TaskManifest> {
     ]);
     let mut tokens = BTreeMap::new();
     if let Some(run) = run {
-        let (files, counts) = run.finish(place)?;
-        outputs.extend(files);
-        tokens.extend(counts);
+        let run = run.finish(place)?;
+        outputs.extend(run.outputs);
+        tokens.extend(run.counts);
     }
     let counts = serde_json::json!({
         "documents_in": kept + num_dropped + unreadable,

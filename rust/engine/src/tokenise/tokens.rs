@@ -98,6 +98,14 @@ impl TokenEntry {
     }
 }
 
+/// The token files of a partition, complete.
+pub struct FinishedRun {
+    /// Files by what they hold.
+    pub outputs: Vec<(String, Artefact)>,
+    /// What each split holds.
+    pub counts: Vec<(&'static str, SplitCounts)>,
+}
+
 /// The token files of a partition while they are written.
 pub struct TokenRun {
     tokens: DataFile,
@@ -166,10 +174,7 @@ impl TokenRun {
     ///
     /// # Errors
     /// When writing fails.
-    pub fn finish(
-        self,
-        place: &TaskPlace,
-    ) -> Result<(Vec<(String, Artefact)>, Vec<(&'static str, SplitCounts)>)> {
+    pub fn finish(self, place: &TaskPlace) -> Result<FinishedRun> {
         let mut outputs = vec![("tokens".to_owned(), self.tokens.finish(self.num_entries)?)];
         let mut counts = Vec::new();
         for (split, sorter, split_counts) in self.orders {
@@ -183,7 +188,7 @@ impl TokenRun {
             outputs.push((format!("order-{split}"), file.finish(records)?));
             counts.push((split, split_counts));
         }
-        Ok((outputs, counts))
+        Ok(FinishedRun { outputs, counts })
     }
 }
 

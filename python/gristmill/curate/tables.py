@@ -1,0 +1,284 @@
+"""Steps, duplicates and tokens of tables in memory: the engine of a run for whoever has an Arrow table.
+
+Every function takes any Arrow producer (pyarrow, polars, DuckDB, `datasets`) with a string column `text`, returns
+pyarrow, keeps rows and their order, and releases the interpreter. For more than fits into memory, use a recipe.
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gristmill import _native
+from gristmill.errors import GristmillError
+from gristmill.recipe import BuiltinStep, MinhashDedup, PluginStep, parse_recipe, toml_value
+
+ArrowTable = object
+"""Any object with `__arrow_c_stream__` or `__arrow_c_array__`."""
+
+
+def read(
+    paths: str | Path | Sequence[str | Path], *, text: str = "text", id: str | None = None
+) -> Iterator[pa.RecordBatch]:
+    """Yield the records of files as record batches: JSON Lines (plain, `.gz`, `.zst`) and Parquet.
+
+    Columns: `path` (utf8), `row` (uint64, from 0), `id` (utf8), `text` (large_utf8), `metadata` (utf8: a JSON object
+    of the other fields) and `unreadable` (utf8: why a record has no text, else null). Every record is a row. Memory:
+    one batch, at most 16 MiB of text or 8,192 rows.
+
+    Parameters
+    ----------
+    paths
+        Files or globs; matches of a glob are sorted.
+    text
+        Field that holds the text.
+    id
+        Field that holds an identifier.
+
+    Raises
+    ------
+    GristmillError
+        ``GM-READ-*`` when a file cannot be read to its end.
+
+    Examples
+    --------
+    >>> import gristmill, pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "a.jsonl"
+    >>> _ = path.write_text('{"text": "one"}\\nnot json\\n')
+    >>> next(gristmill.read(path)).column("unreadable").to_pylist()
+    [None, 'invalid_json']
+    """
+    patterns = [paths] if isinstance(paths, (str, Path)) else list(paths)
+    session = _native.Session()
+    for pattern in patterns:
+        matches = sorted(glob.glob(str(pattern), recursive=True)) or [str(pattern)]
+        for path in matches:
+            table = _native.FileTable(path, text, id, session)
+            while (batch := table.next_batch(session)) is not None:
+                names = pa.array([path] * batch.num_rows, pa.utf8())
+                yield pa.record_batch(
+                    [names, *batch.columns], names=["path", *(field.name for field in batch.schema)]
+                )
+
+
+def clean(table: ArrowTable, **parts: bool) -> pa.Table:
+    """Return the table with its texts repaired, as the step `clean` does, and a column `clean.num_changes`.
+
+    Parameters
+    ----------
+    table
+        Any Arrow producer with a string column `text`; null texts stay null.
+    **parts
+        Parts of the step to switch: `nfc`, `mojibake`, `controls`, `zero_width`, `newlines`, `whitespace`,
+        `lowercase`.
+
+    Examples
+    --------
+    >>> import gristmill, pyarrow as pa
+    >>> gristmill.clean(pa.table({"text": ["cafÃ©  \\r\\n"]})).column("text").to_pylist()
+    ['café\\n']
+    """
+    whole = _as_table(table)
+    step: dict[str, object] = {"use": "clean", **parts}
+    [compiled] = _compile([step])
+    texts, columns = _run_steps(whole, [compiled])
+    return _with_columns(whole.set_column(whole.schema.get_field_index("text"), "text", texts), columns)
+
+
+def signals(table: ArrowTable, rules: Sequence[str | Mapping[str, object]]) -> pa.Table:
+    """Return the signals of rules, and which rows they would keep.
+
+    Columns: `id` (where the table has one), one for each value (`gopher_quality.num_words`), and for each rule
+    `<rule>.keep` (bool) and `<rule>.reason` (utf8: the first threshold that the row fails, null where it is kept).
+    All rules read the text as it is in the table; `c4_quality` counts what it would remove but removes nothing here.
+
+    Parameters
+    ----------
+    table
+        Any Arrow producer with a string column `text`; all columns are null for a null text.
+    rules
+        Names of built-in rules, or tables as in a recipe: ``{"use": "gopher_quality", "min_words": 20}``.
+
+    Examples
+    --------
+    >>> import gristmill, pyarrow as pa
+    >>> found = gristmill.signals(pa.table({"text": ["Too short."]}), ["gopher_quality"])
+    >>> found.column("gopher_quality.num_words").to_pylist(), found.column("gopher_quality.reason").to_pylist()
+    ([2], ['min_words'])
+    """
+    whole = _as_table(table)
+    compiled = _compile([rule if isinstance(rule, Mapping) else {"use": rule} for rule in rules])
+    result = pa.table({"id": whole.column("id")}) if "id" in whole.column_names else None
+    columns: dict[str, pa.ChunkedArray] = {}
+    for step in compiled:
+        # One step at a time: each reads the table's text, not what an earlier rule left.
+        _, found = _run_steps(whole, [step])
+        columns.update({name: pa.chunked_array([found.column(name)]) for name in found.schema.names})
+        columns.update(_judge(step, found))
+    table_of_columns = pa.table(columns)
+    return table_of_columns if result is None else _with_columns(result, table_of_columns)
+
+
+def near_duplicates(
+    table: ArrowTable,
+    *,
+    min_similarity: float = 0.8,
+    bands: int = 14,
+    rows: int = 8,
+    shingle_words: int = 5,
+    memory_bytes: int = 256 << 20,
+) -> pa.Table:
+    """Return which rows are duplicates of which, confirmed by exact Jaccard similarity of word n-grams.
+
+    Columns: `id` (where the table has one), `cluster` (uint64: first row of the cluster, null outside any),
+    `duplicate_of` (uint64: the row that stays in its place, null for survivors) and `similarity` (float32). The longest
+    text of a group survives, the first among equals. A null text is like no other.
+
+    Parameters
+    ----------
+    table
+        Any Arrow producer with a string column `text`.
+    min_similarity
+        Least Jaccard similarity of a duplicate, in (0, 1].
+    bands, rows, shingle_words
+        As in the step `minhash_dedup`.
+    memory_bytes
+        What sorting may use; the rest goes to a temporary folder.
+
+    Examples
+    --------
+    >>> import gristmill, pyarrow as pa
+    >>> text = "one two three four five six seven eight nine ten"
+    >>> gristmill.near_duplicates(pa.table({"text": [text, text, "other"]})).column("duplicate_of").to_pylist()
+    [None, 0, None]
+    """
+    whole = _as_table(table)
+    spec = {
+        "minhash": {"bands": bands, "rows": rows, "shingle_words": shingle_words, "seed": 1},
+        "min_similarity": min_similarity,
+        "memory_bytes": memory_bytes,
+    }
+    with tempfile.TemporaryDirectory(prefix="gristmill-near-") as folder:
+        found = _native.near_duplicates(_texts(whole), json.dumps(spec), folder, _native.Session())
+    result = pa.Table.from_batches([found])
+    return result.add_column(0, "id", whole.column("id")) if "id" in whole.column_names else result
+
+
+class Tokenizer:
+    """Token ids exactly as the Hugging Face `tokenizers` library gives them.
+
+    Parameters
+    ----------
+    path
+        A `tokenizer.json`, or a folder that holds one.
+    mode
+        ``"plain"``: text never becomes a control token; ``"hf"``: as `Tokenizer.encode` of the library does without
+        special tokens.
+    allow
+        Control tokens that text may spell; only with ``"plain"``.
+
+    Raises
+    ------
+    GristmillError
+        ``GM-TOKENS-001`` when the file is no tokenizer.
+    """
+
+    def __init__(self, path: str | Path, mode: str = "plain", *, allow: Iterable[str] = ()) -> None:
+        folder = Path(path)
+        file = folder / "tokenizer.json" if folder.is_dir() else folder
+        allowed = list(allow)
+        special: object = {"allow": allowed} if allowed else mode
+        self._session = _native.Session()
+        self._native = _native.Tokenizer(file, json.dumps(special), self._session)
+
+    @property
+    def vocabulary_size(self) -> int:
+        """One more than the largest id."""
+        return self._native.vocabulary_size
+
+    def encode_batch(self, texts: Iterable[str | None] | pa.Array) -> pa.Array:
+        """Return the ids of each text as list<uint32>; null for a null text."""
+        array = texts if isinstance(texts, pa.Array) else pa.array(list(texts), pa.large_utf8())
+        return self._native.encode_batch(array.cast(pa.large_utf8()), self._session)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Compiled:
+    """A built-in step ready to run."""
+
+    step: BuiltinStep
+    engine: Mapping[str, object]
+
+
+def _compile(steps: Sequence[Mapping[str, object]]) -> list[_Compiled]:
+    """Check steps as a recipe would, with its messages."""
+    lines = ["[[source]]", 'name = "table"', 'paths = ["table"]']
+    for number, step in enumerate(steps):
+        lines.append("[[step]]")
+        named = {**step, "name": step.get("name", step["use"])}
+        if any(other.get("name", other["use"]) == named["name"] for other in steps[:number]):
+            named["name"] = f"{named['name']}_{number + 1}"
+        lines += [f"{key} = {toml_value(value)}" for key, value in named.items()]
+    recipe = parse_recipe("\n".join(lines) + "\n", base=".")
+    compiled = []
+    for step in recipe.steps:
+        if isinstance(step, PluginStep) or step.is_dedup or isinstance(step, MinhashDedup):
+            raise GristmillError(
+                "GM-RECIPE-090",
+                f"`{step.use}` is no built-in signal or correction",
+                hint="use `near_duplicates` for duplicates, and a recipe for plugins",
+            )
+        engine = {"name": step.name, "use": step.use, "where": [], "config": step.computing()}
+        compiled.append(_Compiled(step=step, engine=engine))
+    return compiled
+
+
+def _run_steps(table: pa.Table, compiled: Sequence[_Compiled]) -> tuple[pa.Array, pa.RecordBatch]:
+    steps = json.dumps([dict(step.engine) for step in compiled])
+    return _native.run_steps(_texts(table), steps, _native.Session())
+
+
+def _judge(compiled: _Compiled, found: pa.RecordBatch) -> dict[str, pa.ChunkedArray]:
+    """Apply a rule's thresholds to its columns: the first that a row fails is the reason; null passes."""
+    name = compiled.step.name
+    reason = pa.nulls(found.num_rows, pa.utf8())
+    compare = {">=": pc.greater_equal, "<=": pc.less_equal, ">": pc.greater, "<": pc.less, "==": pc.equal}
+    for threshold in reversed(compiled.step.thresholds()):
+        values = found.column(f"{name}.{threshold.column}").cast(pa.float64())
+        fails = pc.invert(pc.fill_null(compare[threshold.keep](values, threshold.threshold), True))
+        reason = pc.if_else(fails, pa.scalar(threshold.rule), reason)
+    return {
+        f"{name}.keep": pa.chunked_array([pc.is_null(reason)]),
+        f"{name}.reason": pa.chunked_array([reason]),
+    }
+
+
+def _as_table(table: ArrowTable) -> pa.Table:
+    whole = pa.table(table)
+    if "text" not in whole.column_names:
+        raise GristmillError(
+            "GM-RECIPE-091",
+            "the table has no column `text`",
+            hint="rename the column that holds the documents to `text`",
+            context=(f"columns: {', '.join(f'`{name}`' for name in whole.column_names)}",),
+        )
+    return whole
+
+
+def _texts(table: pa.Table) -> pa.Array:
+    column = table.column("text").cast(pa.large_utf8()).combine_chunks()
+    return cast(pa.Array, column.chunk(0) if isinstance(column, pa.ChunkedArray) else column)
+
+
+def _with_columns(table: pa.Table, columns: pa.Table | pa.RecordBatch) -> pa.Table:
+    for field in columns.schema:
+        table = table.append_column(field, columns.column(field.name))
+    return table
