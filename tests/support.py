@@ -6,10 +6,44 @@ import gzip
 import json
 from pathlib import Path
 
-WORDS = (
-    "the mill stands by the river and grinds grain that farmers have brought with carts from every village "
-    "because its stones turn slowly and of all flour in the valley people like to buy this one"
-).split()
+WORDS = [
+    "the",
+    "mill",
+    "stands",
+    "by",
+    "the",
+    "river",
+    "and",
+    "grinds",
+    "grain",
+    "that",
+    "farmers",
+    "have",
+    "brought",
+    "with",
+    "carts",
+    "from",
+    "every",
+    "village",
+    "because",
+    "its",
+    "stones",
+    "turn",
+    "slowly",
+    "and",
+    "of",
+    "all",
+    "flour",
+    "in",
+    "the",
+    "valley",
+    "people",
+    "like",
+    "to",
+    "buy",
+    "this",
+    "one",
+]
 
 
 def prose(number: int, *, words: int = 80) -> str:
@@ -24,7 +58,10 @@ def prose(number: int, *, words: int = 80) -> str:
         drawn.append(WORDS[(state >> 16) % len(WORDS)])
         if position % 11 == 10:
             drawn[-1] += "."
-    return " ".join(drawn) + f" Number {number} ends here.\nIt was written for a test of the mill and has {words} words."
+    return (
+        " ".join(drawn)
+        + f" Number {number} ends here.\nIt was written for a test of the mill and has {words} words."
+    )
 
 
 def documents() -> list[dict[str, object]]:

@@ -54,9 +54,7 @@ def main() -> None:
             stdout=subprocess.DEVNULL,
         )
         ids = documents.with_suffix(".ids.txt").read_text(encoding="utf-8")
-        text_bytes = sum(
-            len(json.loads(line)["text"].encode()) for line in documents.open(encoding="utf-8")
-        )
+        text_bytes = sum(len(json.loads(line)["text"].encode()) for line in documents.open(encoding="utf-8"))
         rounds = []
         for number in range(arguments.rounds):
             ours = once(sys.executable, "ours.py", documents, Path(folder) / "ours")
@@ -82,7 +80,9 @@ def main() -> None:
     arguments.output.mkdir(parents=True, exist_ok=True)
     (arguments.output / "figures.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     (arguments.output / "documents.txt").write_text(ids, encoding="utf-8")
-    print(f"median ratio {summary['ratio']['median']:.0f} on {len(ids.splitlines())} documents, {text_bytes:,} bytes")
+    print(
+        f"median ratio {summary['ratio']['median']:.0f} on {len(ids.splitlines())} documents, {text_bytes:,} bytes"
+    )
 
 
 if __name__ == "__main__":

@@ -64,7 +64,12 @@ def run(input_folder: Path, scratch: Path) -> int:
     )
     stage("exact1", read("filtered"), ExactDedupSignature(str(scratch / "exact-sigs"), config=exact))
     stage("exact2", ExactFindDedups(str(scratch / "exact-sigs"), str(scratch / "exact-dups"), config=exact))
-    stage("exact3", read("filtered"), ExactDedupFilter(str(scratch / "exact-dups"), config=exact), write("exact"))
+    stage(
+        "exact3",
+        read("filtered"),
+        ExactDedupFilter(str(scratch / "exact-dups"), config=exact),
+        write("exact"),
+    )
     stage("min1", read("exact"), MinhashDedupSignature(str(scratch / "sigs"), config=minhash))
     for bucket in range(1):
         LocalPipelineExecutor(
@@ -97,7 +102,9 @@ def main() -> None:
 def warm_up(scratch: Path) -> None:
     """Load the word tokenizer before the clock starts; it is not part of the measurement."""
     (scratch / "input").mkdir(parents=True)
-    (scratch / "input" / "one.jsonl").write_text(json.dumps({"id": "0", "text": "One short text. " * 20}) + "\n")
+    (scratch / "input" / "one.jsonl").write_text(
+        json.dumps({"id": "0", "text": "One short text. " * 20}) + "\n"
+    )
     run(scratch / "input", scratch)
 
 

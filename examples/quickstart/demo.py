@@ -37,7 +37,11 @@ def funnel(manifest: dict[str, object]) -> list[str]:
         for reason, count in source["dropped"].items():
             dropped[reason] = dropped.get(reason, 0) + count
     lines = [f"{counts['documents_in']:>9,}  documents in"]
-    lines += [f"{-count:>9,}  {reason}" for reason, count in sorted(dropped.items(), key=lambda item: -item[1]) if count]
+    lines += [
+        f"{-count:>9,}  {reason}"
+        for reason, count in sorted(dropped.items(), key=lambda item: -item[1])
+        if count
+    ]
     lines += [f"{-counts['quarantined']:>9,}  quarantined", f"{counts['kept']:>9,}  documents kept"]
     for split, numbers in sorted(counts["tokens"].items()):
         lines.append(f"{numbers['tokens']:>9,}  tokens in `{split}` ({numbers['documents']:,} documents)")
@@ -73,7 +77,9 @@ def main() -> None:
     print()
     print("\n".join(funnel(manifest)))
     losses = validation_losses()
-    print(f"\nvalidation loss: {losses[0][1]:.4f} before training, {losses[-1][1]:.4f} after {losses[-1][0]} steps")
+    print(
+        f"\nvalidation loss: {losses[0][1]:.4f} before training, {losses[-1][1]:.4f} after {losses[-1][0]} steps"
+    )
     print(f"done in {time.monotonic() - started:.0f} s")
     print(f"report: {RUN / 'report.html'}")
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 import zstandard
+from tests.support import prose
+
 from gristmill.curate.run import CuratedRun, curate
 from gristmill.curate.verify import verify_run
 from gristmill.errors import GristmillError, catalogue
-
-from tests.support import prose
 
 RECIPE = """
 [run]

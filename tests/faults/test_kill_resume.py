@@ -11,10 +11,10 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.support import RECIPE, write_corpus
+
 from gristmill.curate.run import curate
 from gristmill.curate.verify import verify_run
-
-from tests.support import RECIPE, write_corpus
 
 DRIVER = "import sys; from gristmill.curate.run import curate; curate(sys.argv[1], workers=int(sys.argv[2]))"
 
@@ -101,7 +101,9 @@ def test_workers_end_with_their_driver(tmp_path: Path) -> None:
     deadline = time.monotonic() + 20
     children: list[int] = []
     while not children and process.poll() is None and time.monotonic() < deadline:
-        listing = subprocess.run(["ps", "--ppid", str(process.pid), "-o", "pid="], capture_output=True, text=True)
+        listing = subprocess.run(
+            ["ps", "--ppid", str(process.pid), "-o", "pid="], check=False, capture_output=True, text=True
+        )
         children = [int(pid) for pid in listing.stdout.split()]
     os.kill(process.pid, signal.SIGKILL)
     process.wait()

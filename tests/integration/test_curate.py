@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import gristmill
 import pyarrow as pa
 import pytest
+from tests.support import RECIPE, documents, write_corpus
+
+import gristmill
 from gristmill.curate.run import CuratedRun, curate
 from gristmill.curate.verify import verify_run
 from gristmill.errors import GristmillError
-
-from tests.support import RECIPE, documents, write_corpus
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,9 @@ def test_shards_are_arrow_files_with_every_kept_document(run: CuratedRun) -> Non
             with pa.memory_map(str(path)) as source:
                 table = pa.ipc.open_file(source).read_all()
             assert table.schema.metadata[b"gristmill.split"] == split.encode()
-            assert table.schema.field("tokens").type == pa.list_(pa.field("item", pa.uint16(), nullable=False))
+            assert table.schema.field("tokens").type == pa.list_(
+                pa.field("item", pa.uint16(), nullable=False)
+            )
             for row in table.to_pylist():
                 assert row["tokens"][-1] == 0, "the end-of-text id ends a document"
                 seen[row["doc"]] = len(row["tokens"])
@@ -120,9 +122,16 @@ def test_a_second_run_does_nothing_and_says_so(tmp_path: Path) -> None:
 def test_a_changed_threshold_reads_no_document_again(tmp_path: Path) -> None:
     recipe = write_corpus(tmp_path)
     curate(recipe, workers=1)
-    recipe.write_text(RECIPE.replace('where = { lang = "en" }', 'min_words = 1\nmin_stop_words = 0\nmin_alphabetic_word_fraction = 0.5\nwhere = { lang = "en" }'))
+    recipe.write_text(
+        RECIPE.replace(
+            'where = { lang = "en" }',
+            'min_words = 1\nmin_stop_words = 0\nmin_alphabetic_word_fraction = 0.5\nwhere = { lang = "en" }',
+        )
+    )
     stages: list[tuple[str, str]] = []
-    changed = curate(recipe, workers=1, on_event=lambda event: stages.append((event["stage"], event["message"])))  # type: ignore[arg-type]
+    changed = curate(
+        recipe, workers=1, on_event=lambda event: stages.append((event["stage"], event["message"]))
+    )  # type: ignore[arg-type]
     assert ("map", "2 of 2 already committed") in stages
     assert changed.counts["kept"] == 17
 
@@ -132,7 +141,9 @@ def test_a_changed_input_is_noticed_by_its_content(tmp_path: Path) -> None:
     first = curate(recipe, workers=1)
     path = tmp_path / "first.jsonl"
     stat = path.stat()
-    path.write_text(path.read_text(encoding="utf-8").replace("Number 3 ends", "Number 3 ENDS"), encoding="utf-8")
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("Number 3 ends", "Number 3 ENDS"), encoding="utf-8"
+    )
     import os
 
     os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))

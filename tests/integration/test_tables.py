@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import gristmill
 import polars as pl
 import pyarrow as pa
 import pytest
-from gristmill.curate.run import curate
+from tests.support import documents, prose, write_corpus, write_tokenizer
 from tokenizers import Tokenizer as HfTokenizer
 
-from tests.support import documents, prose, write_corpus, write_tokenizer
+import gristmill
+from gristmill.curate.run import curate
 
 
 def test_signals_of_a_table_are_those_of_a_run(tmp_path: Path) -> None:

@@ -86,9 +86,7 @@ def compile_steps(recipe: Recipe) -> CompiledSteps:
         operators.append({"step": step.name, "use": step.use, "version": step.version})
         if step.is_dedup:
             continue
-        steps.append(
-            {"name": step.name, "use": step.use, "where": conditions, "config": step.computing()}
-        )
+        steps.append({"name": step.name, "use": step.use, "where": conditions, "config": step.computing()})
         thresholds += [
             _threshold(
                 step.name,
@@ -116,7 +114,7 @@ def compile_steps(recipe: Recipe) -> CompiledSteps:
         plugins=tuple(operator.describe() for operator in active.values()),
         readers={name: reader.describe() for name, reader in readers.items()},
         plugins_dir=recipe.plugins_dir,
-        operators=tuple([*operators, *(_plugin_lineage(reader) for reader in readers.values())]),
+        operators=(*operators, *(_plugin_lineage(reader) for reader in readers.values())),
         thresholds=tuple(thresholds),
         columns=tuple({"name": name, "kind": kind} for name, kind in sorted(columns.items())),
         exact_step=_name(recipe.exact_dedup),

@@ -16,8 +16,9 @@ from typing import cast
 
 from gristmill import _native
 from gristmill.curate.folder import RunFolder, canonical_json, sync_folder, write_atomically
-from gristmill.curate.pipeline import Json, Outcome, counts, lineage_of, outputs
+from gristmill.curate.pipeline import Outcome, counts, lineage_of, outputs
 from gristmill.curate.plan import Plan
+from gristmill.curate.stages import Json
 
 TABLES = ("documents", "rejects", "edits", "signals", "tokens")
 """Folders of a run that curation owns."""
@@ -146,7 +147,9 @@ def _dedup_counts(outcome: Outcome) -> dict[str, object] | None:
     numbers = counts(outcome.settle)
     pairs: Counter[str] = Counter()
     for done in cast(Sequence[Mapping[str, int]], outcome.stats.get("verify", ())):
-        pairs.update({name: done[name] for name in ("candidates", "verified", "rejected", "retried", "capped")})
+        pairs.update(
+            {name: done[name] for name in ("candidates", "verified", "rejected", "retried", "capped")}
+        )
     rescue = cast("Mapping[str, int] | None", numbers["rescue"])
     return {
         **pairs,

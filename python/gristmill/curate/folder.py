@@ -120,8 +120,11 @@ def canonical_json(value: object) -> bytes:
 
     Examples
     --------
-    >>> canonical_json({"b": 1, "a": "é"}).decode()
-    '{\\n  "a": "é",\\n  "b": 1\\n}\\n'
+    >>> print(canonical_json({"b": 1, "a": "é"}).decode(), end="")
+    {
+      "a": "é",
+      "b": 1
+    }
     """
     text = json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False)
     return text.encode() + b"\n"

@@ -75,7 +75,7 @@ def find_files(
     for pattern in patterns:
         absolute = base / pattern
         root = _fixed_part(absolute)
-        matches = sorted(path for path in map(Path, glob.glob(str(absolute), recursive=True)) if path.is_file())
+        matches = expand(absolute)
         if not matches:
             raise GristmillError(
                 "GM-PLAN-101",
@@ -105,6 +105,12 @@ def find_files(
         )
         for position, (relative, path) in enumerate(found.items())
     ]
+
+
+def expand(pattern: Path) -> list[Path]:
+    """Return the files that an absolute pattern names, sorted; `Path.glob` takes relative patterns only."""
+    names = glob.glob(str(pattern), recursive=True)  # noqa: PTH207
+    return sorted(path for path in map(Path, names) if path.is_file())
 
 
 def _fixed_part(pattern: Path) -> Path:

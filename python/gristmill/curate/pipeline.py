@@ -58,10 +58,7 @@ def run_pipeline(plan: Plan, folder: RunFolder, runner: StageRunner) -> Outcome:
     settle, stats = _dedup(plan, runner, maps, decide)
     tokenise = runner.run(
         "tokenise",
-        [
-            _tokenise_task(plan, index, maps, verdict, settle)
-            for index, verdict in enumerate(decide)
-        ],
+        [_tokenise_task(plan, index, maps, verdict, settle) for index, verdict in enumerate(decide)],
     )
     lineage = lineage_of(plan, maps)
     shards = {split: _shards(plan, folder, runner, tokenise, split, lineage) for split in plan.splits}
@@ -71,7 +68,10 @@ def run_pipeline(plan: Plan, folder: RunFolder, runner: StageRunner) -> Outcome:
 def lineage_of(plan: Plan, maps: Sequence[Json]) -> str:
     """Return the hash of everything a run's shards depend on: the plan without paths, and the inputs' digests."""
     digests = [
-        [cast(Mapping[str, object], file)["digest"] for file in cast(Sequence[object], counts(found)["files"])]
+        [
+            cast(Mapping[str, object], file)["digest"]
+            for file in cast(Sequence[object], counts(found)["files"])
+        ]
         for found in maps
     ]
     text = json.dumps({"plan": plan.identity(), "inputs": digests}, sort_keys=True, separators=(",", ":"))
@@ -213,9 +213,7 @@ def _dedup_partition(source: int, found: Json, verdict: Json) -> dict[str, objec
     }
 
 
-def _tokenise_task(
-    plan: Plan, index: int, maps: Sequence[Json], verdict: Json, settle: Json | None
-) -> Task:
+def _tokenise_task(plan: Plan, index: int, maps: Sequence[Json], verdict: Json, settle: Json | None) -> Task:
     found = maps[index]
     wanted = ("text", "index", "carried", "signals", "edits", "unreadable")
     dedup = None

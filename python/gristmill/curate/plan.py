@@ -106,7 +106,8 @@ class Plan:
                 for source in self.sources
             ],
             "partitions": [
-                [[file.source, file.relative_path] for file in partition.files] for partition in self.partitions
+                [[file.source, file.relative_path] for file in partition.files]
+                for partition in self.partitions
             ],
             "steps": list(self.steps),
             "operators": list(self.operators),
@@ -189,8 +190,8 @@ class Plan:
             per_document += DEDUP_BYTES_PER_DOCUMENT["band"] * int(str(self.minhash["bands"]))
         lines = [
             f"plan {self.fingerprint()[:16]}",
-            f"inputs: {len(self.files)} files, {num_bytes:,} bytes, {len(self.sources)} sources, "
-            f"{len(self.partitions)} partitions",
+            f"inputs: {len(self.files)} files, {num_bytes:,} bytes, {len(self.sources)} sources",
+            f"partitions: {len(self.partitions)}",
             "steps:",
         ]
         for number, step in enumerate(self.steps, start=1):
@@ -207,8 +208,8 @@ class Plan:
                 f"mode {self.tokenizer.mode}, through the `tokenizers` library"
             )
         lines += [
-            f"memory: at most {self.memory_bound_bytes(workers=1) >> 20} MiB with one worker, "
-            f"{self.memory_bound_bytes(workers=2) >> 20} MiB with two",
+            f"memory with one worker: at most {self.memory_bound_bytes(workers=1) >> 20} MiB",
+            f"memory with two workers: at most {self.memory_bound_bytes(workers=2) >> 20} MiB",
             f"disk in work/: the edited text, and {per_document} bytes a document",
         ]
         return lines
@@ -271,7 +272,9 @@ def _find_all_files(recipe: Recipe) -> list[InputFile]:
         )
     if len(files) > MAX_FILES:
         raise GristmillError(
-            "GM-PLAN-103", f"{len(files)} input files, at most {MAX_FILES} fit one run", hint="join small files"
+            "GM-PLAN-103",
+            f"{len(files)} input files, at most {MAX_FILES} fit one run",
+            hint="join small files",
         )
     return files
 

@@ -106,7 +106,7 @@ def curate(
     output: str | Path | None = None,
     on_event: EventSink | None = None,
 ) -> CuratedRun:
-    """Run a recipe's curation to its end and return the result; a second call continues or finds it done.
+    r"""Run a recipe's curation to its end and return the result; a second call continues or finds it done.
 
     Parameters
     ----------
@@ -131,9 +131,9 @@ def curate(
     --------
     >>> import gristmill, pathlib, tempfile
     >>> folder = pathlib.Path(tempfile.mkdtemp())
-    >>> _ = (folder / "a.jsonl").write_text('{"text": "one"}\\n{"text": "two"}\\n')
+    >>> _ = (folder / "a.jsonl").write_text('{"text": "one"}\n{"text": "two"}\n')
     >>> _ = (folder / "recipe.toml").write_text(
-    ...     '[run]\\noutput = "run"\\n[[source]]\\nname = "a"\\npaths = ["a.jsonl"]\\n'
+    ...     '[run]\noutput = "run"\n[[source]]\nname = "a"\npaths = ["a.jsonl"]\n'
     ... )
     >>> gristmill.curate(folder / "recipe.toml", workers=1).counts["kept"]
     2

@@ -6,7 +6,6 @@ pyarrow, keeps rows and their order, and releases the interpreter. For more than
 
 from __future__ import annotations
 
-import glob
 import json
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,17 +17,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gristmill import _native
+from gristmill.curate.inputs import expand
 from gristmill.errors import GristmillError
-from gristmill.recipe import BuiltinStep, MinhashDedup, PluginStep, parse_recipe, toml_value
+from gristmill.recipe import BuiltinStep, PluginStep, parse_recipe, toml_value
 
 ArrowTable = object
 """Any object with `__arrow_c_stream__` or `__arrow_c_array__`."""
 
 
 def read(
-    paths: str | Path | Sequence[str | Path], *, text: str = "text", id: str | None = None
+    paths: str | Path | Sequence[str | Path],
+    *,
+    text: str = "text",
+    id: str | None = None,  # noqa: A002 - the recipe's word
 ) -> Iterator[pa.RecordBatch]:
-    """Yield the records of files as record batches: JSON Lines (plain, `.gz`, `.zst`) and Parquet.
+    r"""Yield the records of files as record batches: JSON Lines (plain, `.gz`, `.zst`) and Parquet.
 
     Columns: `path` (utf8), `row` (uint64, from 0), `id` (utf8), `text` (large_utf8), `metadata` (utf8: a JSON object
     of the other fields) and `unreadable` (utf8: why a record has no text, else null). Every record is a row. Memory:
@@ -52,25 +55,24 @@ def read(
     --------
     >>> import gristmill, pathlib, tempfile
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "a.jsonl"
-    >>> _ = path.write_text('{"text": "one"}\\nnot json\\n')
+    >>> _ = path.write_text('{"text": "one"}\nnot json\n')
     >>> next(gristmill.read(path)).column("unreadable").to_pylist()
     [None, 'invalid_json']
     """
     patterns = [paths] if isinstance(paths, (str, Path)) else list(paths)
     session = _native.Session()
     for pattern in patterns:
-        matches = sorted(glob.glob(str(pattern), recursive=True)) or [str(pattern)]
-        for path in matches:
+        for path in expand(Path(pattern).absolute()) or [Path(pattern)]:
             table = _native.FileTable(path, text, id, session)
             while (batch := table.next_batch(session)) is not None:
-                names = pa.array([path] * batch.num_rows, pa.utf8())
+                names = pa.array([str(path)] * batch.num_rows, pa.utf8())
                 yield pa.record_batch(
                     [names, *batch.columns], names=["path", *(field.name for field in batch.schema)]
                 )
 
 
 def clean(table: ArrowTable, **parts: bool) -> pa.Table:
-    """Return the table with its texts repaired, as the step `clean` does, and a column `clean.num_changes`.
+    r"""Return the table with its texts repaired, as the step `clean` does, and a column `clean.num_changes`.
 
     Parameters
     ----------
@@ -83,8 +85,8 @@ def clean(table: ArrowTable, **parts: bool) -> pa.Table:
     Examples
     --------
     >>> import gristmill, pyarrow as pa
-    >>> gristmill.clean(pa.table({"text": ["cafÃ©  \\r\\n"]})).column("text").to_pylist()
-    ['café\\n']
+    >>> gristmill.clean(pa.table({"text": ["cafÃ©  \r\n"]})).column("text").to_pylist()
+    ['café\n']
     """
     whole = _as_table(table)
     step: dict[str, object] = {"use": "clean", **parts}
@@ -229,15 +231,15 @@ def _compile(steps: Sequence[Mapping[str, object]]) -> list[_Compiled]:
         lines += [f"{key} = {toml_value(value)}" for key, value in named.items()]
     recipe = parse_recipe("\n".join(lines) + "\n", base=".")
     compiled = []
-    for step in recipe.steps:
-        if isinstance(step, PluginStep) or step.is_dedup or isinstance(step, MinhashDedup):
+    for parsed in recipe.steps:
+        if isinstance(parsed, PluginStep) or parsed.is_dedup:
             raise GristmillError(
                 "GM-RECIPE-090",
-                f"`{step.use}` is no built-in signal or correction",
+                f"`{parsed.use}` is no built-in signal or correction",
                 hint="use `near_duplicates` for duplicates, and a recipe for plugins",
             )
-        engine = {"name": step.name, "use": step.use, "where": [], "config": step.computing()}
-        compiled.append(_Compiled(step=step, engine=engine))
+        engine = {"name": parsed.name, "use": parsed.use, "where": [], "config": parsed.computing()}
+        compiled.append(_Compiled(step=parsed, engine=engine))
     return compiled
 
 

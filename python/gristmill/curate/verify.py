@@ -67,7 +67,9 @@ def verify_run(path: str | Path) -> VerifyReport:
         checks=(
             digests,
             _check_conservation(counts, findings),
-            _check("identity", findings["identity"], f"{counts['documents_in']} documents, each in one place"),
+            _check(
+                "identity", findings["identity"], f"{counts['documents_in']} documents, each in one place"
+            ),
             _check("shards", findings["correspondence"], _shards_detail(findings)),
             _check("order", findings["order"], "every shard is in its order"),
             _check("survivors", findings["survivors"], "every removed duplicate names a kept document"),

@@ -50,7 +50,7 @@ def _answer(runner: TaskRunner, line: bytes) -> dict[str, object]:
                 "context": list(error.context),
             }
         }
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - a fault must reach the driver, not end the worker in silence
         trace = traceback.format_exc().splitlines()
         message = f"{type(error).__name__}: {error}"
         return {"error": {"code": "GM-RUN-070", "message": message, "hint": None, "context": trace}}

@@ -45,11 +45,7 @@ impl MapTask {
     }
 
     /// `("plugin", step, batch)`, `("input", file, None)` or None when everything is read.
-    fn advance(
-        &self,
-        py: Python<'_>,
-        session: &Session,
-    ) -> PyResult<Option<Call>> {
+    fn advance(&self, py: Python<'_>, session: &Session) -> PyResult<Option<Call>> {
         let advance = self.with(|task| enter_native(py, &session.inner, || task.advance(&session.inner)))?;
         Ok(match advance {
             Advance::Done => None,

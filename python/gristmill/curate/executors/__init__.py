@@ -1,5 +1,7 @@
-"""Where tasks run. An executor has four verbs: submit, wait for any, cancel, capacity; only task descriptions and
-manifests, a few kilobytes each, pass through it.
+"""Where tasks run.
+
+An executor has four verbs: submit, wait for any, cancel, capacity. Only task descriptions and manifests, a few
+kilobytes each, pass through it.
 """
 
 from __future__ import annotations

@@ -149,7 +149,9 @@ class LocalExecutor:
         worker.received.clear()
         job, worker.job = worker.job, None
         assert job is not None
-        return TaskResult(ticket=job.ticket, manifest=answer.get("manifest"), error=_error(answer.get("error")))
+        return TaskResult(
+            ticket=job.ticket, manifest=answer.get("manifest"), error=_error(answer.get("error"))
+        )
 
     def _died(self, worker: _Worker) -> TaskResult | None:
         job = worker.job
