@@ -66,6 +66,14 @@ CODES = {
         remedy="run the same command again; if it happens twice, report it with the counts in the message",
         exit_code=ExitCode.BUG,
     ),
+    "GM-RUN-072": ErrorPage(
+        title="what was handed to the engine does not fit",
+        explanation="The engine checks every column, text and batch that comes from outside: number of rows, type, and "
+        "a string column `text` from a reader. The plugin host checks the same before, so this points to a fault of "
+        "gristmill or to code that goes around the host.",
+        remedy="run `gristmill plugin test NAMESPACE`; if that passes, report it with the message",
+        exit_code=ExitCode.BUG,
+    ),
     "GM-RUN-130": ErrorPage(
         title="interrupted",
         explanation="The run was asked to stop and did. Committed tasks are kept.",

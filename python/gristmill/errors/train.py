@@ -88,6 +88,15 @@ CODES = {
         explanation="Curation works without torch, so it is an extra.",
         remedy="pip install 'gristmill[train]'",
     ),
+    "GM-TRAIN-015": ErrorPage(
+        title="the memory is not enough",
+        explanation="A step's memory is that of the weights, of the optimiser's states for what is trained, and of "
+        "what the backward pass needs of each token of a micro-batch. The last part is the one that "
+        "settings change.",
+        remedy='lower `micro_batch_tokens` or `sequence_length` in `[train]`, or use `method = "lora"`; a '
+        "shorter micro-batch changes no result but rounding",
+        exit_code=ExitCode.PARTIAL,
+    ),
     "GM-TRAIN-014": ErrorPage(
         title="the recipe does not say what to train",
         explanation="Training needs the section `[train]`, with at least `model` and one of `epochs`, `steps` and "

@@ -42,8 +42,8 @@ class Row:
         return int(np.count_nonzero(self.targets != IGNORED))
 
 
-def is_trained(document: Document) -> npt.NDArray[np.bool_]:
-    """Return for every token of a document whether its mask trains it.
+def is_trained(document: Document, start: int, stop: int) -> npt.NDArray[np.bool_]:
+    """Return for the tokens ``start .. stop-1`` of a document whether its mask trains them.
 
     Raises
     ------
@@ -52,14 +52,14 @@ def is_trained(document: Document) -> npt.NDArray[np.bool_]:
     """
     num_tokens = len(document.tokens)
     if document.mask is None:
-        return np.ones(num_tokens, np.bool_)
+        return np.ones(stop - start, np.bool_)
     runs = document.mask.to_numpy(zero_copy_only=False).astype(np.int64)
     if int(runs.sum()) != num_tokens:
         raise GristmillError(
             "GM-SHARDS-006",
             f"the mask of document `{document.doc}` covers {int(runs.sum())} of {num_tokens} tokens",
         )
-    return np.repeat(np.arange(len(runs)) % 2 == 1, runs)
+    return np.repeat(np.arange(len(runs)) % 2 == 1, runs)[start:stop]
 
 
 def build_row(shards: Shards, pieces: tuple[Piece, ...]) -> Row:
@@ -69,7 +69,7 @@ def build_row(shards: Shards, pieces: tuple[Piece, ...]) -> Row:
         document = shards.doc(piece.document)
         ids = document.tokens.to_numpy()[piece.start : piece.stop].astype(np.int64)
         target = np.full(len(ids), IGNORED, np.int64)
-        trained = is_trained(document)[piece.start + 1 : piece.stop]
+        trained = is_trained(document, piece.start + 1, piece.stop)
         target[:-1][trained] = ids[1:][trained]
         tokens.append(ids)
         positions.append(np.arange(len(ids), dtype=np.int64))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -11,6 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gristmill.errors import GristmillError
+
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory")
+"""What torch says, in errors of no type of their own, on a GPU and on a CPU."""
 
 
 def sync(path: Path) -> None:
@@ -64,6 +68,39 @@ def keep_lines(path: Path, is_kept: Callable[[Mapping[str, object]], bool]) -> N
     temporary = path.with_name(f".{path.name}.tmp")
     temporary.write_text("".join(kept), encoding="utf-8")
     temporary.replace(path)
+
+
+@contextmanager
+def faults_of_the_machine(folder: Path) -> Iterator[None]:
+    """Turn what the machine refuses inside the block (disk, memory) into errors with a code.
+
+    Raises
+    ------
+    GristmillError
+        ``GM-IO-002`` for a full disk, ``GM-IO-001`` for other faults of files, ``GM-TRAIN-015`` for too little memory.
+    """
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except (OSError, SafetensorError) as error:
+        is_full = getattr(error, "errno", None) == errno.ENOSPC or "No space left" in str(error)
+        raise GristmillError(
+            "GM-IO-002" if is_full else "GM-IO-001",
+            f"the disk below `{folder}` is full" if is_full else f"writing below `{folder}` failed: {error}",
+            hint="mend the reason, then run the same command: it continues from the last checkpoint",
+        ) from error
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and not any(word in str(error) for word in _OUT_OF_MEMORY):
+            raise
+        raise GristmillError(
+            "GM-TRAIN-015",
+            "the memory is not enough for a forward and backward pass",
+            hint='lower `micro_batch_tokens` or `sequence_length` in `[train]`, or use `method = "lora"`',
+            context=(str(error).splitlines()[0] if str(error) else type(error).__name__,),
+        ) from error
 
 
 @contextmanager

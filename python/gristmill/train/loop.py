@@ -142,6 +142,7 @@ def _piece_records(
                 PieceRecord(
                     step=step,
                     row=number,
+                    index=piece.document,
                     doc=document.doc,
                     key=document.key,
                     start=piece.start,

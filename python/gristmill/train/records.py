@@ -3,7 +3,8 @@
 - `metrics.jsonl`: one line a step (`step`, `loss`, `tokens`, `learning_rate`, `gradient_norm`) and one a validation
   (`step`, `validation_loss`, `perplexity`). Holds no time, so two runs of one recipe give the same bytes.
 - `timings.jsonl`: seconds and rates, by step.
-- `batches/`: Parquet, one row a piece of a document in a step, in batch order, with its summed loss.
+- `batches/`: Parquet, one row a piece of a document in a step, in batch order, with its summed loss. With the shards
+  it is enough to make a step's rows again, token for token (`rows_of_step`).
 
 Resuming from a checkpoint first drops what was written beyond its step.
 """
@@ -17,12 +18,15 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from gristmill.loader import Piece, Row, build_row
+from gristmill.shards import Shards
 from gristmill.train.files import append_json, keep_lines, sync
 
 BATCHES_SCHEMA = pa.schema(
     [
         pa.field("step", pa.uint32(), nullable=False),
         pa.field("row", pa.uint32(), nullable=False),
+        pa.field("index", pa.uint64(), nullable=False),
         pa.field("doc", pa.uint64(), nullable=False),
         pa.field("key", pa.binary(16), nullable=False),
         pa.field("start", pa.uint32(), nullable=False),
@@ -41,8 +45,10 @@ class PieceRecord:
     ----------
     step, row
         Step from 1, and row within it from 0.
+    index
+        The document's position in the split.
     doc, key
-        The document.
+        Its names within the run and across runs.
     start, stop
         Its tokens ``start .. stop-1``; with start > 0 the first is context.
     trained
@@ -53,12 +59,26 @@ class PieceRecord:
 
     step: int
     row: int
+    index: int
     doc: int
     key: bytes
     start: int
     stop: int
     trained: int
     loss: float | None
+
+
+def rows_of_step(folder: Path, shards: Shards, step: int) -> list[Row]:
+    """Return the packed rows of a step, made again from the records in `train/` and the shards.
+
+    Steps since the last checkpoint of a training that was killed are not in the records. Returns no rows for a step
+    that they do not hold.
+    """
+    found = pq.read_table(folder / "batches", filters=[("step", "=", step)])
+    rows: dict[int, list[Piece]] = {}
+    for piece in found.select(["row", "index", "start", "stop"]).to_pylist():
+        rows.setdefault(piece["row"], []).append(Piece(piece["index"], piece["start"], piece["stop"]))
+    return [build_row(shards, tuple(pieces)) for _, pieces in sorted(rows.items())]
 
 
 class Records:

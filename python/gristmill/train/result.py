@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +54,18 @@ class TrainResult:
     seconds: float
 
 
+WRITTEN = {
+    "steps",
+    "loss",
+    "first_validation_loss",
+    "last_validation_loss",
+    "trained_tokens",
+    "ledger",
+    "files",
+}
+"""What `result.json` holds beside the fingerprint."""
+
+
 def write_result(folder: Path, fingerprint: str, result: TrainResult) -> None:
     """Write `result.json`, with digests of what was exported."""
     exported = [path for path in (result.model, result.adapter) if path is not None]
@@ -77,7 +88,7 @@ def write_result(folder: Path, fingerprint: str, result: TrainResult) -> None:
 def finished_result(folder: Path, fingerprint: str) -> TrainResult | None:
     """Return the result of a finished training with this fingerprint; None when there is none, or a file differs."""
     found = read_json(folder / "result.json")
-    if found is None or found.get("fingerprint") != fingerprint:
+    if found is None or found.get("fingerprint") != fingerprint or not found.keys() >= WRITTEN:
         return None
     files = found["files"]
     if not isinstance(files, Mapping):
@@ -85,11 +96,7 @@ def finished_result(folder: Path, fingerprint: str) -> TrainResult | None:
     for name, digest in files.items():
         if not (folder / name).is_file() or digest_file(folder / name) != digest:
             return None
-    values = {
-        name: found[name]
-        for name in (field.name for field in dataclasses.fields(TrainResult))
-        if name in found
-    }
+    values = {name: found[name] for name in WRITTEN - {"files"}}
     return TrainResult(
         folder=folder,
         is_complete=True,

@@ -16,7 +16,7 @@ from gristmill.errors import GristmillError
 from gristmill.shards import Shards, open_shards
 from gristmill.train.config import TrainConfig
 from gristmill.train.events import OnEvent, make_event
-from gristmill.train.files import lock, read_json, write_json
+from gristmill.train.files import faults_of_the_machine, lock, read_json, write_json
 from gristmill.train.fingerprint import fingerprint_of
 from gristmill.train.lora import add_adapters
 from gristmill.train.models import CausalModel, load_model, max_positions, resolve_precision, vocabulary_size
@@ -76,7 +76,7 @@ def train(
                 config, shards, device=device, compute_dtype=compute_dtype, on_event=on_event
             )
         session = Session(config, folder, shards, validation, causal, device, fingerprint, on_event)
-        with without_progress_bars():
+        with without_progress_bars(), faults_of_the_machine(folder):
             return session.train(should_stop)
 
 

@@ -101,7 +101,7 @@ impl EngineError {
             Self::Table { .. } => "GM-IO-004",
             Self::Spec(_) => "GM-RUN-070",
             Self::Tokenizer { .. } => "GM-TOKENS-001",
-            Self::Foreign(_) => "GM-PLUGIN-090",
+            Self::Foreign(_) => "GM-RUN-072",
             Self::Conservation { .. } => "GM-RUN-071",
             Self::Cancelled => "GM-RUN-130",
         }

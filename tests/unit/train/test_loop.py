@@ -169,3 +169,13 @@ def test_the_validation_loss_is_a_mean_over_tokens(run: Path, sequence_length: i
     assert found.num_tokens == shards.num_tokens - len(shards)
     assert found.loss == pytest.approx(total / found.num_tokens, rel=1e-6)
     assert found.perplexity == pytest.approx(math.exp(found.loss))
+
+
+def test_a_validation_loss_that_is_not_finite_is_none(run: Path) -> None:
+    causal = model()
+    with torch.no_grad():
+        causal.head.weight[3, 3] = float("nan")
+    found = evaluate_loss(causal, open_shards(run), sequence_length=64, rows_each=1, device=CPU)
+    assert found.num_tokens > 0
+    assert found.loss is None
+    assert found.perplexity is None

@@ -9,7 +9,15 @@ from gristmill.train.records import PieceRecord, Records
 
 def piece(step: int) -> PieceRecord:
     return PieceRecord(
-        step=step, row=0, doc=step, key=bytes(16), start=0, stop=4, trained=3, loss=None if step == 2 else 1.5
+        step=step,
+        row=0,
+        index=0,
+        doc=step,
+        key=bytes(16),
+        start=0,
+        stop=4,
+        trained=3,
+        loss=None if step == 2 else 1.5,
     )
 
 

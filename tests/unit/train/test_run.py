@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -10,8 +11,11 @@ from shard_fixture import Made, made_documents, write_run
 from tiny import LLAMA, config, run_folder, trained
 
 from gristmill.errors import GristmillError
+from gristmill.loader import Loader
 from gristmill.shards import open_shards
+from gristmill.train import session
 from gristmill.train.config import LoraConfig
+from gristmill.train.records import rows_of_step
 from gristmill.train.run import train
 
 
@@ -174,6 +178,63 @@ def test_lines_beyond_the_checkpoint_are_dropped_on_resume(tmp_path: Path) -> No
     assert losses(folder) == losses(tmp_path / "whole")
     assert again.ledger == whole.ledger
     assert pq.read_table(folder / "train/batches").equals(pq.read_table(tmp_path / "whole/train/batches"))
+
+
+def test_a_step_can_be_made_again_from_its_records(tmp_path: Path) -> None:
+    result = trained(tmp_path, steps=7, weights={"web": 0.5})
+    shards = open_shards(tmp_path)
+    loader = Loader(shards, sequence_length=64, seed=0, num_epochs=None, weights={"web": 0.5})
+    for step in range(1, result.steps + 1):
+        expected, found = loader.take(4), rows_of_step(result.folder, shards, step)
+        assert [row.pieces for row in found] == [row.pieces for row in expected]
+        for one, other in zip(found, expected, strict=True):
+            assert (one.tokens == other.tokens).all()
+            assert (one.targets == other.targets).all()
+            assert (one.positions == other.positions).all()
+    assert rows_of_step(result.folder, shards, result.steps + 1) == []
+
+
+def full_disk(*_, **__):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def no_memory(*_, **__):
+    raise RuntimeError("[enforce fail at alloc_cpu.cpp:124] DefaultCPUAllocator: can't allocate memory")
+
+
+@pytest.mark.parametrize(
+    ("where", "fault", "code"),
+    [
+        ("save_checkpoint", full_disk, "GM-IO-002"),
+        ("export_model", full_disk, "GM-IO-002"),
+        ("train_step", no_memory, "GM-TRAIN-015"),
+    ],
+)
+def test_a_fault_of_the_machine_has_a_code_and_the_same_command_continues(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, fault, code: str
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(session, where, fault)
+        with pytest.raises(GristmillError) as error:
+            trained(tmp_path, steps=3)
+    assert error.value.code == code
+    assert error.value.exit_code == 3
+    assert trained(tmp_path, steps=3).is_complete
+
+
+def test_another_number_of_threads_is_said_when_continuing(tmp_path: Path) -> None:
+    run_folder(tmp_path)
+    train(config(steps=3, threads=2), tmp_path, on_event=lambda _: None, should_stop=lambda: True)
+    events: list[dict[str, object]] = []
+    assert train(config(steps=3, threads=1), tmp_path, on_event=events.append).is_complete
+    assert any("made with 2 threads" in str(event["message"]) for event in events)
+
+
+def test_a_folder_that_holds_no_run_is_left_as_it_is(tmp_path: Path) -> None:
+    with pytest.raises(GristmillError) as error:
+        train(config(), tmp_path / "typo", on_event=lambda _: None)
+    assert error.value.code == "GM-SHARDS-001"
+    assert not (tmp_path / "typo").exists()
 
 
 def test_without_a_validation_split_its_loss_is_not_measured(tmp_path: Path) -> None:
