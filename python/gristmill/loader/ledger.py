@@ -43,6 +43,12 @@ class Ledger:
         Other tokens that the document's mask excludes.
     trained
         Tokens that are predicted and count in the loss.
+
+    Examples
+    --------
+    >>> ledger = Ledger(documents=1, rows=1, pieces=1, read=5, placed=5, padded=3, first=1, trained=4)
+    >>> ledger.check_rows(8)
+    >>> ledger.check_targets()
     """
 
     documents: int = 0

@@ -30,6 +30,11 @@ class LoaderState:
         Pieces that wait, oldest first.
     ledger
         Counts so far.
+
+    Examples
+    --------
+    >>> LoaderState(epoch=1, seed=7, cursor=0, window=(), ledger={}).to_json()["epoch"]
+    1
     """
 
     epoch: int

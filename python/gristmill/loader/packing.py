@@ -27,7 +27,13 @@ _READ_AHEAD = 1024
 
 
 class Piece(NamedTuple):
-    """Tokens ``start .. stop-1`` of a document; a piece with start > 0 begins with one token of context."""
+    """Tokens ``start .. stop-1`` of a document; a piece with start > 0 begins with one token of context.
+
+    Examples
+    --------
+    >>> Piece(document=4, start=10, stop=15).length
+    5
+    """
 
     document: int
     start: int

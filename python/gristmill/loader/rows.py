@@ -29,6 +29,17 @@ class Row:
         int64: the next token of the same piece where it is trained, else `IGNORED`.
     pieces
         What is in the row, in order.
+
+    Examples
+    --------
+    >>> row = Row(
+    ...     tokens=np.array([5, 6]),
+    ...     positions=np.array([0, 1]),
+    ...     targets=np.array([6, IGNORED]),
+    ...     pieces=(Piece(0, 0, 2),),
+    ... )
+    >>> row.num_trained
+    1
     """
 
     tokens: npt.NDArray[np.int64]
@@ -49,6 +60,14 @@ def is_trained(document: Document, start: int, stop: int) -> npt.NDArray[np.bool
     ------
     GristmillError
         ``GM-SHARDS-006`` when the runs do not cover the tokens exactly.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> tokens, mask = pa.array([5, 6, 7, 8], pa.uint16()), pa.array([1, 2, 1], pa.uint32())
+    >>> document = Document(index=0, doc=0, key=bytes(16), id=None, source="web", tokens=tokens, mask=mask)
+    >>> is_trained(document, 1, 4).tolist()
+    [True, True, False]
     """
     num_tokens = len(document.tokens)
     if document.mask is None:

@@ -27,6 +27,11 @@ class ShardFile:
         Rows of the file.
     digest
         ``<algorithm>:<hex>``.
+
+    Examples
+    --------
+    >>> ShardFile(path="tokens/train/shard-00000.arrow", num_bytes=1024, num_documents=3, digest="sha256:00").path
+    'tokens/train/shard-00000.arrow'
     """
 
     path: str
@@ -51,6 +56,10 @@ class SplitManifest:
         Fingerprint of curation's plan, hex.
     sources
         Names of the sources, sorted.
+
+    Examples
+    --------
+    >>> SplitManifest(run_dir=Path("run"), split="train", files=(), plan="00", sources=("web",)).verify()
     """
 
     run_dir: Path

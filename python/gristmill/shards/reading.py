@@ -43,6 +43,14 @@ class Document:
         uint16 or uint32 array without nulls.
     mask
         uint32 array of alternating lengths of untrained and trained runs, untrained first; None: all are trained.
+
+    Examples
+    --------
+    >>> document = Document(
+    ...     index=0, doc=7, key=bytes(16), id=None, source="web", tokens=pa.array([5, 6], pa.uint16()), mask=None
+    ... )
+    >>> document.tokens.to_pylist()
+    [5, 6]
     """
 
     index: int
@@ -74,6 +82,20 @@ class ShardMetadata:
         ``train`` or ``validation``.
     lineage
         Fingerprint of everything that decided the content, hex.
+
+    Examples
+    --------
+    >>> metadata = ShardMetadata(
+    ...     format_version="1",
+    ...     tokenizer_digest="blake3:00",
+    ...     tokenizer_mode="plain",
+    ...     end_of_text=(0,),
+    ...     vocabulary_size=49152,
+    ...     split="train",
+    ...     lineage="00",
+    ... )
+    >>> metadata.end_of_text
+    (0,)
     """
 
     format_version: str
@@ -89,6 +111,12 @@ class Shards:
     """The documents of one split, in shard order, by index.
 
     Made by `open_shards`. Indexing is cheap (one bisection, no copy), so a loader may jump as it likes.
+
+    Examples
+    --------
+    >>> from gristmill.shards import SplitManifest
+    >>> len(Shards(SplitManifest(run_dir=Path("run"), split="train", files=(), plan="00", sources=())))
+    0
     """
 
     def __init__(self, manifest: SplitManifest) -> None:

@@ -42,7 +42,20 @@ class MicroBatch:
 
 
 def collate(rows: Sequence[Row], device: torch.device) -> MicroBatch:
-    """Return one micro-batch of these rows."""
+    """Return one micro-batch of these rows.
+
+    Examples
+    --------
+    >>> row = Row(
+    ...     tokens=np.array([5, 6, 7]),
+    ...     positions=np.array([0, 1, 0]),
+    ...     targets=np.array([6, -100, -100]),
+    ...     pieces=(Piece(0, 0, 2), Piece(1, 0, 1)),
+    ... )
+    >>> batch = collate([row, row], torch.device("cpu"))
+    >>> batch.bounds.tolist(), batch.max_length
+    ([0, 2, 3, 5, 6], 2)
+    """
     pieces = tuple(piece for row in rows for piece in row.pieces)
     lengths = [piece.length for piece in pieces]
     bounds = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)

@@ -53,6 +53,16 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, *, keep: int) -> Path:
     """Write a checkpoint, with the state of torch's random generators; drop all but the `keep` latest.
 
     Returns its folder. After a crash at any moment the folder is whole or absent.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> checkpoint = Checkpoint(step=3, fingerprint="f", weights={"w": torch.ones(2)}, optimiser={}, state={})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = save_checkpoint(Path(folder), checkpoint, keep=2)
+    ...     found = load_latest(Path(folder), "f", on_ignored=print)
+    >>> found.step
+    3
     """
     folder.mkdir(parents=True, exist_ok=True)
     final = folder / f"{_PREFIX}{checkpoint.step:08d}"
@@ -96,6 +106,11 @@ def load_latest(folder: Path, fingerprint: str, *, on_ignored: Callable[[str], N
     ----------
     on_ignored
         Called with the reason for each folder that is passed over.
+
+    Examples
+    --------
+    >>> load_latest(Path("no/such/folder"), "f", on_ignored=print) is None
+    True
     """
     if not folder.is_dir():
         return None
@@ -111,7 +126,13 @@ def load_latest(folder: Path, fingerprint: str, *, on_ignored: Callable[[str], N
 
 
 def check(path: Path, fingerprint: str) -> str | None:
-    """Return why a checkpoint does not count, None when it does. Time: one pass over its files."""
+    """Return why a checkpoint does not count, None when it does. Time: one pass over its files.
+
+    Examples
+    --------
+    >>> check(Path("no/such/checkpoint"), "f")
+    'it has no readable receipt'
+    """
     receipt = read_json(path / "receipt.json")
     if receipt is None:
         return "it has no readable receipt"

@@ -36,6 +36,11 @@ class LoraConfig:
         ``all-linear``, or the last parts of the names of the layers that get an adapter.
     rslora
         Whether the scale keeps its size as the rank grows (Kalajdzievski 2023).
+
+    Examples
+    --------
+    >>> LoraConfig(rank=8, targets=("q_proj", "v_proj")).alpha
+    32.0
     """
 
     rank: int = 16

@@ -27,7 +27,16 @@ def sync(path: Path) -> None:
 
 
 def write_json(path: Path, value: object) -> None:
-    """Replace a JSON file: after a crash it holds either the old content or the new."""
+    """Replace a JSON file: after a crash it holds either the old content or the new.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_json(Path(folder, "a.json"), {"step": 1})
+    ...     read_json(Path(folder, "a.json"))
+    {'step': 1}
+    """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     temporary.write_text(
         json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n",
@@ -39,7 +48,13 @@ def write_json(path: Path, value: object) -> None:
 
 
 def read_json(path: Path) -> dict[str, object] | None:
-    """Return the object in a JSON file; None when there is no such file, or it holds none."""
+    """Return the object in a JSON file; None when there is no such file, or it holds none.
+
+    Examples
+    --------
+    >>> read_json(Path("no/such/file.json")) is None
+    True
+    """
     try:
         value: object = json.loads(path.read_bytes())
     except (OSError, ValueError):
@@ -48,13 +63,33 @@ def read_json(path: Path) -> dict[str, object] | None:
 
 
 def append_json(path: Path, record: Mapping[str, object]) -> None:
-    """Append one JSON line."""
+    r"""Append one JSON line.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     append_json(Path(folder, "a.jsonl"), {"step": 1})
+    ...     Path(folder, "a.jsonl").read_text()
+    '{"step": 1}\n'
+    """
     with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def keep_lines(path: Path, is_kept: Callable[[Mapping[str, object]], bool]) -> None:
-    """Drop the lines of a JSON-lines file that are not wanted any more, and a last line that was cut short."""
+    r"""Drop the lines of a JSON-lines file that are not wanted any more, and a last line that was cut short.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "a.jsonl")
+    ...     _ = path.write_text('{"step": 1}\n{"step": 2}\n{"st')
+    ...     keep_lines(path, lambda record: record["step"] < 2)
+    ...     path.read_text()
+    '{"step": 1}\n'
+    """
     if not path.is_file():
         return
     kept = []
@@ -78,6 +113,13 @@ def faults_of_the_machine(folder: Path) -> Iterator[None]:
     ------
     GristmillError
         ``GM-IO-002`` for a full disk, ``GM-IO-001`` for other faults of files, ``GM-TRAIN-015`` for too little memory.
+
+    Examples
+    --------
+    >>> with faults_of_the_machine(Path("train")):
+    ...     raise OSError(errno.ENOSPC, "No space left on device")
+    Traceback (most recent call last):
+    gristmill.errors.GristmillError: the disk below `train` is full
     """
     from safetensors import SafetensorError
 
@@ -111,6 +153,13 @@ def lock(folder: Path) -> Iterator[None]:
     ------
     GristmillError
         ``GM-TRAIN-006`` when a live process holds it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder, lock(Path(folder)):
+    ...     Path(folder, "lock").exists()
+    True
     """
     with (folder / "lock").open("a+b") as handle:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,9 @@ from gristmill.train.config import LoraConfig, TrainConfig
 if TYPE_CHECKING:
     from gristmill.train.events import OnEvent
     from gristmill.train.result import TrainResult
+
+PACKAGES = ("numpy", "safetensors", "torch", "transformers", "peft")
+"""What the extra `train` installs."""
 
 
 def train_config(recipe: Recipe) -> TrainConfig:
@@ -67,6 +71,22 @@ def train_config(recipe: Recipe) -> TrainConfig:
     )
 
 
+def require_packages() -> None:
+    """Raise ``GM-TRAIN-013`` unless every package that training needs is installed. Nothing is imported.
+
+    Examples
+    --------
+    >>> require_packages()
+    """
+    absent = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
+    if absent:
+        raise GristmillError(
+            "GM-TRAIN-013",
+            f"training needs packages that are not installed: {', '.join(f'`{name}`' for name in absent)}",
+            hint="pip install 'gristmill[train]'",
+        )
+
+
 def wait_without_spinning() -> None:
     """Let torch's threads sleep while they wait for each other, unless the environment says how they should wait.
 
@@ -99,15 +119,8 @@ def train_recipe(
     """
     recipe = load_recipe(recipe_path)
     config = train_config(recipe)
+    require_packages()
     wait_without_spinning()
-    try:
-        from gristmill.train.run import train
-    except ImportError as error:
-        if error.name is not None and error.name.partition(".")[0] == "gristmill":
-            raise
-        raise GristmillError(
-            "GM-TRAIN-013",
-            f"training needs a package that is not installed: {error}",
-            hint="pip install 'gristmill[train]'",
-        ) from error
+    from gristmill.train.run import train
+
     return train(config, output or recipe.output, on_event=on_event, should_stop=should_stop)

@@ -90,7 +90,13 @@ class CausalModel:
 
 
 def resolve_precision(precision: str, device: torch.device) -> torch.dtype:
-    """Return the dtype of matrix products: ``auto`` is bf16 on a GPU that computes in it, else float32."""
+    """Return the dtype of matrix products: ``auto`` is bf16 on a GPU that computes in it, else float32.
+
+    Examples
+    --------
+    >>> resolve_precision("auto", torch.device("cpu")), resolve_precision("bf16", torch.device("cpu"))
+    (torch.float32, torch.bfloat16)
+    """
     if precision == "auto":
         has_bf16 = device.type == "cuda" and torch.cuda.is_bf16_supported()
         return torch.bfloat16 if has_bf16 else torch.float32
@@ -160,7 +166,14 @@ def _from_folder(folder: Path, dtype: torch.dtype) -> nn.Module:
 
 
 def check_folder(folder: Path) -> Mapping[str, object]:
-    """Return the configuration of a model folder; raise ``GM-TRAIN-003`` unless it is a plain safetensors model."""
+    """Return the configuration of a model folder; raise ``GM-TRAIN-003`` unless it is a plain safetensors model.
+
+    Examples
+    --------
+    >>> check_folder(Path("no/such/model"))
+    Traceback (most recent call last):
+    gristmill.errors.GristmillError: `no/such/model` is no model folder: it holds no `config.json`
+    """
     try:
         config: object = json.loads((folder / "config.json").read_bytes())
     except FileNotFoundError as error:
@@ -242,7 +255,13 @@ def max_positions(causal: CausalModel) -> int | None:
 
 
 def probe_batch(num_ids: int, device: torch.device) -> MicroBatch:
-    """Return three short documents of fixed made-up ids, packed."""
+    """Return three short documents of fixed made-up ids, packed.
+
+    Examples
+    --------
+    >>> probe_batch(64, torch.device("cpu")).bounds.tolist()
+    [0, 7, 19, 24]
+    """
     lengths = torch.tensor(PROBE_LENGTHS)
     places = torch.arange(int(lengths.sum()))
     tokens_T = (places * 7919 + 13) % num_ids

@@ -16,6 +16,12 @@ def make_optimiser(
     """Return AdamW (Loshchilov and Hutter 2019) with decay on matrices only.
 
     The learning rate is set before each step; it starts at 0.
+
+    Examples
+    --------
+    >>> weights = {"w": nn.Parameter(torch.ones(2, 2)), "norm": nn.Parameter(torch.ones(2))}
+    >>> [group["weight_decay"] for group in make_optimiser(weights, betas=(0.9, 0.95), weight_decay=0.1).param_groups]
+    [0.1, 0.0]
     """
     matrices = [value for value in parameters.values() if value.ndim >= 2]
     vectors = [value for value in parameters.values() if value.ndim < 2]
@@ -28,7 +34,15 @@ def make_optimiser(
 
 
 def set_learning_rate(optimiser: torch.optim.Optimizer, value: float) -> None:
-    """Give every group this learning rate."""
+    """Give every group this learning rate.
+
+    Examples
+    --------
+    >>> optimiser = make_optimiser({"w": nn.Parameter(torch.ones(2, 2))}, betas=(0.9, 0.95), weight_decay=0.1)
+    >>> set_learning_rate(optimiser, 0.5)
+    >>> optimiser.param_groups[0]["lr"]
+    0.5
+    """
     for group in optimiser.param_groups:
         group["lr"] = value
 

@@ -22,7 +22,13 @@ NAME = "gristmill_packed"
 
 
 def register() -> str:
-    """Make the function known to `transformers` and return the name it is known by. A second call changes nothing."""
+    """Make the function known to `transformers` and return the name it is known by. A second call changes nothing.
+
+    Examples
+    --------
+    >>> register()
+    'gristmill_packed'
+    """
     from transformers import AttentionInterface
 
     AttentionInterface.register(NAME, packed_attention)
@@ -50,6 +56,14 @@ def packed_attention(  # noqa: PLR0913 - the signature is that of `transformers`
     ------
     GristmillError
         ``GM-TRAIN-010`` when documents could see each other, or the model wants what this function does not compute.
+
+    Examples
+    --------
+    >>> states = torch.randn(1, 2, 5, 4)
+    >>> bounds = torch.tensor([0, 2, 5], dtype=torch.int32)
+    >>> output, _ = packed_attention(nn.Module(), states, states, states, None, cu_seq_lens_q=bounds)
+    >>> torch.equal(output[0, 2], states[0, :, 2])  # the first token of a document sees only itself
+    True
     """
     _check(module, query, key, attention_mask, cu_seq_lens_q)
     assert cu_seq_lens_q is not None

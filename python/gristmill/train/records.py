@@ -82,7 +82,18 @@ def rows_of_step(folder: Path, shards: Shards, step: int) -> list[Row]:
 
 
 class Records:
-    """The files of one training. Memory: the pieces since the last checkpoint."""
+    r"""The files of one training. Memory: the pieces since the last checkpoint.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     records = Records(Path(folder))
+    ...     records.metric({"step": 1, "loss": 2.5})
+    ...     records.flush()
+    ...     Path(folder, "metrics.jsonl").read_text()
+    '{"step": 1, "loss": 2.5}\n'
+    """
 
     def __init__(self, folder: Path) -> None:
         self._metrics = folder / "metrics.jsonl"

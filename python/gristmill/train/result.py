@@ -86,7 +86,13 @@ def write_result(folder: Path, fingerprint: str, result: TrainResult) -> None:
 
 
 def finished_result(folder: Path, fingerprint: str) -> TrainResult | None:
-    """Return the result of a finished training with this fingerprint; None when there is none, or a file differs."""
+    """Return the result of a finished training with this fingerprint; None when there is none, or a file differs.
+
+    Examples
+    --------
+    >>> finished_result(Path("no/such/folder"), "f") is None
+    True
+    """
     found = read_json(folder / "result.json")
     if found is None or found.get("fingerprint") != fingerprint or not found.keys() >= WRITTEN:
         return None

@@ -40,6 +40,11 @@ impl EditLog {
         self.after.push(after.to_owned());
     }
 
+    /// The part that made the last edit; none in an empty log.
+    pub fn last_part(&self) -> Option<&'static str> {
+        self.parts.last().copied()
+    }
+
     /// Forgets all edits, keeping the buffers.
     pub fn clear(&mut self) {
         self.parts.clear();

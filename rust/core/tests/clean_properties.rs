@@ -126,6 +126,20 @@ fn clean(config: CleanConfig, text: &str) -> (String, EditLog) {
     (output, edits)
 }
 
+/// A repair whose result spells another error: two passes of one part in a row.
+#[test]
+fn a_repair_that_only_the_next_round_completes_is_undone() {
+    let config = CleanConfig {
+        mojibake: true,
+        ..OFF
+    };
+    let mut edits = EditLog::default();
+    let text = "\u{f0}\u{c2}\u{a9}\u{c2}\u{a9}\u{bd}";
+    let cleaned = Cleaner::new(config).clean(text, &mut edits).into_owned();
+    assert_eq!(cleaned, "\u{29a7d}");
+    assert_eq!(edits.undo(&cleaned), text);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import importlib
 import json
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from tiny import LLAMA, run_folder
 
+import gristmill.train
 from gristmill.errors import GristmillError
 from gristmill.recipe import load_recipe
 from gristmill.train.from_recipe import train_config, train_recipe
@@ -107,3 +112,37 @@ def test_a_recipe_without_the_section(tmp_path: Path) -> None:
     with pytest.raises(GristmillError) as error:
         train_recipe(written(tmp_path, ""), on_event=lambda _: None)
     assert error.value.code == "GM-TRAIN-014"
+
+
+def test_the_package_loads_no_heavy_library_before_training_starts() -> None:
+    program = "import sys, gristmill.train; print([n for n in ('torch', 'transformers', 'peft') if n in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("absent", ["torch", "transformers", "peft"])
+def test_without_the_training_packages_the_error_says_what_to_install(tmp_path: Path, absent: str) -> None:
+    run_folder(tmp_path / "run")
+    section = SETTINGS | {"model": {"config": LLAMA}}
+    text = "[train]\n" + "".join(f"{key} = {toml_of(value)}\n" for key, value in section.items())
+    program = f"""
+import sys
+sys.modules[{absent!r}] = None
+from pathlib import Path
+from gristmill.errors import GristmillError
+from gristmill.train import train_recipe
+try:
+    train_recipe(Path({str(written(tmp_path, text))!r}), on_event=lambda _: None)
+except GristmillError as error:
+    print(error.code, error.hint)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "GM-TRAIN-013 pip install 'gristmill[train]'"
+
+
+@pytest.mark.parametrize("area", ["train", "loader", "shards"])
+def test_every_code_that_is_raised_has_a_page_and_every_page_is_raised(area: str) -> None:
+    package = Path(gristmill.train.__file__).parents[1]
+    sources = [path.read_text() for path in package.rglob("*.py") if "errors" not in path.parts]
+    raised = {code for text in sources for code in re.findall(rf'"(GM-{area.upper()}-\d+)"', text)}
+    assert raised == set(importlib.import_module(f"gristmill.errors.{area}").CODES)

@@ -171,6 +171,20 @@ def test_the_validation_loss_is_a_mean_over_tokens(run: Path, sequence_length: i
     assert found.perplexity == pytest.approx(math.exp(found.loss))
 
 
+def test_validation_is_without_dropout_and_leaves_the_model_training(run: Path) -> None:
+    config = LLAMA | {"attention_dropout": 0.5}
+    causal = load_model(config, device=CPU, compute_dtype=torch.float32, is_frozen=False, seed=1)
+    causal.model.train()
+    shards = open_shards(run)
+    options = {"sequence_length": 64, "rows_each": 1, "device": CPU}
+    first, second = (evaluate_loss(causal, shards, **options).loss for _ in range(2))
+    assert first == second
+    assert causal.model.training
+    state = torch.get_rng_state()
+    evaluate_loss(causal, shards, **options)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
 def test_a_validation_loss_that_is_not_finite_is_none(run: Path) -> None:
     causal = model()
     with torch.no_grad():

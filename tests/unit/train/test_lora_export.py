@@ -11,8 +11,11 @@ from gristmill.errors import GristmillError
 from gristmill.train import session
 from gristmill.train.config import LoraConfig
 from gristmill.train.export import export_model
+from gristmill.train.lora import add_adapters
+from gristmill.train.models import load_model, probe_batch
 from gristmill.train.run import train
 
+CPU = torch.device("cpu")
 IDS = torch.arange(40)[None] * 5 % 64
 
 
@@ -86,6 +89,27 @@ def test_only_adapters_are_trained_checkpointed_and_exported(tmp_path, base, mon
     assert {name for name in changed if not torch.equal(unchanged[name], changed[name])} == {
         f"model.layers.{layer}.self_attn.q_proj.weight" for layer in range(2)
     }
+
+
+@pytest.mark.parametrize(("rslora", "scale"), [(False, 8.0 / 4), (True, 8.0 / 2)])
+def test_adapters_have_the_rank_scale_and_dtype_asked_for_and_change_nothing_at_first(
+    base, rslora, scale
+) -> None:
+    causal = load_model(base, device=CPU, compute_dtype=torch.bfloat16, is_frozen=True, seed=0)
+    with torch.no_grad():
+        before = causal.losses(probe_batch(64, CPU))[1]
+    adapted = add_adapters(causal, LoraConfig(rank=4, alpha=8.0, dropout=0.25, rslora=rslora), seed=0)
+    layer = adapted.model.get_submodule("base_model.model.model.layers.0.mlp.up_proj")
+    assert layer.scaling["default"] == scale
+    assert layer.lora_A["default"].weight.shape == (4, 32)
+    assert layer.lora_dropout["default"].p == 0.25
+    assert {value.dtype for value in adapted.trainable().values()} == {torch.float32}
+    assert {value.dtype for value in adapted.model.parameters() if not value.requires_grad} == {
+        torch.bfloat16
+    }
+    adapted.model.eval()
+    with torch.no_grad():
+        assert torch.equal(adapted.losses(probe_batch(64, CPU))[1], before)
 
 
 def test_targets_that_fit_no_layer(tmp_path, base) -> None:

@@ -123,6 +123,28 @@ def test_other_settings_start_anew(tmp_path: Path, change) -> None:
     assert losses(tmp_path) != first
 
 
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_other_shards_start_anew(tmp_path: Path, split: str) -> None:
+    trained(tmp_path, steps=3)
+    splits = {"train": made_documents(60), "validation": made_documents(10, seed=9)}
+    splits[split] = made_documents(30, seed=4)
+    write_run(tmp_path, **splits)
+    again = trained(tmp_path, steps=3)
+    assert not again.was_finished
+    seen = pq.read_table(tmp_path / "train/batches")["step"].to_pylist()
+    assert sorted(set(seen)) == [1, 2, 3]
+
+
+def test_another_model_in_the_folder_starts_anew(tmp_path: Path) -> None:
+    base = trained(tmp_path / "base", steps=1).model
+    trained(tmp_path / "run", steps=1, model=base)
+    (base / "model.safetensors").write_bytes(
+        (trained(tmp_path / "other", steps=2).model / "model.safetensors").read_bytes()
+    )
+    assert not trained(tmp_path / "run", steps=1, model=base).was_finished
+    assert trained(tmp_path / "run", steps=1, model=base).was_finished
+
+
 def test_two_runs_of_one_recipe_write_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a", "b"):
         trained(tmp_path / name, epochs=2)

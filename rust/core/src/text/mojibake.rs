@@ -19,7 +19,14 @@ const MAX_LEVELS: usize = 8;
 /// Repairs every stretch of characters that could be bytes of UTF-8, to its fixed point.
 pub(super) fn repair(text: &str, edits: &mut EditLog) -> Option<String> {
     let bytes = text.as_bytes();
-    let mut rewriter = Rewriter::new("mojibake", text, edits);
+    // What one pass repairs can, with its neighbours, spell another error that only the next round sees. Two passes in
+    // a row must have two names, for edits of one name are taken as one pass when they are undone.
+    let part = if edits.last_part() == Some("mojibake") {
+        "mojibake_again"
+    } else {
+        "mojibake"
+    };
+    let mut rewriter = Rewriter::new(part, text, edits);
     let mut position = 0;
     // Every lead byte, C2 to F4, shows as a character whose own UTF-8 starts with C3.
     while let Some(found) = memchr::memchr(0xc3, &bytes[position..]) {
