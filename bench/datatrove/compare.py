@@ -44,7 +44,7 @@ def main() -> None:
         subprocess.run(
             [
                 sys.executable,
-                str(HERE / "select.py"),
+                str(HERE / "choose_documents.py"),
                 str(arguments.corpus),
                 str(documents),
                 "--max-bytes",
