@@ -13,6 +13,8 @@ export MKL_NUM_THREADS ?= 2
 export TOKENIZERS_PARALLELISM := false
 # Property tests draw the same cases every time.
 export PROPTEST_RNG_SEED := 20261124
+# Waiting OpenMP threads give the core away instead of spinning.
+export OMP_WAIT_POLICY ?= PASSIVE
 export CARGO_BUILD_JOBS ?= $(JOBS)
 
 RUST_SOURCES := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name 'Cargo.toml' 2>/dev/null)
@@ -63,13 +65,14 @@ lint: dev ## format, lint, type, layer, stub and documentation checks
 	$(BIN)/python docs/generate_reference.py --check
 
 .PHONY: test-rust
+test-rust: export PYO3_BUILD_EXTENSION_MODULE := 1
 test-rust: ## Rust unit, property and documentation tests
 ifeq ($(NEXTEST),yes)
-	cargo nextest run --release --workspace --exclude gristmill-python --no-fail-fast --status-level fail
+	cargo nextest run --release --workspace --no-fail-fast --status-level fail
 else
-	cargo test --release --workspace --exclude gristmill-python --lib --tests
+	cargo test --release --workspace --lib --tests
 endif
-	cargo test --release --workspace --exclude gristmill-python --doc --quiet
+	cargo test --release -p gristmill-core -p gristmill-engine --doc --quiet
 
 .PHONY: test-python
 test-python: dev ## Python tests

