@@ -7,9 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from gristmill.curate.run import curate
-
 from tests.support import write_corpus
+
+from gristmill.curate.run import curate
 
 
 def run_limited(recipe: Path, max_file_bytes: int) -> subprocess.CompletedProcess[str]:
@@ -19,7 +19,7 @@ def run_limited(recipe: Path, max_file_bytes: int) -> subprocess.CompletedProces
         resource.setrlimit(resource.RLIMIT_FSIZE, (max_file_bytes, max_file_bytes))
 
     command = [str(Path(sys.executable).parent / "gristmill"), "curate", str(recipe), "--workers", "1"]
-    return subprocess.run(command, capture_output=True, text=True, preexec_fn=limit, check=False)  # noqa: PLW1509
+    return subprocess.run(command, capture_output=True, text=True, preexec_fn=limit, check=False)
 
 
 def test_a_file_that_cannot_grow_is_a_clear_error_and_the_run_resumes(tmp_path: Path) -> None:

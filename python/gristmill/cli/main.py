@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import NoReturn
 
 from gristmill.cli.printer import Printer
-from gristmill.errors import ExitCode, GristmillError
+from gristmill.errors import ExitCode, GristmillError, from_os_error
 
 VERBS = {
     "init": "write a first recipe with a tiny corpus that runs in seconds",
@@ -76,6 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(printer, error)
     except ImportError as error:
         return _fail(printer, _missing_library(error) or _bug(error))
+    except OSError as error:
+        return _fail(printer, from_os_error(error))
     except Exception as error:  # noqa: BLE001  # the last place that can say something useful
         return _fail(printer, _bug(error))
 

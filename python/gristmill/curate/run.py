@@ -17,7 +17,7 @@ from gristmill.curate.folder import RunFolder, canonical_json, load_json, write_
 from gristmill.curate.pipeline import run_pipeline
 from gristmill.curate.plan import Plan, make_plan
 from gristmill.curate.stages import EventSink, StageRunner
-from gristmill.errors import GristmillError
+from gristmill.errors import GristmillError, from_os_error
 from gristmill.recipe import effective_toml, load_recipe
 
 if TYPE_CHECKING:
@@ -147,21 +147,28 @@ def curate(
     recipe = load_recipe(Path(recipe_path))
     plan = make_plan(recipe)
     folder = RunFolder(Path(output) if output is not None else recipe.output)
-    folder.create()
-    with folder.lock():
-        write_atomically(folder.root / "recipe.toml", effective_toml(recipe).encode())
-        write_atomically(folder.root / "plan.json", canonical_json(plan.to_json_dict()))
-        log = _EventLog(folder.root / "events.jsonl", on_event)
-        log({"stage": "plan", "done": 1, "total": 1, "message": plan.fingerprint()})
-        pool = make_executor(_num_workers(workers, plan))
-        try:
-            runner = StageRunner(folder, pool, log)
-            outcome = run_pipeline(plan, folder, runner)
-        finally:
-            pool.cancel()
-        finalise(plan, outcome, folder)
-        finished = open_run(folder.root)
-        log({"stage": "finalise", "done": 1, "total": 1, "message": finished.digest})
+    try:
+        folder.create()
+        with folder.lock():
+            write_atomically(folder.root / "recipe.toml", effective_toml(recipe).encode())
+            return _run(plan, folder, workers=_num_workers(workers, plan), on_event=on_event)
+    except OSError as error:
+        raise from_os_error(error) from error
+
+
+def _run(plan: Plan, folder: RunFolder, *, workers: int, on_event: EventSink | None) -> CuratedRun:
+    write_atomically(folder.root / "plan.json", canonical_json(plan.to_json_dict()))
+    log = _EventLog(folder.root / "events.jsonl", on_event)
+    log({"stage": "plan", "done": 1, "total": 1, "message": plan.fingerprint()})
+    pool = make_executor(workers)
+    try:
+        runner = StageRunner(folder, pool, log)
+        outcome = run_pipeline(plan, folder, runner)
+    finally:
+        pool.cancel()
+    finalise(plan, outcome, folder)
+    finished = open_run(folder.root)
+    log({"stage": "finalise", "done": 1, "total": 1, "message": finished.digest})
     return CuratedRun(
         path=finished.path,
         manifest=finished.manifest,

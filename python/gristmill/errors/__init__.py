@@ -7,6 +7,7 @@ checks that every code raised anywhere has a page. Not here: printing (that is `
 
 from __future__ import annotations
 
+import errno
 import importlib
 import pkgutil
 from dataclasses import dataclass
@@ -108,6 +109,25 @@ class GristmillError(Exception):
         if self.hint:
             lines += ["", f"hint: {self.hint}"]
         return "\n".join([*lines, f"code: {self.code}"])
+
+
+def from_os_error(error: OSError) -> GristmillError:
+    """Return what the operating system refused as an error with a code.
+
+    Examples
+    --------
+    >>> import errno
+    >>> from_os_error(OSError(errno.ENOSPC, "No space left on device", "run/plan.json")).code
+    'GM-IO-002'
+    >>> str(from_os_error(PermissionError(errno.EACCES, "Permission denied", "run")))
+    'Permission denied: `run`'
+    """
+    reason = error.strerror or str(error)
+    message = f"{reason}: `{error.filename}`" if error.filename else reason
+    if error.errno == errno.ENOSPC:
+        hint = "free some space and run the same command again; finished tasks are kept"
+        return GristmillError("GM-IO-002", message, hint=hint)
+    return GristmillError("GM-IO-001", message)
 
 
 def _rebuild(code: str, message: str, hint: str | None, context: tuple[str, ...]) -> GristmillError:
