@@ -116,3 +116,30 @@ def _state(pid: int) -> str:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
     except OSError:
         return "Z"
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_interrupt_is_quiet_and_the_run_resumes(workers: int, tmp_path: Path) -> None:
+    recipe = write_corpus(tmp_path)
+    # A larger corpus, so that there is something to interrupt.
+    text = (tmp_path / "first.jsonl").read_text(encoding="utf-8")
+    (tmp_path / "first.jsonl").write_text(text * 3000, encoding="utf-8")
+    command = [
+        str(Path(sys.executable).parent / "gristmill"),
+        "curate",
+        str(recipe),
+        "--workers",
+        str(workers),
+    ]
+    process = subprocess.Popen(
+        command, start_new_session=True, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    )
+    deadline = time.monotonic() + 30
+    while not (tmp_path / "run" / "plan.json").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)
+    _, talk = process.communicate(timeout=30)
+    assert process.returncode == 130, talk
+    assert "Traceback" not in talk
+    assert "code: GM-RUN-130" in talk or "code: GM-CLI-130" in talk
+    assert verify_run(curate(recipe, workers=workers).path).ok
