@@ -69,7 +69,7 @@ enum TaskSpec {
     Lsh(dedup::stages::LshSpec),
     Verify(dedup::stages::VerifySpec),
     Settle(dedup::stages::SettleSpec),
-    Tokenise(Box<tokenise::TokeniseSpec>),
+    Tokenise(Box<tokenise::spec::TokeniseSpec>),
     Shard(shard::ShardSpec),
 }
 

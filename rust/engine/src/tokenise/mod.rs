@@ -3,7 +3,9 @@
 //! One sequential pass over the partition's text, index, carried columns and, for the values of dropped documents,
 //! signals. Memory: one batch of text and its rows, the tokenizer, and the sort budget of the order files.
 
+mod cursors;
 pub mod rows;
+pub mod spec;
 pub mod tokens;
 
 use std::collections::{BTreeMap, HashMap};
@@ -16,18 +18,17 @@ use arrow_ipc::reader::FileReader;
 use arrow_select::filter::filter_record_batch;
 use gristmill_core::hash::seeded_order;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use serde::Deserialize;
 
-use crate::commit::{Artefact, TaskManifest, TaskPlace, commit};
-use crate::decide::{SignalColumns, Threshold, columns_of};
+use crate::commit::{TaskManifest, commit};
 use crate::error::{EngineError, Result};
 use crate::index::{IndexRecord, RECORD_BYTES, RecordFile};
 use crate::map::batch::excerpt;
-use crate::map::column::array_number;
 use crate::schema::{self, TableFile};
 use crate::task::Session;
-use crate::tokenizer::{SpecialMode, Tokenizer};
+use crate::tokenizer::Tokenizer;
+use cursors::{Cursor, ValueCursor};
 use rows::{Kept, KeptRows, Reject, RejectRows};
+use spec::{TokeniseSpec, TokenizerSpec};
 use tokens::{TokenEntry, TokenRun};
 
 /// Distinguishes the random numbers of the split from those of the shuffle.
@@ -35,81 +36,6 @@ const PURPOSE_SPLIT: u64 = 1;
 pub(crate) const PURPOSE_SHUFFLE: u64 = 2;
 const REMOVAL_BYTES: usize = 24;
 const CLUSTER_BYTES: usize = 16;
-
-/// Description of the task.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TokeniseSpec {
-    /// Where it commits.
-    pub place: TaskPlace,
-    /// Name of the partition's source.
-    pub source: String,
-    /// Outputs of the map task of this partition, by name.
-    pub map: BTreeMap<String, Artefact>,
-    /// Counts of that task.
-    pub map_counts: MapCounts,
-    /// Verdicts of the thresholds.
-    pub verdict: Artefact,
-    /// The thresholds behind them.
-    pub thresholds: Vec<Threshold>,
-    /// What dedup decided, if the recipe has it.
-    pub dedup: Option<DedupOutcome>,
-    /// Indexes of all partitions, to name documents of other ones.
-    pub indexes: Vec<Artefact>,
-    /// Seed of the split and the shuffle.
-    pub seed: u64,
-    /// Share of documents (or clusters) that go to validation.
-    pub validation: f64,
-    /// Whether near duplicates go to the same side.
-    pub group_by_cluster: bool,
-    /// Whether shards are shuffled.
-    pub shuffle: bool,
-    /// The tokenizer; none leaves tokens out.
-    pub tokenizer: Option<TokenizerSpec>,
-    /// Characters of a text that a reject shows.
-    pub excerpt_characters: usize,
-    /// Memory for sorting the order files.
-    pub sort_memory_bytes: u64,
-}
-
-/// Counts of a map task.
-#[derive(Debug, Deserialize)]
-pub struct MapCounts {
-    /// Documents that could be read.
-    pub readable: u64,
-    /// The others, by step and reason.
-    pub unreadable: BTreeMap<String, u64>,
-}
-
-/// What dedup decided.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DedupOutcome {
-    /// Removals of all partitions.
-    pub removals: Artefact,
-    /// Cluster members of all partitions.
-    pub clusters: Artefact,
-    /// Name of the exact step, if there is one.
-    pub exact_step: Option<String>,
-    /// Name of the near-duplicate step, if there is one.
-    pub near_step: Option<String>,
-    /// Similarity from which on near duplicates are removed.
-    pub min_similarity: Option<f64>,
-}
-
-/// The tokenizer of the run.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TokenizerSpec {
-    /// Where `tokenizer.json` is.
-    pub path: PathBuf,
-    /// Its digest in the plan; another one is refused.
-    pub digest: String,
-    /// What text that spells a control token becomes.
-    pub special: SpecialMode,
-    /// Ids put after each document.
-    pub end_of_text: Vec<u32>,
-}
 
 /// Runs the task.
 ///
@@ -540,80 +466,4 @@ fn string_column<'batch>(batch: &'batch RecordBatch, name: &str) -> Result<&'bat
         .column_by_name(name)
         .and_then(|column| column.as_any().downcast_ref())
         .ok_or_else(|| EngineError::Spec(format!("no string column `{name}`")))
-}
-
-/// Walks a file sorted by docref, whose first eight bytes are the docref, along with an ascending docref.
-struct Cursor<const WIDTH: usize> {
-    file: RecordFile<WIDTH>,
-    next: u64,
-    buffer: Vec<[u8; WIDTH]>,
-    buffer_start: u64,
-}
-
-impl<const WIDTH: usize> Cursor<WIDTH> {
-    fn open(path: &std::path::Path, first: u64) -> Result<Self> {
-        let file = RecordFile::open(path)?;
-        let next = file.lower_bound(|record| docref_of(record) < first)?;
-        Ok(Self {
-            file,
-            next,
-            buffer: Vec::new(),
-            buffer_start: next,
-        })
-    }
-
-    fn find(&mut self, docref: u64) -> Result<Option<[u8; WIDTH]>> {
-        while self.next < self.file.len() {
-            let at = (self.next - self.buffer_start) as usize;
-            let Some(record) = self.buffer.get(at) else {
-                self.buffer_start = self.next;
-                let end = (self.next + 4096).min(self.file.len());
-                self.file.range(self.next, end, &mut self.buffer)?;
-                continue;
-            };
-            match docref_of(record).cmp(&docref) {
-                std::cmp::Ordering::Less => self.next += 1,
-                std::cmp::Ordering::Equal => return Ok(Some(*record)),
-                std::cmp::Ordering::Greater => return Ok(None),
-            }
-        }
-        Ok(None)
-    }
-}
-
-fn docref_of<const WIDTH: usize>(record: &[u8; WIDTH]) -> u64 {
-    u64::from_le_bytes(std::array::from_fn(|byte| record[byte]))
-}
-
-/// Finds the signal value that dropped a document, walking the signals along with an ascending ordinal.
-struct ValueCursor {
-    columns: SignalColumns,
-    batch: Option<RecordBatch>,
-    start: u64,
-}
-
-impl ValueCursor {
-    fn open(path: PathBuf, thresholds: &[Threshold]) -> Result<Self> {
-        Ok(Self {
-            columns: SignalColumns::open(path, &columns_of(thresholds), 4096)?,
-            batch: None,
-            start: 0,
-        })
-    }
-
-    fn value(&mut self, ordinal: u64, column: &str) -> Result<Option<f64>> {
-        loop {
-            let rows = self.batch.as_ref().map_or(0, |batch| batch.num_rows() as u64);
-            if let Some(batch) = self.batch.as_ref().filter(|_| ordinal < self.start + rows) {
-                return Ok(batch
-                    .column_by_name(column)
-                    .and_then(|values| array_number(values, (ordinal - self.start) as usize)));
-            }
-            self.start += rows;
-            self.batch = self.columns.next_batch()?;
-            if self.batch.is_none() {
-                return Ok(None);
-            }
-        }
-    }
 }

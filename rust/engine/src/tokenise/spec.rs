@@ -1,0 +1,85 @@
+//! The description of a tokenise task, as the plan writes it in JSON.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use crate::commit::{Artefact, TaskPlace};
+use crate::decide::Threshold;
+use crate::tokenizer::SpecialMode;
+
+/// Description of the task.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokeniseSpec {
+    /// Where it commits.
+    pub place: TaskPlace,
+    /// Name of the partition's source.
+    pub source: String,
+    /// Outputs of the map task of this partition, by name.
+    pub map: BTreeMap<String, Artefact>,
+    /// Counts of that task.
+    pub map_counts: MapCounts,
+    /// Verdicts of the thresholds.
+    pub verdict: Artefact,
+    /// The thresholds behind them.
+    pub thresholds: Vec<Threshold>,
+    /// What dedup decided, if the recipe has it.
+    pub dedup: Option<DedupOutcome>,
+    /// Indexes of all partitions, to name documents of other ones.
+    pub indexes: Vec<Artefact>,
+    /// Seed of the split and the shuffle.
+    pub seed: u64,
+    /// Share of documents (or clusters) that go to validation.
+    pub validation: f64,
+    /// Whether near duplicates go to the same side.
+    pub group_by_cluster: bool,
+    /// Whether shards are shuffled.
+    pub shuffle: bool,
+    /// The tokenizer; none leaves tokens out.
+    pub tokenizer: Option<TokenizerSpec>,
+    /// Characters of a text that a reject shows.
+    pub excerpt_characters: usize,
+    /// Memory for sorting the order files.
+    pub sort_memory_bytes: u64,
+}
+
+/// Counts of a map task.
+#[derive(Debug, Deserialize)]
+pub struct MapCounts {
+    /// Documents that could be read.
+    pub readable: u64,
+    /// The others, by step and reason.
+    pub unreadable: BTreeMap<String, u64>,
+}
+
+/// What dedup decided.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DedupOutcome {
+    /// Removals of all partitions.
+    pub removals: Artefact,
+    /// Cluster members of all partitions.
+    pub clusters: Artefact,
+    /// Name of the exact step, if there is one.
+    pub exact_step: Option<String>,
+    /// Name of the near-duplicate step, if there is one.
+    pub near_step: Option<String>,
+    /// Similarity from which on near duplicates are removed.
+    pub min_similarity: Option<f64>,
+}
+
+/// The tokenizer of the run.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenizerSpec {
+    /// Where `tokenizer.json` is.
+    pub path: PathBuf,
+    /// Its digest in the plan; another one is refused.
+    pub digest: String,
+    /// What text that spells a control token becomes.
+    pub special: SpecialMode,
+    /// Ids put after each document.
+    pub end_of_text: Vec<u32>,
+}
