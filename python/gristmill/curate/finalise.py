@@ -151,11 +151,10 @@ def _dedup_counts(outcome: Outcome) -> dict[str, object] | None:
             {name: done[name] for name in ("candidates", "verified", "rejected", "retried", "capped")}
         )
     rescue = cast("Mapping[str, int] | None", numbers["rescue"])
-    return {
-        **pairs,
-        "rescued": 0 if rescue is None else rescue["edges"],
-        **cast(Mapping[str, object], numbers["settle"]),
-    }
+    settle = dict(cast(Mapping[str, object], numbers["settle"]))
+    # A reference inside the run's work folder; whoever reads the manifest has the key in `documents/`.
+    settle.pop("largest_cluster_representative", None)
+    return {**pairs, "rescued": 0 if rescue is None else rescue["edges"], **settle}
 
 
 def finalise(plan: Plan, outcome: Outcome, folder: RunFolder) -> None:
