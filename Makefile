@@ -56,7 +56,7 @@ demo: dev ## curate the sample corpus, fine-tune a small model on it, write a re
 .PHONY: lint
 lint: dev ## format, lint, type, layer, stub and documentation checks
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets --quiet -- -D warnings
+	PYO3_BUILD_EXTENSION_MODULE=1 cargo clippy --release --workspace --all-targets --quiet -- -D warnings
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
