@@ -35,8 +35,7 @@ $(STAMPS)/venv: requirements/dev.txt requirements/demo.txt
 
 $(STAMPS)/native: $(STAMPS)/venv pyproject.toml $(RUST_SOURCES)
 	@echo "==> building the native module"
-	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --release --quiet --uv=false 2>/dev/null \
-	  || VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --release
+	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --release --quiet
 	@touch $@
 
 $(STAMPS)/plugins: $(STAMPS)/native $(PLUGINS)
@@ -61,7 +60,7 @@ lint: dev ## format, lint, type, layer, stub and documentation checks
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/stubtest gristmill._native
+	$(BIN)/stubtest --mypy-config-file pyproject.toml gristmill._native
 	$(BIN)/python docs/generate_reference.py --check
 
 .PHONY: test-rust

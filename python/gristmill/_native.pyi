@@ -6,6 +6,24 @@ from typing import Literal, final
 
 import pyarrow as pa
 
+__all__ = [
+    "BUILD_PROFILE",
+    "TOKENIZER_LIBRARY",
+    "FileTable",
+    "MapTask",
+    "Session",
+    "Tokenizer",
+    "__version__",
+    "digest_file",
+    "near_duplicates",
+    "plan_shards",
+    "put_if_absent",
+    "run_steps",
+    "run_task",
+    "tokenizer_vocabulary_size",
+    "verify_identity",
+]
+
 __version__: str
 BUILD_PROFILE: str
 TOKENIZER_LIBRARY: str

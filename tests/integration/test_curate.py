@@ -163,3 +163,15 @@ def test_an_unknown_executor_is_refused(tmp_path: Path) -> None:
     with pytest.raises(GristmillError) as caught:
         curate(write_corpus(tmp_path), executor="cloud")
     assert caught.value.code == "GM-RUN-004"
+
+
+def test_a_where_that_nobody_meets_is_counted_and_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from gristmill.cli.main import main
+
+    recipe = write_corpus(tmp_path, recipe=RECIPE.replace('lang = "en"', 'language = "en"'))
+    assert main(["curate", str(recipe), "--workers", "1"]) == 0
+    assert "no document meets the `where` of step `gopher_quality`" in capsys.readouterr().err
+    manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
+    assert manifest["counts"]["in_scope"] == {"gopher_quality": 0}

@@ -76,6 +76,9 @@ def show(finished: CuratedRun, printer: Printer) -> None:
     """Print the funnel of a run: what came in, what left and why, what was kept."""
     printer.lines(funnel(finished.counts))
     printer.data(f"{finished.path}")
+    for step, count in cast(Mapping[str, int], finished.counts.get("in_scope", {})).items():
+        if not count:
+            printer.talk(f"warning: no document meets the `where` of step `{step}`, so the step did nothing")
     printer.talk(
         f"tasks: {finished.num_run} run, {finished.num_reused} used again; manifest {finished.digest}"
     )

@@ -66,6 +66,7 @@ def build_manifest(plan: Plan, outcome: Outcome) -> dict[str, object]:
             "dropped": dropped,
             "by_source": by_source,
             "tokens": _count_tokens(outcome),
+            "in_scope": _count_scope(outcome),
         },
         "dedup": _dedup_counts(outcome),
         "files": [
@@ -127,6 +128,15 @@ def _count_sources(
         for source in plan.sources
     }
     return by_source, inputs
+
+
+def _count_scope(outcome: Outcome) -> dict[str, int]:
+    """Return, for every step with `where`, how many documents it was for."""
+    scope: Counter[str] = Counter()
+    for done in outcome.decide:
+        for step, count in cast(Mapping[str, int], counts(done)["in_scope"]).items():
+            scope[step] += count
+    return dict(sorted(scope.items()))
 
 
 def _count_tokens(outcome: Outcome) -> dict[str, object]:

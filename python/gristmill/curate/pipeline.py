@@ -27,6 +27,7 @@ class Outcome:
     """Manifests of every stage that decide the final files."""
 
     maps: Sequence[Json]
+    decide: Sequence[Json]
     settle: Json | None
     tokenise: Sequence[Json]
     shards: Mapping[str, Sequence[Json]]
@@ -62,7 +63,7 @@ def run_pipeline(plan: Plan, folder: RunFolder, runner: StageRunner) -> Outcome:
     )
     lineage = lineage_of(plan, maps)
     shards = {split: _shards(plan, folder, runner, tokenise, split, lineage) for split in plan.splits}
-    return Outcome(maps=maps, settle=settle, tokenise=tokenise, shards=shards, stats=stats)
+    return Outcome(maps=maps, decide=decide, settle=settle, tokenise=tokenise, shards=shards, stats=stats)
 
 
 def lineage_of(plan: Plan, maps: Sequence[Json]) -> str:

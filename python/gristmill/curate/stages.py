@@ -22,7 +22,7 @@ EventSink = Callable[[Mapping[str, object]], None]
 
 STAGE_VERSIONS = {
     "map": 1,
-    "decide": 1,
+    "decide": 2,
     "exact": 1,
     "lsh": 1,
     "verify": 1,

@@ -153,6 +153,12 @@ pub fn run(spec: &DecideSpec, session: &Session) -> Result<TaskManifest> {
     let mut failed = vec![0_u64; spec.thresholds.len()];
     let mut passed = 0_u64;
     let mut rows = 0_u64;
+    let mut in_scope: BTreeMap<String, u64> = spec
+        .thresholds
+        .iter()
+        .filter(|threshold| !threshold.conditions.is_empty())
+        .map(|threshold| (threshold.step.clone(), 0))
+        .collect();
     if spec.thresholds.is_empty() {
         rows = spec.signals.rows;
         passed = rows;
@@ -168,6 +174,14 @@ pub fn run(spec: &DecideSpec, session: &Session) -> Result<TaskManifest> {
                 .iter()
                 .map(|threshold| Bound::new(threshold, &batch))
                 .collect::<Result<_>>()?;
+            for (step, count) in &mut in_scope {
+                // All thresholds of a step share its conditions.
+                if let Some(threshold) = bound.iter().find(|bound| &bound.threshold.step == step) {
+                    *count += (0..batch.num_rows())
+                        .filter(|&row| threshold.is_meant(row))
+                        .count() as u64;
+                }
+            }
             for row in 0..batch.num_rows() {
                 let verdict = bound.iter().position(|threshold| threshold.fails(row));
                 match verdict {
@@ -231,14 +245,16 @@ impl<'batch> Bound<'batch> {
         })
     }
 
+    /// Whether the document is one that the step is for.
+    fn is_meant(&self, row: usize) -> bool {
+        self.conditions
+            .iter()
+            .all(|(condition, column)| meets(condition, array_string(column, row), array_number(column, row)))
+    }
+
     fn fails(&self, row: usize) -> bool {
-        if self.column.is_null(row) {
-            return false;
-        }
-        let is_meant = self.conditions.iter().all(|(condition, column)| {
-            meets(condition, array_string(column, row), array_number(column, row))
-        });
-        is_meant
+        !self.column.is_null(row)
+            && self.is_meant(row)
             && array_number(self.column, row)
                 .is_some_and(|value| !self.threshold.keep.keeps(value, self.threshold.threshold))
     }
