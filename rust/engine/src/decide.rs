@@ -215,7 +215,7 @@ pub fn run(spec: &DecideSpec, session: &Session) -> Result<TaskManifest> {
     commit(
         &spec.place,
         outputs,
-        serde_json::json!({ "passed": passed, "dropped": dropped }),
+        serde_json::json!({ "passed": passed, "dropped": dropped, "in_scope": in_scope }),
     )
 }
 
