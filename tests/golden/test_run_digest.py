@@ -23,8 +23,8 @@ GOLDEN = {
     "rejects/part-00001.parquet": "f32ee2da179f45a3",
     "signals/part-00000.parquet": "0e2378443f208790",
     "signals/part-00001.parquet": "f1c90bd9bc9712b5",
-    "tokens/train/shard-00000.arrow": "6a006a3124b1ca45",
-    "tokens/validation/shard-00000.arrow": "d9e2f023a57d3651",
+    "tokens/train/shard-00000.arrow": "8e100e9dcab2ab9d",
+    "tokens/validation/shard-00000.arrow": "6ae4536334a42612",
 }
 
 
