@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING
 
 from gristmill.cli.options import add_recipe, add_verb, printer_of
+from gristmill.cli.text import counted
 from gristmill.errors import ExitCode, GristmillError
 
 if TYPE_CHECKING:
@@ -49,8 +50,8 @@ def run(options: argparse.Namespace) -> int:
         "train": recipe.train is not None,
     }
     printer.data(
-        f"{options.recipe} is sound: {len(recipe.sources)} sources with {len(plan.files)} files, "
-        f"{len(recipe.steps)} steps"
+        f"{options.recipe} is sound: {counted(len(recipe.sources), 'source')} with "
+        f"{counted(len(plan.files), 'file')}, {counted(len(recipe.steps), 'step')}"
     )
     printer.result({"ok": True, **found})
     return ExitCode.DONE

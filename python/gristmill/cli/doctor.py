@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gristmill.cli.main import EXTRAS
+from gristmill.cli.main import EXTRAS, UNUSED_EXTRAS
 from gristmill.cli.options import add_verb, printer_of
 from gristmill.cli.text import one_line
 from gristmill.errors import ExitCode, GristmillError
@@ -59,6 +59,9 @@ def examine() -> dict[str, object]:
     found |= {name: _version(name) for name in PACKAGES}
     found["native module"] = _native_module()
     for extra, packages in EXTRAS.items():
+        if extra in UNUSED_EXTRAS:
+            found[f"extra {extra}"] = "not used by this version"
+            continue
         missing = [name for name in packages if _version(name) == "not installed"]
         have = ", ".join(f"{name} {_version(name)}" for name in packages)
         found[f"extra {extra}"] = (

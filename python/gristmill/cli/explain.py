@@ -44,6 +44,9 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--run", metavar="DIR", dest="run_folder", type=Path, help="the run folder, for `doc`"
     )
+    parser.add_argument(
+        "--plugins-dir", metavar="DIR", type=Path, help="folder of single-file plugins, for `rule`"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -51,8 +54,10 @@ def run(options: argparse.Namespace) -> int:
     printer = printer_of(options)
     if options.kind == "doc":
         lines, values = _document(options.name, options.run_folder)
+    elif options.kind == "rule":
+        lines, values = _rule(options.name, options.plugins_dir)
     else:
-        lines, values = {"rule": _rule, "error": _error, "key": _key}[options.kind](options.name)
+        lines, values = {"error": _error, "key": _key}[options.kind](options.name)
     printer.lines(lines)
     printer.result(values)
     return ExitCode.DONE
@@ -112,7 +117,7 @@ def _key(name: str | None) -> Page:
     return lines, {"keys": [asdict(page) for page in matches]}
 
 
-def _rule(name: str | None) -> Page:
+def _rule(name: str | None, plugins_dir: Path | None) -> Page:
     from gristmill.recipe import BUILTIN_STEPS
 
     every = [f"{step}.{rule}" for step, model in BUILTIN_STEPS.items() for rule in _names(model)]
@@ -126,22 +131,23 @@ def _rule(name: str | None) -> Page:
             name,
         )
     if step not in BUILTIN_STEPS:
-        page = _plugin_rule(name)
+        page = _plugin_rule(name, plugins_dir)
         if page is None:
-            raise _unknown("rule", name, [*BUILTIN_STEPS, *every])
+            further = "operators of a single-file plugin need `--plugins-dir DIR`" if wanted else None
+            raise _unknown("rule", name, [*BUILTIN_STEPS, *every], further=further)
         return page
     return _rule_page(step, BUILTIN_STEPS[step], wanted)
 
 
-def _plugin_rule(name: str) -> Page | None:
-    """Return the page of an installed plugin's operator, or None if no plugin has that namespace."""
+def _plugin_rule(name: str, plugins_dir: Path | None) -> Page | None:
+    """Return the page of a plugin's operator, or None if no plugin has that namespace."""
     from gristmill.cli.plugin import describe_operator, operator_page
     from gristmill.plugins.discovery import discover
     from gristmill.plugins.manager import PluginManager
 
-    if name.partition(".")[0] not in discover():
+    if name.partition(".")[0] not in discover(plugins_dir):
         return None
-    page = operator_page(name, PluginManager.load([name]).find(name))
+    page = operator_page(name, PluginManager.load([name], plugins_dir=plugins_dir).find(name))
     return describe_operator(page), asdict(page)
 
 
@@ -191,7 +197,7 @@ def _rule_page(step: str, model: type[BuiltinStep], wanted: str) -> Page:
     return lines, {"step": step, "summary": summary, "source": model.source_note, "rules": shown}
 
 
-def _unknown(kind: str, name: str, known: Iterable[str]) -> GristmillError:
+def _unknown(kind: str, name: str, known: Iterable[str], *, further: str | None = None) -> GristmillError:
     from gristmill.recipe.problems import nearest
 
     names: Sequence[str] = list(known)
@@ -199,5 +205,5 @@ def _unknown(kind: str, name: str, known: Iterable[str]) -> GristmillError:
     return GristmillError(
         "GM-CLI-009",
         f"there is no {_WORDS[kind]} `{name}`" + (f"; did you mean `{close}`?" if close else ""),
-        hint=f"`gristmill explain {kind}` lists all of them",
+        hint=f"`gristmill explain {kind}` lists all of them" + (f"; {further}" if further else ""),
     )

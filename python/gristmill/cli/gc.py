@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gristmill.cli.options import add_verb, printer_of
+from gristmill.cli.text import counted
 from gristmill.errors import ExitCode, GristmillError
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
                 path.unlink()
             shutil.rmtree(folder.work / "scratch", ignore_errors=True)
     verb = "would remove" if options.is_dry_run else "removed"
-    printer.data(f"{verb} {len(garbage)} files, {num_bytes:,} bytes")
+    printer.data(f"{verb} {counted(len(garbage), 'file')}, {counted(num_bytes, 'byte')}")
     printer.result({"files": len(garbage), "bytes": num_bytes, "is_dry_run": options.is_dry_run})
     return ExitCode.DONE
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, cast
 from gristmill.cli.curate import funnel
 from gristmill.cli.options import add_verb, printer_of
 from gristmill.cli.tables import batches, manifest_of, read_json
-from gristmill.cli.text import one_line, value_words
+from gristmill.cli.text import counted, one_line, value_words
+from gristmill.cli.unfinished import unfinished_run
 from gristmill.errors import ExitCode, GristmillError
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ def add_parser(subparsers: Subparsers) -> None:
 def run(options: argparse.Namespace) -> int:
     """Show what is in a file or folder."""
     printer = printer_of(options)
-    found = look(options.path, num_rows=max(0, options.rows))
+    with unfinished_run(options.path):
+        found = look(options.path, num_rows=max(0, options.rows))
     printer.lines(describe(found))
     printer.result(found)
     return ExitCode.DONE
@@ -170,7 +172,7 @@ def describe(found: Mapping[str, object]) -> Iterator[str]:
             yield from _describe_tensors(found)
         case "checkpoint":
             for name, tensors in cast(Mapping[str, Mapping[str, object]], found["tensors"]).items():
-                yield f"{name}: {tensors['num_tensors']:,} tensors, {tensors['num_values']:,} values"
+                yield f"{name}: {_sizes(tensors)}"
             for name, document in cast(Mapping[str, object], found["documents"]).items():
                 yield f"{name}: {one_line(json.dumps(document, ensure_ascii=False), 300)}"
         case _:
@@ -189,11 +191,11 @@ def _describe_run(manifest: Mapping[str, object]) -> Iterator[str]:
         for position, value in enumerate((1, file["rows"], file["bytes"])):
             numbers[position] += cast(int, value)
     for name, (num_files, num_rows, num_bytes) in folders.items():
-        yield f"{name}/: {num_files:,} files, {num_rows:,} rows, {num_bytes:,} bytes"
+        yield f"{name}/: {counted(num_files, 'file')}, {counted(num_rows, 'row')}, {counted(num_bytes, 'byte')}"
 
 
 def _describe_table(found: Mapping[str, object]) -> Iterator[str]:
-    yield f"{found['rows']:,} rows, {found['bytes']:,} bytes"
+    yield f"{counted(cast(int, found['rows']), 'row')}, {counted(cast(int, found['bytes']), 'byte')}"
     columns = cast(Mapping[str, str], found["columns"])
     width = max((len(name) for name in columns), default=0)
     yield ""
@@ -211,8 +213,13 @@ def _describe_table(found: Mapping[str, object]) -> Iterator[str]:
             yield f"  {name.ljust(width)}  {value}"
 
 
+def _sizes(tensors: Mapping[str, object]) -> str:
+    num_tensors, num_values = cast(int, tensors["num_tensors"]), cast(int, tensors["num_values"])
+    return f"{counted(num_tensors, 'tensor')}, {counted(num_values, 'value')}"
+
+
 def _describe_tensors(found: Mapping[str, object]) -> Iterator[str]:
-    yield f"{found['num_tensors']:,} tensors, {found['num_values']:,} values"
+    yield _sizes(found)
     for name, shape in cast(Mapping[str, str], found["tensors"]).items():
         yield f"  {name}  {shape}"
 
@@ -220,6 +227,6 @@ def _describe_tensors(found: Mapping[str, object]) -> Iterator[str]:
 def _describe_document(document: Mapping[str, object]) -> Iterator[str]:
     for key, value in document.items():
         if isinstance(value, (list, dict)) and len(value) > 12:
-            yield f"  {key}: {len(value)} entries"
+            yield f"  {key}: {counted(len(value), 'entry', 'entries')}"
         else:
             yield f"  {key}: {one_line(json.dumps(value, ensure_ascii=False), 300)}"

@@ -33,12 +33,14 @@ VERBS = {
 }
 """Every command with its line in `gristmill --help`, so that help needs no command's file."""
 
-NOT_BUILT_VERBS = ("task", "evaluate", "what-if", "diff", "trace", "bench", "completion")
+NOT_BUILT_VERBS = ("task", "evaluate", "what-if", "compare", "diff", "trace", "bench", "completion")
 """Commands of the design that this version does not have."""
 
 
 EXTRAS = {"train": ("torch", "transformers", "peft", "safetensors", "numpy"), "ray": ("ray",)}
 """Packages of each extra."""
+UNUSED_EXTRAS = ("ray",)
+"""Extras of the design that no part of this version uses."""
 
 
 class Parser(argparse.ArgumentParser):

@@ -49,6 +49,9 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     test = action("test", run_test, "run each operator of a plugin on documents made to break it")
     test.add_argument("name", metavar="PLUGIN", help="the plugin's name")
+    test.add_argument(
+        "--file", metavar="PATH", type=Path, default=None, help="a sample file for the plugin's readers"
+    )
     _add_place(test)
 
 
@@ -142,12 +145,14 @@ def operator_page(name: str, registered: Registered) -> OperatorPage:
         key if field.default is dataclasses.MISSING else f"{key} = {field.default!r}"
         for key, field in config_fields(operator.Config).items()
     ]
+    if registered.kind == "reader":
+        keys = ["defaults only"] if keys else []  # a source has no keys for its reader
     return OperatorPage(
         use=name,
         kind=registered.kind,
         version=operator.version,
         summary=(operator.__doc__ or "").strip().partition("\n")[0],
-        inputs=list(operator.inputs),
+        inputs=[] if registered.kind == "reader" else list(operator.inputs),
         outputs=[f"{key}: {output.type}{'?' if output.nullable else ''}" for key, output in outputs.items()],
         keys=keys if registered.kind == "filter" else [*keys, *threshold_keys(outputs)],
     )
@@ -181,7 +186,7 @@ def run_test(options: argparse.Namespace) -> int:
 
     printer = printer_of(options)
     _, plugins_dir = _place(options)
-    reports = testing.test_plugin(options.name, plugins_dir=plugins_dir)
+    reports = testing.test_plugin(options.name, plugins_dir=plugins_dir, file=options.file)
     for report in reports:
         speed = f", {report.documents_per_s:,.0f} documents/s" if report.documents_per_s else ""
         printer.data(f"{report.operator} ({report.kind}{speed})")
@@ -190,6 +195,10 @@ def run_test(options: argparse.Namespace) -> int:
                 f"  {'ok  ' if check.passed else 'FAIL'}  {check.name}"
                 + (f": {check.detail}" if not check.passed else "")
             )
+        if report.skipped:
+            printer.data(f"  skipped: {report.skipped}")
+    if options.file is not None and all(report.kind != "reader" for report in reports):
+        printer.talk(f"`--file` was not used: `{options.name}` has no reader")
     printer.result({"plugin": options.name, "operators": [dataclasses.asdict(report) for report in reports]})
     failed = [report.operator for report in reports if not report.passed]
     if failed and not printer.as_json:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gristmill.cli.options import add_verb, printer_of
+from gristmill.cli.unfinished import unfinished_run
 from gristmill.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ def run(options: argparse.Namespace) -> int:
     from gristmill.report.build import write_report
 
     printer = printer_of(options)
-    path = write_report(options.run_folder, format=options.format, output=options.output)
+    with unfinished_run(options.run_folder):
+        path = write_report(options.run_folder, format=options.format, output=options.output)
     printer.data(f"{path}")
     printer.result({"report": str(path)})
     return ExitCode.DONE

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import cast
 
-from gristmill.cli.tables import files_under, find_rows, manifest_of
-from gristmill.cli.text import one_line, value_words
+from gristmill.cli.tables import files_under, find_rows, manifest_of, read_json
+from gristmill.cli.text import counted, one_line, value_words
 from gristmill.errors import GristmillError
 
 ROW_BITS = 40
@@ -39,7 +39,12 @@ def tell(run_folder: Path, name: str) -> tuple[list[str], dict[str, object]]:
         raise GristmillError(
             "GM-CLI-009",
             f"there is no document `{name}` in `{run_folder}`",
-            hint="a document is looked for by its number, the 32 digits of its key, or its id",
+            hint="a document is looked for by its number, the 32 digits of its key, or its id"
+            + (
+                ""
+                if _has_ids(run_folder)
+                else "; no source of this run names an `id` field, so it has no ids"
+            ),
         )
     lines: list[str] = []
     stories = []
@@ -48,6 +53,16 @@ def tell(run_folder: Path, name: str) -> tuple[list[str], dict[str, object]]:
         stories.append(story)
         lines += [*([""] if lines else []), *_lines(story)]
     return lines, {"documents": stories}
+
+
+def _has_ids(run_folder: Path) -> bool:
+    """Say whether a source of the run names an `id` field; where the plan is gone, it may."""
+    file = run_folder / "plan.json"
+    if not file.is_file():
+        return True
+    sources = cast(list[Mapping[str, Mapping[str, object]]], read_json(file)["sources"])
+    # A plugin's reader gives ids by itself.
+    return any(source["engine"].get("id") or source.get("reader") for source in sources)
 
 
 def _find(run_folder: Path, manifest: Mapping[str, object], name: str) -> dict[int, Row]:
@@ -100,7 +115,8 @@ def _story(run_folder: Path, manifest: Mapping[str, object], row: Row) -> dict[s
     else:
         story["fate"] = "kept"
         story["split"] = row["split"]
-        story["num_tokens"] = row["num_tokens"]
+        counts = cast(Mapping[str, object], manifest["counts"])
+        story["num_tokens"] = row["num_tokens"] if counts.get("tokens") else None
         if row["cluster"] is not None:
             story["cluster"] = cast(bytes, row["cluster"]).hex()
         story["shards"] = _shards(run_folder, manifest, doc)
@@ -144,7 +160,7 @@ def _lines(story: Mapping[str, object]) -> Iterator[str]:
         before, after = (one_line(cast(str, edit[side]), 60) for side in ("before", "after"))
         yield f"  edited by {edit['step']} ({edit['part']}) at {edit['start']}-{edit['end']}: `{before}` -> `{after}`"
     if len(edits) > 20:
-        yield f"  and {len(edits) - 20:,} more edits"
+        yield f"  and {counted(len(edits) - 20, 'more edit')}"
     signals = cast(Row, story["signals"])
     for name, value in signals.items():
         yield f"  {name} = {value_words(value)}"
@@ -153,10 +169,13 @@ def _lines(story: Mapping[str, object]) -> Iterator[str]:
 def _fate(story: Mapping[str, object]) -> str:
     if story["fate"] == "kept":
         cluster = f", in the cluster of {story['cluster']}" if "cluster" in story else ""
-        return f"kept: split {story['split']}, {story['num_tokens']} tokens{cluster}"
+        num_tokens = cast("int | None", story["num_tokens"])
+        tokens = "" if num_tokens is None else f", {counted(num_tokens, 'token')}"
+        return f"kept: split {value_words(story['split'])}{tokens}{cluster}"
     text = f"{story['fate']} by {story['step']}: {story['rule']}"
-    if "value" in story:
-        text += f" (value {value_words(story['value'])}, threshold {value_words(story.get('threshold'))})"
-    if "similarity" in story:
-        text += f" (similarity {value_words(story['similarity'])})"
+    # For a near duplicate the value compared is the similarity.
+    name = "similarity" if "similarity" in story else "value"
+    if name in story:
+        text += f" ({name} {value_words(story[name])}"
+        text += f", threshold {value_words(story['threshold'])})" if "threshold" in story else ")"
     return text

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gristmill.cli.options import add_verb, printer_of
+from gristmill.cli.unfinished import unfinished_run
 from gristmill.errors import ExitCode, GristmillError
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ def run(options: argparse.Namespace) -> int:
     from gristmill.curate.verify import verify_run
 
     printer = printer_of(options)
-    report = verify_run(options.run_folder)
+    with unfinished_run(options.run_folder):
+        report = verify_run(options.run_folder)
     width = max(len(check.name) for check in report.checks)
     for check in report.checks:
         printer.data(f"{'ok  ' if check.ok else 'FAIL'}  {check.name.ljust(width)}  {check.detail}")

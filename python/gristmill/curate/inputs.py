@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from gristmill.errors import GristmillError
+
+LINE_SUFFIXES = (".jsonl", ".ndjson", ".json")
+COMPRESSION_SUFFIXES = (".gz", ".zst", ".zstd")
+"""Names that the engine's readers go by where a source has no `format`; `.parquet` is never compressed as a whole."""
 
 MAX_FILES = 1 << 24
 """A file's ordinal has 24 bits in a document's identity."""
@@ -49,7 +53,13 @@ class Partition:
 
 
 def find_files(
-    name: str, patterns: Sequence[str], *, base: Path, source: int, first_ordinal: int
+    name: str,
+    patterns: Sequence[str],
+    *,
+    base: Path,
+    source: int,
+    first_ordinal: int,
+    format: str | None = None,  # noqa: A002  # the recipe's word
 ) -> list[InputFile]:
     """Return the files of a source: patterns in the order given, names within a pattern sorted.
 
@@ -65,11 +75,14 @@ def find_files(
         Position of the source in the recipe.
     first_ordinal
         Ordinal of the first file found.
+    format
+        The source's `format`; without one, every file needs a suffix that tells it.
 
     Raises
     ------
     GristmillError
-        ``GM-PLAN-101`` when a pattern matches nothing, ``GM-PLAN-102`` when two files would share a name.
+        ``GM-PLAN-101`` when a pattern matches nothing, ``GM-PLAN-102`` when two files would share a name,
+        ``GM-PLAN-106`` when a file's suffix does not tell how to read it.
     """
     found: dict[str, Path] = {}
     for pattern in patterns:
@@ -95,6 +108,8 @@ def find_files(
                     context=(f"in source `{name}`", str(found[relative]), str(path)),
                 )
             found[relative] = path
+    if format is None:
+        _require_known_suffixes(name, found)
     return [
         InputFile(
             ordinal=first_ordinal + position,
@@ -105,6 +120,35 @@ def find_files(
         )
         for position, (relative, path) in enumerate(found.items())
     ]
+
+
+def has_known_suffix(name: str) -> bool:
+    """Say whether a file's name tells how it is read; the case of letters does not matter.
+
+    Examples
+    --------
+    >>> [has_known_suffix(name) for name in ("a.JSONL.zst", "a.parquet", "a.txt", "a.parquet.gz")]
+    [True, True, False, False]
+    """
+    name = name.lower()
+    compression = next((suffix for suffix in COMPRESSION_SUFFIXES if name.endswith(suffix)), "")
+    return name.endswith(".parquet") or name.removesuffix(compression).endswith(LINE_SUFFIXES)
+
+
+def _require_known_suffixes(source: str, found: Mapping[str, Path]) -> None:
+    """Refuse files that no reader would take, before anything is read."""
+    unknown = [relative for relative in found if not has_known_suffix(relative.rpartition("/")[2])]
+    if not unknown:
+        return
+    context = [f"in source `{source}`", str(found[unknown[0]])]
+    if len(unknown) > 1:
+        context.append(f"{len(unknown):,} of its {len(found):,} files are of no known format")
+    raise GristmillError(
+        "GM-PLAN-106",
+        f"the name of `{unknown[0]}` does not tell its format",
+        hint='set `format = "jsonl"`, `"parquet"`, or a plugin\'s reader `format = "<plugin>.<reader>"`',
+        context=tuple(context),
+    )
 
 
 def expand(pattern: Path) -> list[Path]:

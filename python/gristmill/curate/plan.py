@@ -190,14 +190,15 @@ class Plan:
             per_document += DEDUP_BYTES_PER_DOCUMENT["band"] * int(str(self.minhash["bands"]))
         lines = [
             f"plan {self.fingerprint()[:16]}",
-            f"inputs: {len(self.files)} files, {num_bytes:,} bytes, {len(self.sources)} sources",
+            f"inputs: {_counted(len(self.files), 'file')}, {num_bytes:,} bytes, "
+            + _counted(len(self.sources), "source"),
             f"partitions: {len(self.partitions)}",
             "steps:",
         ]
         for number, step in enumerate(self.steps, start=1):
             rules = [rule for rule in self.thresholds if rule["step"] == step["name"]]
             kind = "plugin, outside the engine" if step["use"] == "plugin" else "engine"
-            lines.append(f"  {number}. {step['name']} ({kind}; {len(rules)} thresholds)")
+            lines.append(f"  {number}. {step['name']} ({kind}; {_counted(len(rules), 'threshold')})")
         for name in (self.exact_step, self.near_step):
             if name is not None:
                 lines.append(f"  then {name} (over all documents)")
@@ -213,6 +214,10 @@ class Plan:
             f"disk in work/: the edited text, and {per_document} bytes a document",
         ]
         return lines
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def make_plan(recipe: Recipe) -> Plan:
@@ -269,6 +274,7 @@ def _find_all_files(recipe: Recipe) -> list[InputFile]:
             base=recipe.base,
             source=position,
             first_ordinal=len(files),
+            format=source.format,
         )
     if len(files) > MAX_FILES:
         raise GristmillError(

@@ -52,4 +52,11 @@ CODES = {
         "with columns by the engine, so nothing else can stand there.",
         remedy="mend the operator; `gristmill plugin test PLUGIN` checks its definition",
     ),
+    "GM-PLAN-106": ErrorPage(
+        title="a file's name does not tell its format",
+        explanation="Without `format`, the suffix decides how a file is read: `.jsonl`, `.ndjson` and `.json`, alone "
+        "or followed by `.gz`, `.zst` or `.zstd`, and `.parquet`. A file of the source has another one, so no reader "
+        "would take it.",
+        remedy='set `format` of the source to `"jsonl"`, `"parquet"` or a plugin\'s reader, or narrow `paths`',
+    ),
 }

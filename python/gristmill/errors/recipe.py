@@ -72,6 +72,12 @@ CODES = {
         "differ. This version has its own definitions only.",
         remedy="leave `semantics` out",
     ),
+    "GM-RECIPE-012": ErrorPage(
+        title="a path is an address",
+        explanation="A path of the recipe begins with a scheme such as `s3://`, `gs://`, `az://` or `https://`. Object "
+        "stores are not built in this version, and nothing is downloaded: all paths are local.",
+        remedy="copy the files to this machine, or mount the store as a folder, and give the local path",
+    ),
     "GM-RECIPE-090": ErrorPage(
         title="a step cannot run on a table in memory",
         explanation="`clean` and `signals` run the built-in corrections and rules. Plugins and dedup steps need a run: "

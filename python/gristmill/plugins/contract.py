@@ -148,11 +148,15 @@ def check_operator(
 
 
 def check_reader(
-    operator: type[Operator], path: Path, *, config: Mapping[str, object] | None = None
+    operator: type[Operator],
+    path: Path,
+    *,
+    config: Mapping[str, object] | None = None,
+    namespace: str = "contract",
 ) -> list[Check]:
     """Run the checks of a reader on a sample file: documents come out, and the same ones when read again."""
     try:
-        active = activate(registered_for(operator), config or {})
+        active = activate(registered_for(operator, namespace), config or {})
         first = list(read_file(active, path))
         second = list(read_file(active, path))
     except GristmillError as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -216,7 +217,8 @@ def _choose(namespace: str, available: Mapping[str, list[Found]]) -> Found:
         hint = (
             f"did you mean `{close}`?"
             if close
-            else f"install it, for example `pip install gristmill-{namespace}`"
+            else "a single file? name its folder in `plugins_dir` of `[run]`, or give `--plugins-dir`; "
+            "a package? install it into this environment"
         )
         raise GristmillError(
             "GM-PLUGIN-001", f"no plugin is called `{namespace}`", hint=hint, context=(f"found: {listing}",)
@@ -264,14 +266,12 @@ def _import_entry_point(found: Found) -> ModuleType:
 
 def _import_file(found: Found) -> ModuleType:
     assert found.file is not None
-    # Under a name of its own, so that a file called `json.py` hides nothing; it must be in sys.modules while
-    # it runs.
-    name = f"gristmill_plugin_file_{found.namespace}"
+    name = _file_module(found)
     spec = importlib.util.spec_from_file_location(name, found.file)
     if spec is None or spec.loader is None:
         raise ImportError(f"`{found.file}` cannot be imported")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
+    sys.modules[name] = module  # where dataclasses look it up while it runs
     try:
         spec.loader.exec_module(module)
     except BaseException:
@@ -382,7 +382,7 @@ def definition_problem(operator: object, kind: str) -> str | None:
 
 
 def _identity_problem(operator: type[Operator], kind: str) -> str | None:
-    required = {"signal": ("outputs",), "filter": ("reason",), "reader": ("suffixes",)}.get(kind, ())
+    required = {"signal": ("outputs",), "filter": ("reason",)}.get(kind, ())
     for attribute in ("name", "version", *required):
         if not hasattr(operator, attribute):
             return f"lacks the attribute `{attribute}`"
@@ -392,18 +392,47 @@ def _identity_problem(operator: type[Operator], kind: str) -> str | None:
     version: object = operator.version
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         return f"has the version `{version}`, which is no whole number from 1"
+    # A reader may name no suffix; an operator without an input has nothing to work on.
     for attribute in ("inputs", *(("suffixes",) if kind == "reader" else ())):
-        values = getattr(operator, attribute)
-        if not isinstance(values, tuple) or not values or not all(isinstance(item, str) for item in values):
+        values: object = getattr(operator, attribute)
+        if not isinstance(values, tuple) or not all(isinstance(item, str) for item in values):
             return f"has `{attribute} = {values!r}`, which is no tuple of strings"
+        if attribute == "inputs" and not values:
+            return "has `inputs = ()`; name at least one column, such as `text`"
     if operator.scope not in ("row", "batch"):
         return f'has the scope `{operator.scope}`, which is neither "row" nor "batch"'
     return None
 
 
 def _cannot_load(found: Found, error: BaseException) -> GristmillError:
+    place = _place_of(found, error)
+    # Its text ends with file and line as well, which `place` says in the same words as for other faults.
+    text = error.msg if isinstance(error, SyntaxError) and place else error
+    again = f"gristmill plugin show {found.namespace}"
+    hint = (
+        f"mend the file, then look again: `{again} --plugins-dir {found.file.parent}`"
+        if found.file
+        else f"check its installation: `{again}`, with `--plugins-dir DIR` for a single file"
+    )
     return GristmillError(
         "GM-PLUGIN-004",
-        f"plugin `{found.namespace}` cannot be loaded: {type(error).__name__}: {error}",
-        hint=f"check its installation: `gristmill plugin show {found.namespace}`",
+        f"plugin `{found.namespace}` cannot be loaded: {type(error).__name__}: {text}{place}",
+        hint=hint,
     )
+
+
+def _place_of(found: Found, error: BaseException) -> str:
+    """Return `` at <file>, line <number>``: the last line of the plugin's own that ran, or nothing if none did."""
+    if isinstance(error, SyntaxError) and error.filename and error.lineno:
+        return f", at {Path(error.filename).name}, line {error.lineno}"
+    own = found.entry_point.module.partition(".")[0] if found.entry_point else _file_module(found)
+    place = ""
+    for frame, line_number in traceback.walk_tb(error.__traceback__):
+        if str(frame.f_globals.get("__name__", "")).partition(".")[0] == own:
+            place = f", at {Path(frame.f_code.co_filename).name}, line {line_number}"
+    return place
+
+
+def _file_module(found: Found) -> str:
+    # A name of its own, so that a file called `json.py` hides nothing.
+    return f"gristmill_plugin_file_{found.namespace}"

@@ -125,7 +125,7 @@ class Operator:
     version
         A whole number; raise it whenever the results change, so that stored results are not used again.
     Config
-        A class made by `frozen_config`; its fields are the recipe keys of the operator.
+        A class made by `frozen_config`; its fields are the recipe keys of the operator (not of a reader).
     deterministic
         False must be declared by an operator whose results differ from call to call.
     """
@@ -233,21 +233,30 @@ class Reader(Operator):
     Attributes
     ----------
     suffixes
-        The file name endings it reads, with the dot, for example ``(".eml",)``.
+        The file name endings it is meant for, with the dot, for example ``(".eml",)``. Optional and for
+        information only: a source names its reader by `format`, whatever its files are called.
+
+    Notes
+    -----
+    A reader has no recipe keys in this version: a source cannot set them, so a `Config` keeps its defaults.
+    Yield a null ``text`` for a document that cannot be read: it is quarantined, and the run goes on. Batches
+    may be of one row; the host puts them together.
 
     Examples
     --------
     >>> import pyarrow as pa
     >>> from gristmill.plugins.api import Reader
     >>> class Lines(Reader):
-    ...     name, version, suffixes = "lines", 1, (".txt",)
+    ...     name, version = "lines", 1
     ...     def read(self, path):
-    ...         yield pa.record_batch({"text": path.read_text(encoding="utf-8").splitlines()})
+    ...         with path.open(encoding="utf-8") as lines:
+    ...             for line in lines:
+    ...                 yield pa.record_batch({"text": [line]})
     """
 
     kind = "reader"
     work = ("read",)
-    suffixes: ClassVar[tuple[str, ...]]
+    suffixes: ClassVar[tuple[str, ...]] = ()
 
     def read(self, path: Path) -> Iterator[pa.RecordBatch]:
         """Yield the file's documents in order, in batches of any size."""

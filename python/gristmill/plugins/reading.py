@@ -1,5 +1,8 @@
 """Runs a plugin reader and trusts nothing it yields: columns, types and sizes are checked batch by batch.
 
+Small batches are put together, so that a reader may yield one document at a time: what comes after costs by
+the batch.
+
 Not here: decompression, budgets of bytes and identities of documents, which belong to the engine.
 """
 
@@ -29,7 +32,9 @@ def read_file(
 
     A null text is passed on: the engine quarantines that row. An `id` becomes large_utf8. Every other column
     keeps its type, and all batches of a file have the same columns. Batches hold at most 8,192 rows and,
-    unless a single document is longer, 16 MiB of text. Memory: one batch of the reader.
+    unless a single document is longer, 16 MiB of text; smaller ones are put together up to that. When the
+    reader fails, the documents before the fault come out first. Memory: one batch of the reader, and the
+    batches that wait to be put together, at most 8,192 rows and 16 MiB with all their columns.
 
     Raises
     ------
@@ -40,7 +45,7 @@ def read_file(
     with tempfile.TemporaryDirectory(prefix="gristmill-reader-") as scratch:
         open_operator(operator, Path(scratch), seed=seed, threads=threads)
         try:
-            yield from _checked(operator, path)
+            yield from _coalesced(_checked(operator, path))
         finally:
             close_operator(operator)
 
@@ -69,7 +74,45 @@ def _checked(operator: ActiveOperator, path: Path) -> Iterator[pa.RecordBatch]:
             raise _failed(operator, path, num_rows, problem)
         schema = batch.schema
         num_rows += batch.num_rows
-        yield from _slices(batch)
+        yield batch
+
+
+def _coalesced(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Yield the same rows in order, in batches as large as the limits allow without cutting one to fill up."""
+    waiting: list[pa.RecordBatch] = []
+    num_rows = num_bytes = 0
+    failure: GristmillError | None = None
+    while True:
+        try:
+            batch = next(batches, None)
+        except GristmillError as error:
+            failure, batch = error, None
+        # All columns count here, not only the text: they wait in memory too.
+        batch_bytes = batch.nbytes if batch is not None else 0
+        is_full = batch is None or num_rows + batch.num_rows > BATCH_ROWS
+        if waiting and (is_full or num_bytes + batch_bytes > BATCH_TEXT_BYTES):
+            yield from _together(waiting)
+            waiting, num_rows, num_bytes = [], 0, 0
+        if batch is None:
+            break
+        if batch.num_rows >= BATCH_ROWS or batch_bytes >= BATCH_TEXT_BYTES:
+            yield from _slices(batch)
+        elif batch.num_rows:
+            waiting.append(batch)
+            num_rows += batch.num_rows
+            num_bytes += batch_bytes
+    if failure is not None:
+        raise failure
+
+
+def _together(batches: list[pa.RecordBatch]) -> list[pa.RecordBatch]:
+    if len(batches) == 1:
+        return batches
+    try:
+        return cast("list[pa.RecordBatch]", pa.Table.from_batches(batches).combine_chunks().to_batches())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        # Some types cannot be put together, such as dictionaries with more values than their index counts.
+        return batches
 
 
 def _normalise(operator: ActiveOperator, path: Path, num_rows: int, returned: object) -> pa.RecordBatch:
@@ -103,7 +146,7 @@ def _as_text(column: pa.Array, *, is_id: bool) -> pa.Array:
     is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
     if not (is_text or pa.types.is_null(kind) or (is_id and pa.types.is_integer(kind))):
         raise pa.ArrowTypeError(f"is {kind}, not text")
-    return column.cast(pa.large_utf8())
+    return column if pa.types.is_large_string(kind) else column.cast(pa.large_utf8())
 
 
 def _slices(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:

@@ -28,7 +28,8 @@ class ConfigKey:
 class OperatorInfo:
     """One operator of a plugin.
 
-    `outputs` is name to type, with ``?`` behind it if null is allowed; only readers have `suffixes`.
+    `outputs` is name to type, with ``?`` behind it if null is allowed; only readers have `suffixes`, and they
+    have no `keys`, because a source cannot set any.
     """
 
     name: str
@@ -72,7 +73,9 @@ def _describe(registered: Registered) -> OperatorInfo:
         inputs=() if is_reader else operator.inputs,
         outputs={name: f"{output.type}{'?' if output.nullable else ''}" for name, output in outputs.items()},
         keys=tuple(
-            _describe_key(field, types[name]) for name, field in config_fields(operator.Config).items()
+            _describe_key(field, types[name])
+            for name, field in config_fields(operator.Config).items()
+            if not is_reader
         ),
         threshold_keys=tuple(threshold_keys(outputs)) if registered.kind == "signal" else (),
         suffixes=tuple(getattr(operator, "suffixes", ())),

@@ -46,12 +46,17 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OperatorReport:
-    """What `test_plugin` found for one operator; `documents_per_s` is None where it was not run."""
+    """What `test_plugin` found for one operator.
+
+    `documents_per_s` is None where it was not measured; `skipped` says why checks were left out, empty if none
+    were.
+    """
 
     operator: str
     kind: str
     checks: tuple[Check, ...]
     documents_per_s: float | None
+    skipped: str = ""
 
     @property
     def passed(self) -> bool:
@@ -209,11 +214,25 @@ def bench(
     return num_documents / elapsed_s
 
 
-def test_plugin(namespace: str, *, plugins_dir: Path | None = None) -> list[OperatorReport]:  # noqa: PT028  # no test
-    """Load a plugin and check every operator it registers; readers only by their definition.
+def test_plugin(
+    namespace: str,
+    *,
+    plugins_dir: Path | None = None,  # noqa: PT028  # no test
+    file: Path | None = None,  # noqa: PT028  # no test
+) -> list[OperatorReport]:
+    """Load a plugin and check every operator it registers.
 
     Operators run with their default configuration; one whose configuration has required fields fails its
     check "definition" and is tested from the plugin's own tests instead.
+
+    Parameters
+    ----------
+    namespace
+        The plugin's name.
+    plugins_dir
+        A folder of single-file plugins.
+    file
+        A sample file for the plugin's readers; without one only their definition is checked.
 
     Raises
     ------
@@ -223,10 +242,13 @@ def test_plugin(namespace: str, *, plugins_dir: Path | None = None) -> list[Oper
     manager = PluginManager.load([namespace], plugins_dir=plugins_dir)
     reports = []
     for full_name, registered in manager.operators.items():
-        documents_per_s = None
+        documents_per_s, skipped = None, ""
         if registered.kind == "reader":
-            # Registration has checked it; its own tests give it a file.
-            checks = [Check(name="definition", passed=True)]
+            checks = [Check(name="definition", passed=True)]  # registration has checked it
+            if file is None:
+                skipped = "readers need a file: --file PATH"
+            else:
+                checks += check_reader(registered.operator, file, namespace=namespace)
         else:
             checks = check_operator(registered.operator, nasty_documents(), namespace=namespace)
             if all(check.passed for check in checks):
@@ -237,6 +259,7 @@ def test_plugin(namespace: str, *, plugins_dir: Path | None = None) -> list[Oper
                 kind=registered.kind,
                 checks=tuple(checks),
                 documents_per_s=documents_per_s,
+                skipped=skipped,
             )
         )
     return reports

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -16,10 +17,15 @@ if TYPE_CHECKING:
     from gristmill.recipe.model import AnyStep, Recipe
 
 
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+"""How an address begins that is no local path, as in `s3://bucket/name`."""
+
+
 def check_recipe(recipe: Recipe) -> list[Problem]:
     """Return every problem between the parts of a recipe, in the order a reader meets them."""
     return [
         *_source_names(recipe),
+        *_remote_paths(recipe),
         *_step_names(recipe.steps),
         *_step_order(recipe.steps),
         *_where_columns(recipe),
@@ -43,6 +49,27 @@ def _source_names(recipe: Recipe) -> Iterator[Problem]:
                 place=f"[[source]] number {len(names) - names[::-1].index(name)}",
                 hint="give each source its own `name`",
             )
+
+
+def _remote_paths(recipe: Recipe) -> Iterator[Problem]:
+    """A scheme would silently become a local folder of that name."""
+    places: list[tuple[str, Sequence[object]]] = [("[run]", (recipe.run.output, recipe.run.plugins_dir))]
+    places += [
+        (f"[[source]] number {position + 1}", source.paths) for position, source in enumerate(recipe.sources)
+    ]
+    if recipe.tokens is not None:
+        places.append(("[tokens]", (recipe.tokens.tokenizer,)))
+    if recipe.train is not None:
+        places.append(("[train]", (recipe.train.model,)))
+    for place, paths in places:
+        for path in paths:
+            if isinstance(path, str) and _SCHEME.match(path):
+                yield Problem(
+                    code="GM-RECIPE-012",
+                    message=f"`{path}` is no local path: object stores are not built in this version",
+                    place=place,
+                    hint="copy the files to this machine and give their path",
+                )
 
 
 def _step_names(steps: Sequence[AnyStep]) -> Iterator[Problem]:

@@ -22,8 +22,11 @@ from gristmill.recipe.values import Section
 NOT_BUILT_SECTIONS = {"evaluate": "scoring models on held-out tasks"}
 NOT_BUILT_STEPS = {
     "language": "language identification",
+    "language_id": "language identification",
     "mask_pii": "masking personal data",
+    "pii": "masking personal data",
     "decontaminate": "removing benchmark text",
+    "decontamination": "removing benchmark text",
 }
 """Names of the design that this version does not have."""
 

@@ -24,6 +24,12 @@ NOT_BUILT_KEYS = {
 }
 """Keys of the design that this version does not have; naming them is better than calling them unknown."""
 
+NOT_BUILT_VALUES = {
+    ("method", "qlora"): "adapters on a quantised model",
+    ("format", "warc"): "reading web archives",
+}
+"""Values of the design that this version does not have, with their keys."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Problem:
@@ -73,10 +79,34 @@ def unknown_key(key: str, known: Sequence[str], place: str) -> Problem:
             place=place,
             hint="remove the key",
         )
+    owners = _sections_with(key)
     close = nearest(key, known)
-    message = f"unknown key `{key}`" + (f"; did you mean `{close}`?" if close else "")
+    message = f"unknown key `{key}`"
+    if owners:
+        message += f"; it belongs into {' or '.join(f'`{owner}`' for owner in owners)}"
+    elif close:
+        message += f"; did you mean `{close}`?"
     listing = ", ".join(f"`{name}`" for name in known)
     return Problem(code="GM-RECIPE-003", message=message, place=place, details=(f"known keys: {listing}",))
+
+
+def _sections_with(key: str) -> list[str]:
+    """Return the sections that have a key of this name, as a recipe writes them."""
+    # Imported late: only a recipe with a mistake needs it, and `steps` is loaded by then.
+    from gristmill.recipe.sections import Run, Source, Split, Tokens
+    from gristmill.recipe.step_base import Step
+    from gristmill.recipe.training import Lora, Train
+
+    sections: dict[str, type[BaseModel]] = {
+        "[run]": Run,
+        "[[source]]": Source,
+        "[[step]]": Step,
+        "[split]": Split,
+        "[tokens]": Tokens,
+        "[train]": Train,
+        "[train.lora]": Lora,
+    }
+    return [section for section, model in sections.items() if key in model.model_fields]
 
 
 def problems_of(
@@ -122,7 +152,16 @@ def _problem(details: ErrorDetails, model: type[BaseModel], place: str, subtable
     message = _wording(details)
     if not location:
         return Problem(code="GM-RECIPE-004", message=message, place=table_place)
-    value = _shown(details["input"])
+    given = details["input"]
+    purpose = NOT_BUILT_VALUES.get((name, given)) if isinstance(given, str) else None
+    value = _shown(given)
+    if purpose is not None:
+        return Problem(
+            code="GM-RECIPE-006",
+            message=f"`{name} = {value}` ({purpose}) is not built in this version",
+            place=table_place,
+            hint=f"{message}, or leave `{name}` out",
+        )
     return Problem(code="GM-RECIPE-004", message=f"`{name} = {value}`: {message}", place=table_place)
 
 

@@ -1,4 +1,9 @@
-"""What all steps have in common, and plugin steps. Not here: the built-in steps (`steps`)."""
+"""What all steps have in common, and plugin steps. Not here: the built-in steps (`steps`).
+
+A key is a name that a recipe may set in a step's table, such as `min_words`. A column is what a step makes for every
+document, such as `gopher_quality.num_words`. A rule compares one column with the value of one key and drops documents
+that do not hold, under a name of its own that rejects and counts show, such as `gopher_quality.min_words`.
+"""
 
 from __future__ import annotations
 

@@ -6,6 +6,8 @@ import json
 import struct
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from gristmill.cli.doctor import cpu_features, memory_bytes
@@ -55,7 +57,7 @@ def test_inspect_a_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     (tmp_path / "weights.safetensors").write_bytes(content)
     (tmp_path / "state.json").write_text('{"step": 3}', encoding="utf-8")
     text = output(["inspect", str(tmp_path)], capsys)
-    assert "weights.safetensors: 1 tensors, 6 values" in text
+    assert "weights.safetensors: 1 tensor, 6 values" in text
     assert '"step": 3' in text
 
 
@@ -96,6 +98,67 @@ def test_the_story_of_dropped_documents(finished_run: Path, capsys: pytest.Captu
     assert (copy["file"], copy["row"]) == ("b.jsonl", 0)
     assert copy["duplicate_of"]["doc"] == 0
     assert copy["similarity"] == 0.875
+    text = output(["explain", "doc", "same", "--run", str(finished_run)], capsys)
+    assert "(value 12, threshold 50)" in text
+    assert "near_duplicate (similarity 0.875)\n" in text
+
+
+def test_the_story_of_a_near_duplicate_says_its_similarity_once(
+    finished_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = finished_run / "rejects/part-00000.parquet"
+    table = pq.read_table(file)
+    for name, numbers in (("value", [12.0, 0.875]), ("threshold", [50.0, 0.8])):
+        table = table.set_column(table.column_names.index(name), name, pa.array(numbers))
+    pq.write_table(table, file)
+    text = output(["explain", "doc", "same", "--run", str(finished_run)], capsys)
+    assert "near_duplicate (similarity 0.875, threshold 0.8)\n" in text
+
+
+def test_a_run_without_tokens_tells_of_none(finished_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = finished_run / "manifest.json"
+    manifest = json.loads(file.read_text(encoding="utf-8"))
+    manifest["counts"]["tokens"] = {}
+    file.write_text(json.dumps(manifest), encoding="utf-8")
+    text = output(["explain", "doc", "0", "--run", str(finished_run)], capsys)
+    assert "kept: split train, in the cluster" in text
+
+
+@pytest.mark.parametrize(
+    ("id_field", "reader", "is_said"),
+    [(None, None, True), ("url", None, False), (None, {"use": "a.b"}, False)],
+)
+def test_a_run_without_ids_says_so(
+    id_field: str | None,
+    reader: object,
+    is_said: bool,
+    finished_run: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    plan = {"sources": [{"engine": {"name": "web", "id": id_field}, "reader": reader}]}
+    (finished_run / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
+    assert main(["explain", "doc", "no-such-id", "--run", str(finished_run)]) == 2
+    assert ("no source of this run names an `id` field" in capsys.readouterr().err) is is_said
+
+
+@pytest.mark.parametrize(
+    ("verb", "next_command"),
+    [("verify", "`gristmill curate "), ("inspect", "`gristmill curate "), ("report", "`gristmill run`")],
+)
+def test_an_unfinished_run_says_how_far_it_got(
+    verb: str, next_command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "work").mkdir()
+    assert main([verb, str(tmp_path)]) == 2
+    assert "last stage" not in capsys.readouterr().err
+    lines = (
+        '{"stage": "plan", "done": 1, "total": 1}\n{"stage": "map", "done": 2, "total": 5}\n{"stage": "dec'
+    )
+    (tmp_path / "events.jsonl").write_text(lines, encoding="utf-8")
+    assert main([verb, str(tmp_path)]) == 2
+    shown = capsys.readouterr().err
+    assert "the last stage in `events.jsonl` is `map`, 2 of 5 done" in shown
+    assert next_command in shown
 
 
 def test_a_document_that_is_not_there(finished_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -138,6 +201,7 @@ def test_explain_a_key(capsys: pytest.CaptureFixture[str]) -> None:
         ("rule", "gopher_qualty", "`gopher_quality`"),
         ("key", "run.sed", "`run.seed`"),
         ("error", "GM-RUN-999", "GM-RUN-"),
+        ("rule", "toy.size", "`--plugins-dir DIR`"),
     ],
 )
 def test_explain_what_is_not_there(
@@ -153,6 +217,7 @@ def test_doctor_and_version(capsys: pytest.CaptureFixture[str], tmp_path: Path) 
     found = values(["doctor"], capsys)["doctor"]
     assert found["pyarrow"]
     assert "cores" in found["processor"]
+    assert found["extra ray"] == "not used by this version"
     assert values(["version"], capsys)["version"]
     (tmp_path / "tokenizer.json").write_text(
         '{"added_tokens": [{"content": "<|end|>", "id": 7, "special": true}]}', encoding="utf-8"

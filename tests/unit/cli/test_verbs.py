@@ -244,6 +244,8 @@ def test_check(recipe: Path, planned: None, capsys: pytest.CaptureFixture[str]) 
     assert main(["check", str(recipe), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["ok"], found["sources"], found["files"], found["train"]) == (True, 1, 1, False)
+    assert main(["check", str(recipe)]) == 0
+    assert "is sound: 1 source with 1 file, 0 steps\n" in capsys.readouterr().out
 
 
 def test_check_looks_at_the_model(
@@ -309,6 +311,8 @@ def test_plugins_are_listed_and_made(tmp_path: Path, capsys: pytest.CaptureFixtu
     text = capsys.readouterr().out
     assert "toy.size (signal, version 1): Bytes of a text." in text
     assert "min, max, min_size, max_size" in text
+    assert main(["explain", "rule", "toy.size", *place]) == 0
+    assert "toy.size (signal, version 1): Bytes of a text." in capsys.readouterr().out
     assert main(["plugin", "test", "toy", *place]) == 0
     assert "ok    types and lengths" in capsys.readouterr().out
     assert main(["plugin", "new", "finance", "--directory", str(tmp_path)]) == 0

@@ -50,6 +50,26 @@ def test_a_pattern_without_a_file_is_refused(tmp_path: Path) -> None:
     assert caught.value.code == "GM-PLAN-101"
 
 
+def test_names_that_the_readers_know(tmp_path: Path) -> None:
+    lines = [name + end for name in ("a.jsonl", "B.NDJSON", "c.json") for end in ("", ".gz", ".ZST", ".zstd")]
+    for name in (*lines, "d.Parquet"):
+        (tmp_path / name).touch()
+    assert names(find(tmp_path, "*")) == sorted((*lines, "d.Parquet"))
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.csv", "a.parquet.gz", "a.gz", "jsonl", "a.jsonl.bz2"])
+def test_a_name_that_tells_no_format_is_refused_unless_the_source_does(tmp_path: Path, name: str) -> None:
+    for file in ("a.jsonl", name):
+        (tmp_path / file).touch()
+    with pytest.raises(GristmillError) as caught:
+        find(tmp_path, "*")
+    assert caught.value.code == "GM-PLAN-106"
+    assert f"`{name}`" in caught.value.message
+    assert 'set `format = "jsonl"`' in str(caught.value.hint)
+    found = find_files("s", [name], base=tmp_path, source=0, first_ordinal=0, format="jsonl")
+    assert names(found) == [name]
+
+
 def test_partitions_never_mix_sources_or_cut_files() -> None:
     files = [
         InputFile(ordinal=n, source=source, path=Path("f"), relative_path=str(n), num_bytes=size)

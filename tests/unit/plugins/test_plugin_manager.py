@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gristmill.cli.main import main
 from gristmill.errors import GristmillError
 from gristmill.plugins.manager import PluginManager, list_plugins
 from gristmill.plugins.show import ConfigKey, show_plugin
@@ -77,6 +78,91 @@ def test_a_plugin_that_fails_is_named(install: Install, line: str, signal_plugin
     assert error.code == "GM-PLUGIN-004"
     assert "`alpha`" in error.message
     assert list(PluginManager.load(["good"]).operators) == ["good.num_bytes"]
+
+
+@pytest.mark.parametrize(
+    ("source", "place"),
+    [
+        ("x = 1\n1 / 0\n", "ZeroDivisionError: division by zero, at toy.py, line 2"),
+        ("x = 1\n\ndef f(:\n", "at toy.py, line 3"),
+        ("import json\njson.loads('')\n", "at toy.py, line 2"),
+    ],
+)
+def test_a_single_file_that_fails_names_its_line(source: str, place: str, tmp_path: Path) -> None:
+    (tmp_path / "toy.py").write_text(source, encoding="utf-8")
+    error = refused("toy", plugins_dir=tmp_path)
+    assert error.code == "GM-PLUGIN-004"
+    assert error.message.endswith(place)
+    assert error.message.count("toy.py") == 1
+    assert f"--plugins-dir {tmp_path}" in (error.hint or "")
+
+
+def test_a_package_that_fails_names_its_line(install: Install) -> None:
+    install("alpha", "x = 1\n1 / 0\n")
+    error = refused("alpha")
+    assert error.message.endswith("at gristmill_alpha.py, line 2")
+    assert "--plugins-dir" in (error.hint or "")
+
+
+def test_an_unknown_plugin_is_first_taken_for_a_single_file(tmp_path: Path) -> None:
+    hint = refused("zzzzqqqq", plugins_dir=tmp_path).hint or ""
+    assert hint.startswith(
+        "a single file? name its folder in `plugins_dir` of `[run]`, or give `--plugins-dir`"
+    )
+    assert "pip install" not in hint
+
+
+READER = """
+import pyarrow as pa
+from gristmill.plugins.api import Field, Reader, frozen_config, hookimpl
+
+gristmill_api = 1
+
+
+@frozen_config
+class C:
+    limit: int = Field(default=3)
+
+
+class Whole(Reader):
+    name, version = "whole", 1
+    Config = C
+
+    def read(self, path):
+        yield pa.record_batch({"text": [path.read_text()]})
+
+
+@hookimpl
+def register_readers(register):
+    register(Whole)
+"""
+
+
+def test_a_reader_shows_no_keys_and_needs_no_suffixes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "toy.py").write_text(READER, encoding="utf-8")
+    (info,) = show_plugin("toy", plugins_dir=tmp_path)
+    assert (info.keys, info.suffixes) == ((), ())
+    assert main(["plugin", "show", "toy", "--plugins-dir", str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    assert "defaults only" in shown
+    assert "limit" not in shown
+
+
+def test_a_reader_is_tested_on_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "toy.py").write_text(READER, encoding="utf-8")
+    (tmp_path / "good.txt").write_text("a document", encoding="utf-8")
+    command = ["plugin", "test", "toy", "--plugins-dir", str(tmp_path)]
+    assert main(command) == 0
+    assert "skipped: readers need a file: --file PATH" in capsys.readouterr().out
+    assert main([*command, "--file", str(tmp_path / "good.txt")]) == 0
+    shown = capsys.readouterr().out
+    assert "ok    reads" in shown
+    assert "ok    same again" in shown
+    assert "skipped" not in shown
+    assert main([*command, "--file", str(tmp_path / "absent.txt")]) == 1
+    assert "FAIL  reads: reader `toy.whole` failed on `absent.txt`" in capsys.readouterr().out
 
 
 def test_two_distributions_of_one_name(install: Install) -> None:

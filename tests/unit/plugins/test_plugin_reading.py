@@ -48,6 +48,67 @@ def test_batches_are_bounded_in_rows_and_bytes() -> None:
     assert max(sizes) <= 3
 
 
+def test_one_row_batches_are_put_together() -> None:
+    rows = [f"document {number}" for number in range(5000)]
+    batches = read(lambda: (pa.record_batch({"text": [row], "n": [len(row)]}) for row in rows))
+    assert [batch.num_rows for batch in batches] == [5000]
+    assert batches[0].column("text").to_pylist() == rows
+    assert batches[0].column("n").to_pylist() == [len(row) for row in rows]
+
+
+def test_putting_together_keeps_the_limits_and_the_order() -> None:
+    third = BATCH_TEXT_BYTES // 3
+    sizes = [1, third, third, third, BATCH_TEXT_BYTES + 1, 2, 3]
+    batches = read(lambda: (pa.record_batch({"text": ["x" * size]}) for size in sizes))
+    assert [len(text) for batch in batches for text in batch.column("text").to_pylist()] == sizes
+    assert [batch.num_rows for batch in batches] == [3, 1, 1, 2]
+    rows = read(lambda: (pa.record_batch({"text": ["x"] * 3000}) for _ in range(4)))
+    assert [batch.num_rows for batch in rows] == [6000, 6000]
+
+
+def test_other_columns_count_towards_the_limit() -> None:
+    half = b"x" * (BATCH_TEXT_BYTES // 2)
+    batches = read(lambda: (pa.record_batch({"text": ["a"], "raw": [half]}) for _ in range(3)))
+    assert [batch.num_rows for batch in batches] == [1, 1, 1]
+
+
+def test_batches_that_cannot_be_put_together_are_passed_on() -> None:
+    def many_words() -> Iterator[object]:
+        for start in (0, 100):
+            words = pa.array([f"w{start + number}" for number in range(100)])
+            column = pa.DictionaryArray.from_arrays(pa.array(range(100), pa.int8()), words)
+            yield pa.record_batch({"text": ["a"] * 100, "word": column})
+
+    batches = read(many_words)
+    words = [word for batch in batches for word in batch.column("word").to_pylist()]
+    assert words == [f"w{number}" for number in range(200)]
+
+
+def test_null_texts_among_others_are_put_together() -> None:
+    batches = read(lambda: (pa.record_batch({"text": [text]}) for text in ("a", None, "b")))
+    assert [batch.column("text").to_pylist() for batch in batches] == [["a", None, "b"]]
+
+
+def test_an_error_comes_after_the_rows_before_it() -> None:
+    def breaks() -> Iterator[object]:
+        for _ in range(BATCH_ROWS + 7):
+            yield pa.record_batch({"text": ["a"]})
+        raise ValueError("broken file")
+
+    class Breaks(Reader):
+        name, version = "breaks", 1
+
+        def read(self, _path: Path) -> Iterator[pa.RecordBatch]:
+            yield from breaks()
+
+    sizes: list[int] = []
+    reading = read_file(activate(registered_for(Breaks, "demo"), {}), Path("a.fake"))
+    with pytest.raises(GristmillError) as caught:
+        sizes.extend(batch.num_rows for batch in reading)
+    assert sizes == [BATCH_ROWS, 7]
+    assert caught.value.message == f"reader `demo.breaks` failed on `a.fake` after {BATCH_ROWS + 7} documents"
+
+
 def test_no_documents() -> None:
     assert read(lambda: iter([])) == []
     assert read(lambda: iter([pa.record_batch({"text": pa.array([], pa.utf8())})])) == []

@@ -157,6 +157,42 @@ def test_no_section_but_source_is_needed() -> None:
         (SOURCE + "[[step]]\nmin_words = 1\n", "GM-RECIPE-005", "the key `use` is missing"),
         (SOURCE + '[[step]]\nuse = "langage"\n', "GM-RECIPE-007", "unknown step `langage`"),
         (SOURCE + '[[step]]\nuse = "language"\n', "GM-RECIPE-006", "not built in this version"),
+        *(
+            (SOURCE + f'[[step]]\nuse = "{use}"\n', "GM-RECIPE-006", f"the step `{use}`")
+            for use in ("pii", "mask_pii", "language_id", "decontaminate", "decontamination")
+        ),
+        (
+            SOURCE + '[train]\nmodel = "m"\nsteps = 1\nmethod = "qlora"\n',
+            "GM-RECIPE-006",
+            '`method = "qlora"` (adapters on a quantised model) is not built in this version',
+        ),
+        (SOURCE + 'format = "warc"\n', "GM-RECIPE-006", '`format = "warc"`'),
+        (
+            SOURCE + '[train]\nmodel = "m"\nsteps = 1\ntokenizer = "t"\n',
+            "GM-RECIPE-003",
+            "unknown key `tokenizer`; it belongs into `[tokens]`",
+        ),
+        (
+            SOURCE + "[split]\nseed = 1\n",
+            "GM-RECIPE-003",
+            "unknown key `seed`; it belongs into `[run]` or `[train]`",
+        ),
+        ("seed = 1\n" + SOURCE, "GM-RECIPE-003", "unknown section `seed`; it belongs into `[run]`"),
+        *(
+            (
+                f'[[source]]\nname = "a"\npaths = ["b.jsonl", "{path}"]\n',
+                "GM-RECIPE-012",
+                f"`{path}` is no local",
+            )
+            for path in ("s3://bucket/x.jsonl", "gs://b/x", "az://b/x", "https://example.org/x.jsonl")
+        ),
+        (
+            '[run]\noutput = "s3://b/run"\n' + SOURCE,
+            "GM-RECIPE-012",
+            "object stores are not built in this version",
+        ),
+        (SOURCE + '[tokens]\ntokenizer = "https://example.org/t.json"\n', "GM-RECIPE-012", "no local path"),
+        (SOURCE + '[train]\nmodel = "hf://a/b"\nsteps = 1\n', "GM-RECIPE-012", "no local path"),
         (SOURCE + '[[step]]\nuse = "cleen"\n', "GM-RECIPE-007", "did you mean `clean`?"),
         (
             SOURCE + '[[step]]\nuse = "gopher_quality"\nmin_word = 5\n',
