@@ -35,7 +35,7 @@ $(STAMPS)/venv: requirements/dev.txt requirements/demo.txt
 
 $(STAMPS)/native: $(STAMPS)/venv pyproject.toml $(RUST_SOURCES)
 	@echo "==> building the native module"
-	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --release --quiet
+	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --release --quiet >/dev/null
 	@touch $@
 
 $(STAMPS)/plugins: $(STAMPS)/native $(PLUGINS)
