@@ -71,7 +71,7 @@ ifeq ($(NEXTEST),yes)
 else
 	cargo test --release --workspace --lib --tests
 endif
-	cargo test --release -p gristmill-core -p gristmill-engine --doc --quiet
+	cargo test --release --workspace --doc --quiet
 
 .PHONY: test-python
 test-python: dev ## Python tests
