@@ -20,7 +20,7 @@ DRIVER = "import sys; from gristmill.curate.run import curate; curate(sys.argv[1
 
 
 def start(recipe: Path, workers: int) -> subprocess.Popen[bytes]:
-    """Start a run in its own process group, so that a kill takes its workers too."""
+    """start a run in a process group of its own."""
     command = [sys.executable, "-c", DRIVER, str(recipe), str(workers)]
     return subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
 

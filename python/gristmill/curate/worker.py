@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import queue
-import signal
 import sys
 import threading
 import traceback
@@ -21,8 +20,6 @@ from gristmill.errors import GristmillError
 
 def main() -> None:
     """Serve tasks until standard input closes."""
-    # Ctrl-C reaches the whole process group; the driver decides, and ends its workers.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     tasks: queue.SimpleQueue[bytes] = queue.SimpleQueue()

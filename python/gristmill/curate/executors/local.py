@@ -129,6 +129,8 @@ class LocalExecutor:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment,
+            # Ctrl-C at a terminal reaches the driver alone, which then ends its workers.
+            process_group=0,
         )
         worker = _Worker(process)
         self._workers.append(worker)
