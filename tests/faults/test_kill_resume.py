@@ -16,34 +16,69 @@ from tests.support import RECIPE, write_corpus
 from gristmill.curate.run import curate
 from gristmill.curate.verify import verify_run
 
-DRIVER = "import sys; from gristmill.curate.run import curate; curate(sys.argv[1], workers=int(sys.argv[2]))"
+DRIVER = """
+import os, sys
+from gristmill.curate.run import curate
+
+kill_after = int(sys.argv[3])
+seen = 0
 
 
-def start(recipe: Path, workers: int) -> subprocess.Popen[bytes]:
-    """start a run in a process group of its own."""
-    command = [sys.executable, "-c", DRIVER, str(recipe), str(workers)]
+def count(event):
+    global seen
+    seen += 1
+    if seen == kill_after:
+        os.kill(os.getpid(), 9)
+
+
+curate(sys.argv[1], workers=int(sys.argv[2]), on_event=count)
+"""
+
+
+def start(recipe: Path, workers: int, *, kill_after_events: int = 0) -> subprocess.Popen[bytes]:
+    """Start a run in a process group of its own; it may kill itself after so many events."""
+    command = [sys.executable, "-c", DRIVER, str(recipe), str(workers), str(kill_after_events)]
     return subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_killed_at_random_moments_and_resumed(workers: int, tmp_path: Path) -> None:
-    (tmp_path / "reference").mkdir()
+def test_killed_at_every_step_of_the_way_and_resumed(workers: int, tmp_path: Path) -> None:
+    for name in ("reference", "killed"):
+        (tmp_path / name).mkdir()
     reference = curate(write_corpus(tmp_path / "reference"), workers=1).digest
-    (tmp_path / "killed").mkdir()
     recipe = write_corpus(tmp_path / "killed")
+    killed = 0
+    # Each attempt gets at least one event further than the one before it, whatever it finds committed.
+    for events in range(1, 60):
+        if start(recipe, workers, kill_after_events=events).wait(timeout=60) == 0:
+            break
+        killed += 1
+    assert killed >= 5
+    finished = curate(recipe, workers=workers)
+    assert finished.digest == reference
+    assert verify_run(finished.path).ok
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_killed_at_random_moments_and_resumed(workers: int, tmp_path: Path) -> None:
+    for name in ("reference", "killed"):
+        (tmp_path / name).mkdir()
+        recipe = write_corpus(tmp_path / name)
+        # Enough documents that most of the time is spent in native code.
+        path = tmp_path / name / "first.jsonl"
+        path.write_text(path.read_text(encoding="utf-8") * 200, encoding="utf-8")
+    started = time.monotonic()
+    assert start(tmp_path / "reference" / "recipe.toml", workers).wait(timeout=60) == 0
+    duration_s = time.monotonic() - started
+    reference = curate(tmp_path / "reference" / "recipe.toml", workers=1).digest
     moments = random.Random(workers)
-    num_killed = 0
-    for _ in range(12):
+    for _ in range(8):
         process = start(recipe, workers)
         try:
-            process.wait(timeout=moments.uniform(0.05, 0.4))
+            process.wait(timeout=duration_s * moments.uniform(0.2, 0.8))
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-            num_killed += 1
-        else:
-            break
-    assert num_killed > 0, "the run was never caught alive"
     finished = curate(recipe, workers=workers)
     assert finished.digest == reference
     assert verify_run(finished.path).ok
