@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import random
+import shutil
 import subprocess
 import sys
 import time
@@ -77,6 +79,44 @@ def test_the_sample_corpus_is_curated_within_its_memory(tmp_path: Path) -> None:
     report = verify_run(run.path)
     assert report.ok, report
     assert 0 < peak_kib < 1.5 * 2**20, f"{peak_kib / 1024:.0f} MiB"
+
+
+@pytest.mark.data
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.skipif(DATA is None, reason="GRISTMILL_DATA is not set")
+def test_the_sample_corpus_gives_one_digest_for_any_workers_and_after_ten_kills(tmp_path: Path) -> None:
+    (tmp_path / "recipe.toml").write_text(RECIPE.format(corpus=Path(str(DATA)) / "corpus"), encoding="utf-8")
+
+    def start(output: str, workers: int) -> subprocess.Popen[bytes]:
+        gristmill = str(Path(sys.executable).parent / "gristmill")
+        command = [gristmill, "curate", str(tmp_path / "recipe.toml"), "--output", str(tmp_path / output)]
+        return subprocess.Popen([*command, "--workers", str(workers), "--json"], stdout=subprocess.DEVNULL)
+
+    digests = set()
+    started = time.monotonic()
+    for workers in (1, 2, 3):
+        assert start(f"run-{workers}", workers).wait(timeout=250) == 0
+        digests.add(open_run(tmp_path / f"run-{workers}").digest)
+    assert start("run-2", 2).wait(timeout=60) == 0
+    digests.add(open_run(tmp_path / "run-2").digest)
+    duration_s = (time.monotonic() - started) / 3
+    moments = random.Random(10)
+    killed = 0
+    while killed < 10:
+        process = start("killed", 2)
+        try:
+            process.wait(timeout=duration_s * moments.uniform(0.05, 0.4))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            killed += 1
+        else:
+            shutil.rmtree(tmp_path / "killed")
+    assert start("killed", 2).wait(timeout=250) == 0
+    digests.add(open_run(tmp_path / "killed").digest)
+    assert len(digests) == 1
+    assert verify_run(tmp_path / "killed").ok
 
 
 def resident_kib(pid: int) -> int:
