@@ -18,6 +18,7 @@ __all__ = [
     "near_duplicates",
     "plan_shards",
     "put_if_absent",
+    "rule_columns",
     "run_steps",
     "run_task",
     "tokenizer_vocabulary_size",
@@ -87,8 +88,16 @@ def near_duplicates(
 ) -> pa.RecordBatch:
     """Return `cluster`, `duplicate_of` and `similarity` of each large_string text, as row numbers."""
 
-def run_steps(texts: pa.Array, steps: str, session: Session) -> tuple[pa.Array, pa.RecordBatch]:
-    """Run native steps over large_string texts; return the texts they leave and the columns they make."""
+def run_steps(
+    texts: pa.Array, steps: str, edits: bool, session: Session
+) -> tuple[pa.Array, pa.RecordBatch]:
+    """Run native steps over large_string texts; return the texts they leave and the columns they make.
+
+    With `edits` each step reads what the one before it left; without, all read the texts as they are.
+    """
+
+def rule_columns() -> str:
+    """Return the columns of every step that measures, as JSON: name, kind and description by step."""
 
 def run_task(spec: str, session: Session) -> str:
     """Run a native task described in JSON; return its manifest as JSON."""

@@ -86,7 +86,7 @@ def compile_steps(recipe: Recipe) -> CompiledSteps:
         operators.append({"step": step.name, "use": step.use, "version": step.version})
         if step.is_dedup:
             continue
-        steps.append({"name": step.name, "use": step.use, "where": conditions, "config": step.computing()})
+        steps.append({**engine_step(step), "where": conditions})
         thresholds += [
             _threshold(
                 step.name,
@@ -122,6 +122,18 @@ def compile_steps(recipe: Recipe) -> CompiledSteps:
         minhash=minhash,
         min_similarity=None if near is None else near.min_similarity,
     )
+
+
+def engine_step(step: BuiltinStep) -> dict[str, object]:
+    """Return a built-in step as the engine takes it, for all documents."""
+    described: dict[str, object] = {
+        "name": step.name,
+        "use": step.use,
+        "where": [],
+        "config": step.computing(),
+    }
+    made = step.made_columns()
+    return described if len(made) == len(step.columns) else {**described, "columns": list(made)}
 
 
 def _name(step: BuiltinStep | None) -> str | None:

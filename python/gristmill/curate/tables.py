@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gristmill import _native
+from gristmill.curate.compile import engine_step
 from gristmill.curate.inputs import expand
 from gristmill.errors import GristmillError
 from gristmill.recipe import BuiltinStep, PluginStep, parse_recipe, toml_value
@@ -91,7 +92,7 @@ def clean(table: ArrowTable, **parts: bool) -> pa.Table:
     whole = _as_table(table)
     step: dict[str, object] = {"use": "clean", **parts}
     [compiled] = _compile([step])
-    texts, columns = _run_steps(whole, [compiled])
+    texts, columns = _run_steps(whole, [compiled], edits=True)
     return _with_columns(whole.set_column(whole.schema.get_field_index("text"), "text", texts), columns)
 
 
@@ -100,7 +101,8 @@ def signals(table: ArrowTable, rules: Sequence[str | Mapping[str, object]]) -> p
 
     Columns: `id` (where the table has one), one for each value (`gopher_quality.num_words`), and for each rule
     `<rule>.keep` (bool) and `<rule>.reason` (utf8: the first threshold that the row fails, null where it is kept).
-    All rules read the text as it is in the table; `c4_quality` counts what it would remove but removes nothing here.
+    All rules read the text as it is in the table, from one segmentation; rules that edit, such as `c4_quality`, count
+    what they would remove but remove nothing here.
 
     Parameters
     ----------
@@ -119,11 +121,11 @@ def signals(table: ArrowTable, rules: Sequence[str | Mapping[str, object]]) -> p
     whole = _as_table(table)
     compiled = _compile([rule if isinstance(rule, Mapping) else {"use": rule} for rule in rules])
     result = pa.table({"id": whole.column("id")}) if "id" in whole.column_names else None
+    _, found = _run_steps(whole, compiled, edits=False)
     columns: dict[str, pa.ChunkedArray] = {}
     for step in compiled:
-        # One step at a time: each reads the table's text, not what an earlier rule left.
-        _, found = _run_steps(whole, [step])
-        columns.update({name: pa.chunked_array([found.column(name)]) for name in found.schema.names})
+        names = [f"{step.step.name}.{column}" for column in step.step.made_columns()]
+        columns.update({name: pa.chunked_array([found.column(name)]) for name in names})
         columns.update(_judge(step, found))
     table_of_columns = pa.table(columns)
     return table_of_columns if result is None else _with_columns(result, table_of_columns)
@@ -238,14 +240,15 @@ def _compile(steps: Sequence[Mapping[str, object]]) -> list[_Compiled]:
                 f"`{parsed.use}` is no built-in signal or correction",
                 hint="use `near_duplicates` for duplicates, and a recipe for plugins",
             )
-        engine = {"name": parsed.name, "use": parsed.use, "where": [], "config": parsed.computing()}
-        compiled.append(_Compiled(step=parsed, engine=engine))
+        compiled.append(_Compiled(step=parsed, engine=engine_step(parsed)))
     return compiled
 
 
-def _run_steps(table: pa.Table, compiled: Sequence[_Compiled]) -> tuple[pa.Array, pa.RecordBatch]:
+def _run_steps(
+    table: pa.Table, compiled: Sequence[_Compiled], *, edits: bool
+) -> tuple[pa.Array, pa.RecordBatch]:
     steps = json.dumps([dict(step.engine) for step in compiled])
-    return _native.run_steps(_texts(table), steps, _native.Session())
+    return _native.run_steps(_texts(table), steps, edits, _native.Session())
 
 
 def _judge(compiled: _Compiled, found: pa.RecordBatch) -> dict[str, pa.ChunkedArray]:

@@ -8,10 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from gristmill.recipe.builtin import BuiltinStep
 from gristmill.recipe.problems import Problem, nearest
 from gristmill.recipe.sections import RESERVED_COLUMNS
 from gristmill.recipe.step_base import PluginStep, scalar_type
-from gristmill.recipe.steps import BuiltinStep, HighestColumn, LowestColumn, PreferredSources
+from gristmill.recipe.steps import HighestColumn, LowestColumn, PreferredSources
 
 if TYPE_CHECKING:
     from gristmill.recipe.model import AnyStep, Recipe
@@ -148,9 +149,9 @@ def _unknown_column(recipe: Recipe, column: str, *, before: int, user: str) -> P
     if isinstance(step, PluginStep):
         return None
     output = column.removeprefix(f"{step.name}.")
-    if output in step.columns:
+    if output in step.made_columns():
         return None
-    known = [f"{step.name}.{name}" for name in step.columns]
+    known = [f"{step.name}.{name}" for name in step.made_columns()]
     close = nearest(column, known)
     return Problem(
         code="GM-PLAN-004",

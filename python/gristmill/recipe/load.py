@@ -14,7 +14,7 @@ from gristmill.recipe.checks import check_recipe
 from gristmill.recipe.model import SECTIONS, AnyStep, Recipe
 from gristmill.recipe.problems import Problem, nearest, problems_of, refuse, unknown_key
 from gristmill.recipe.sections import Run, Source, Split, Tokens
-from gristmill.recipe.step_base import PLUGIN_USE, RESERVED_KEYS, SEMANTICS, PluginStep
+from gristmill.recipe.step_base import PLUGIN_USE, RESERVED_KEYS, PluginStep
 from gristmill.recipe.steps import BUILTIN_STEPS
 from gristmill.recipe.training import Train
 from gristmill.recipe.values import Section
@@ -182,22 +182,20 @@ class _Parser:
                 Problem(code=code, message=problem, place=place, hint='for example `use = "clean"`')
             )
             return None
-        semantics = table.get("semantics", SEMANTICS[0])
-        if semantics not in SEMANTICS:
-            self._problems.append(
-                Problem(
-                    code="GM-RECIPE-011",
-                    message=f"`{use}` has no semantics `{semantics}`",
-                    place=place,
-                    details=(f"there are: {', '.join(f'`{name}`' for name in SEMANTICS)}",),
-                    hint="leave `semantics` out",
-                )
-            )
-            return None
         table.setdefault("name", use)
         if use in BUILTIN_STEPS:
             return self._builtin_step(use, table, place)
         if PLUGIN_USE.fullmatch(use):
+            if table.get("semantics", "gristmill") != "gristmill":
+                self._problems.append(
+                    Problem(
+                        code="GM-RECIPE-011",
+                        message=f"`{use}` has no semantics `{table['semantics']}`",
+                        place=place,
+                        hint="leave `semantics` out: an operator of a plugin has one definition",
+                    )
+                )
+                return None
             keys = {key: table.pop(key) for key in list(table) if key not in RESERVED_KEYS}
             return self._validate(PluginStep, {**table, "keys": keys}, place)
         self._problems.append(_unknown_step(use, place))
@@ -214,7 +212,20 @@ class _Parser:
                 )
             )
             return None
-        return self._validate(BUILTIN_STEPS[use], table, place)
+        model = BUILTIN_STEPS[use]
+        semantics = table.get("semantics", model.semantics_known[0])
+        if semantics not in model.semantics_known:
+            self._problems.append(
+                Problem(
+                    code="GM-RECIPE-011",
+                    message=f"`{use}` has no semantics `{semantics}`",
+                    place=place,
+                    details=(f"there are: {', '.join(f'`{name}`' for name in model.semantics_known)}",),
+                    hint="leave `semantics` out for gristmill's own definition",
+                )
+            )
+            return None
+        return self._validate(model, table, place)
 
 
 def _unknown_section(name: str) -> Problem:

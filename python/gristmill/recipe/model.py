@@ -11,10 +11,10 @@ from typing import cast
 
 from pydantic import BaseModel
 
+from gristmill.recipe.builtin import BuiltinStep
 from gristmill.recipe.sections import Run, Source, Split, Tokens
 from gristmill.recipe.step_base import PluginStep, Step, scalar_type
 from gristmill.recipe.steps import (
-    BuiltinStep,
     ExactDedup,
     HighestColumn,
     LowestColumn,
@@ -118,6 +118,10 @@ class Recipe:
             for column, values in step.where.items():
                 if not self.is_signal_column(column):
                     wanted[column] = _wider(wanted.get(column), scalar_type(values[0]))
+            if isinstance(step, BuiltinStep):
+                for column in step.required_columns():
+                    if not self.is_signal_column(column):
+                        wanted.setdefault(column, "utf8")
         survivor = self.survivor
         if isinstance(survivor, (HighestColumn, LowestColumn)):
             column = survivor.highest if isinstance(survivor, HighestColumn) else survivor.lowest
@@ -187,6 +191,8 @@ def table(section: BaseModel) -> dict[str, object]:
         }
         if not section.where:
             del values["where"]
+    if isinstance(section, BuiltinStep):
+        values |= {key: False for key in section.rules if getattr(section, key) is None}
     if isinstance(section, PluginStep):
         values.update(cast(Mapping[str, object], values.pop("keys")))
     if isinstance(section, Source) and not section.columns:

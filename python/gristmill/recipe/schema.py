@@ -10,10 +10,11 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from gristmill.recipe.builtin import BuiltinStep
 from gristmill.recipe.effective import toml_value
 from gristmill.recipe.sections import Run, Source, Split, Tokens
 from gristmill.recipe.step_base import PLUGIN_USE, PluginStep, Step
-from gristmill.recipe.steps import BUILTIN_STEPS, BuiltinStep
+from gristmill.recipe.steps import BUILTIN_STEPS
 from gristmill.recipe.training import Lora, Train
 from gristmill.recipe.values import format_bytes
 

@@ -17,7 +17,7 @@ from pydantic_core import PydanticCustomError
 
 from gristmill.recipe.values import Name, Scalar, Section, told
 
-SEMANTICS = ("gristmill",)
+SEMANTICS = ("gristmill", "datatrove", "dolma", "nemo")
 """Whose definition of a rule can be asked for."""
 
 RESERVED_KEYS = ("use", "name", "semantics", "on_error", "where")
@@ -94,7 +94,10 @@ class Step(Section):
     name: Name = Field(
         description="Unique name of the step; prefixes its columns. Needed where one rule is used twice."
     )
-    semantics: Literal["gristmill"] = Field("gristmill", description="Whose definition of the rule is meant.")
+    semantics: Literal["gristmill", "datatrove", "dolma", "nemo"] = Field(
+        "gristmill",
+        description="Whose definition of the rule is meant; its page says which are known and how they differ.",
+    )
     where: Where = Field(
         default_factory=dict,
         description='Documents that the step is for, by columns: `{ lang = "en" }` or `{ lang = ["en", "de"] }`; '

@@ -148,6 +148,45 @@ OpenFraction = Annotated[float, Field(ge=0.0, lt=1.0), BeforeValidator(_number)]
 NotNegative = Annotated[float, Field(ge=0.0), BeforeValidator(_number)]
 """A number of at least 0."""
 
+
+def _limit(value: object) -> object:
+    """Let `false` switch a threshold off, and `1` stand where `1.0` is meant."""
+    return None if value is False else _number(value)
+
+
+def _false_or(schema: dict[str, object]) -> WithJsonSchema:
+    return WithJsonSchema({"anyOf": [schema, {"const": False}]})
+
+
+Limit = Annotated[
+    Annotated[float, Field(ge=0.0)] | None,
+    BeforeValidator(_limit),
+    _false_or({"type": "number", "minimum": 0}),
+]
+"""A threshold of at least 0; `false` switches it off."""
+
+FractionLimit = Annotated[
+    Annotated[float, Field(ge=0.0, le=1.0)] | None,
+    BeforeValidator(_limit),
+    _false_or({"type": "number", "minimum": 0, "maximum": 1}),
+]
+"""A threshold on a share, in [0, 1]; `false` switches it off."""
+
+NumberLimit = Annotated[float | None, BeforeValidator(_limit), _false_or({"type": "number"})]
+"""A threshold; `false` switches it off."""
+
+
+def _count_limit(value: object) -> object:
+    return None if value is False else value
+
+
+CountLimit = Annotated[
+    Annotated[int, Field(ge=0)] | None,
+    BeforeValidator(_count_limit),
+    _false_or({"type": "integer", "minimum": 0}),
+]
+"""A threshold on a count; `false` switches it off."""
+
 Positive = Annotated[float, Field(gt=0.0), BeforeValidator(_number)]
 """A number above 0."""
 

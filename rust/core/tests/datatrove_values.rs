@@ -5,11 +5,12 @@
 //! enough to check by hand. Lines of C4 were removed with the document-level checks off.
 
 use Value::{Float64, UInt32};
-use gristmill_core::edit::EditLog;
-use gristmill_core::segment::{Segmentation, Segmenter};
-use gristmill_core::signals::{
-    C4Quality, Corrector, FinewebQuality, GopherQuality, GopherRepetition, Signal, Value,
-};
+use gristmill_core::signals::{Measured, Value, find, measure};
+use serde_json::json;
+
+fn found(rule: &str, text: &str) -> Measured {
+    measure(rule, &json!({}), text).unwrap()
+}
 
 struct Golden {
     name: &'static str,
@@ -22,39 +23,27 @@ struct Golden {
 
 #[test]
 fn values_are_those_of_datatrove() {
-    let segmenter = Segmenter::default();
-    let mut segmentation = Segmentation::default();
     for golden in GOLDEN {
-        segmenter.segment(golden.text, &mut segmentation);
-        let rules: [(&mut dyn Signal, &[Value]); 3] = [
-            (&mut GopherRepetition::default(), &golden.repetition),
-            (&mut GopherQuality::default(), &golden.quality),
-            (&mut FinewebQuality::default(), &golden.fineweb),
+        let rules: [(&str, &[Value]); 3] = [
+            ("gopher_repetition", &golden.repetition),
+            ("gopher_quality", &golden.quality),
+            ("fineweb_quality", &golden.fineweb),
         ];
         for (rule, expected) in rules {
-            let mut values = Vec::new();
-            rule.compute(golden.text, &segmentation, &mut values);
-            for ((column, value), expected) in rule.columns().iter().zip(values).zip(expected) {
+            let columns = find(rule).unwrap().columns;
+            let values = found(rule, golden.text).values;
+            for ((column, value), expected) in columns.iter().zip(values).zip(expected) {
                 assert_eq!(value, *expected, "{}: {}", golden.name, column.name);
             }
         }
-        let (mut edits, mut values) = (EditLog::default(), Vec::new());
-        let edited = C4Quality::default().correct(golden.text, &segmentation, &mut edits, &mut values);
-        let edited = edited.as_deref().unwrap_or(golden.text);
-        assert_eq!(edited, golden.c4_text, "{}", golden.name);
-        assert_eq!(edits.undo(edited), golden.text, "{}", golden.name);
+        let c4 = found("c4_quality", golden.text);
+        assert_eq!(c4.text, golden.c4_text, "{}", golden.name);
+        assert_eq!(c4.edits.undo(&c4.text), golden.text, "{}", golden.name);
     }
 }
 
 #[test]
 fn c4_reports_what_drops_a_document() {
-    let columns = |text: &str| {
-        let mut segmentation = Segmentation::default();
-        Segmenter::default().segment(text, &mut segmentation);
-        let mut values = Vec::new();
-        C4Quality::default().correct(text, &segmentation, &mut EditLog::default(), &mut values);
-        values
-    };
     for (text, num_sentences, has_lorem_ipsum, has_curly_bracket, num_lines_removed, num_lines_kept) in [
         ("One line here. Two sentences.\n\nShort.\n", 2, false, false, 1, 1),
         ("It says Lorem Ipsum dolor.", 1, true, false, 0, 1),
@@ -71,17 +60,14 @@ fn c4_reports_what_drops_a_document() {
             UInt32(num_lines_removed),
             UInt32(num_lines_kept),
         ];
-        assert_eq!(columns(text), expected, "{text:?}");
+        assert_eq!(found("c4_quality", text).values, expected, "{text:?}");
     }
 }
 
 #[test]
 fn each_removed_line_is_an_edit() {
     let text = "Menu\nThe first line stays.\nLogin\nAbout\n  The last line stays.[7]\n";
-    let mut segmentation = Segmentation::default();
-    Segmenter::default().segment(text, &mut segmentation);
-    let mut edits = EditLog::default();
-    C4Quality::default().correct(text, &segmentation, &mut edits, &mut Vec::new());
+    let edits = found("c4_quality", text).edits;
     let removed: Vec<_> = edits
         .iter()
         .map(|edit| (edit.start, edit.end, edit.before, edit.after))

@@ -6,26 +6,33 @@ use arrow_array::{Array, ArrayRef, BooleanArray, LargeStringArray, RecordBatch};
 use arrow_schema::{Field, Schema};
 use arrow_select::nullif::nullif;
 
+use gristmill_core::signals::{Column, ColumnType, entries};
+
 use crate::error::{EngineError, Result};
 use crate::map::batch::{DocumentBatch, Texts};
 use crate::map::output::EditRows;
 use crate::map::spec::StepSpec;
-use crate::map::steps::{NativeStep, Scratch, run};
+use crate::map::steps::{CLEAN_COLUMNS, NativeStep, Scratch, run};
 
 /// Runs native steps over texts and returns the texts they leave and the columns they make, a row each, in order.
 ///
-/// A null text stays null, and so are its columns. Memory: the texts twice over, and their columns.
+/// With `edits`, each step reads the text that the one before it left, as in a run; without, all read the text as it is,
+/// from one segmentation, and steps that edit only count what they would do. A null text stays null, and so are its columns. Memory: the texts twice over, and their columns.
 ///
 /// # Errors
 /// When a step is unknown or runs outside the engine.
-pub fn run_steps(texts: &LargeStringArray, steps: &str) -> Result<(LargeStringArray, RecordBatch)> {
+pub fn run_steps(texts: &LargeStringArray, steps: &str, edits: bool) -> Result<(LargeStringArray, RecordBatch)> {
     let specs: Vec<StepSpec> =
         serde_json::from_str(steps).map_err(|error| EngineError::Spec(error.to_string()))?;
     let mut steps = specs
         .iter()
         .map(|spec| {
-            NativeStep::new(spec)
-                .ok_or_else(|| EngineError::Spec(format!("`{}` runs outside the engine", spec.name)))
+            let mut step = NativeStep::new(spec)?
+                .ok_or_else(|| EngineError::Spec(format!("`{}` runs outside the engine", spec.name)))?;
+            if !edits {
+                step.only_measure();
+            }
+            Ok(step)
         })
         .collect::<Result<Vec<_>>>()?;
     let rows = texts.len();
@@ -70,4 +77,26 @@ pub fn run_steps(texts: &LargeStringArray, steps: &str) -> Result<(LargeStringAr
         .map(|row| texts.is_valid(row).then(|| batch.texts.get(row)))
         .collect();
     Ok((left, columns))
+}
+
+/// The columns of every step that measures: `{use: [{name, kind, description}, …], …}`.
+pub fn rule_columns() -> serde_json::Value {
+    let described = |columns: &[Column]| -> Vec<serde_json::Value> {
+        let kind = |column: &Column| match column.kind {
+            ColumnType::UInt32 => "uint32",
+            ColumnType::Float64 => "float64",
+            ColumnType::Bool => "bool",
+        };
+        columns
+            .iter()
+            .map(|column| {
+                serde_json::json!({ "name": column.name, "kind": kind(column), "description": column.description })
+            })
+            .collect()
+    };
+    std::iter::once(("clean", CLEAN_COLUMNS))
+        .chain(entries().map(|entry| (entry.name, entry.columns)))
+        .map(|(name, columns)| (name.to_owned(), serde_json::Value::from(described(columns))))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
 }

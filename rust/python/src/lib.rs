@@ -17,7 +17,7 @@ mod _native {
     #[pymodule_export]
     use crate::session::Session;
     #[pymodule_export]
-    use crate::tables::{FileTable, Tokenizer, near_duplicates, run_steps};
+    use crate::tables::{FileTable, Tokenizer, near_duplicates, rule_columns, run_steps};
     #[pymodule_export]
     use crate::tasks::{
         digest_file, plan_shards, put_if_absent, run_task, tokenizer_vocabulary_size, verify_identity,

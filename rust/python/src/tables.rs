@@ -37,14 +37,21 @@ pub(crate) fn run_steps(
     py: Python<'_>,
     texts: PyArray,
     steps: &str,
+    edits: bool,
     session: &Session,
 ) -> PyResult<(Py<PyAny>, Py<PyAny>)> {
     let texts = large_strings(texts)?;
-    let (left, columns) = enter_native(py, &session.inner, || tables::run_steps(&texts, steps))?;
+    let (left, columns) = enter_native(py, &session.inner, || tables::run_steps(&texts, steps, edits))?;
     Ok((
         to_pyarrow(py, Arc::new(left))?,
         PyRecordBatch::new(columns).into_pyarrow(py)?.unbind(),
     ))
+}
+
+/// The columns of every step that measures, as JSON: name, type and description by step.
+#[pyfunction]
+pub(crate) fn rule_columns() -> String {
+    tables::rule_columns().to_string()
 }
 
 /// A loaded tokenizer.

@@ -19,10 +19,18 @@ KINDS = {"uint32": pa.uint32(), "float64": pa.float64(), "bool": pa.bool_()}
 ENGINE_STEPS = [use for use, model in BUILTIN_STEPS.items() if not model.is_dedup]
 
 
+def test_descriptions_cover_every_column() -> None:
+    described = json.loads(_native.rule_columns())
+    assert set(described) == set(ENGINE_STEPS)
+    for use, columns in described.items():
+        assert {column["name"]: column["kind"] for column in columns} == dict(BUILTIN_STEPS[use].columns)
+        assert all(column["description"].endswith(".") for column in columns)
+
+
 def engine_columns(use: str, config: dict[str, object]) -> pa.RecordBatch:
     steps = [{"name": use, "where": [], "use": use, "config": config}]
     texts = pa.array(TEXTS, pa.large_utf8())
-    return _native.run_steps(texts, json.dumps(steps), _native.Session())[1]
+    return _native.run_steps(texts, json.dumps(steps), True, _native.Session())[1]
 
 
 @pytest.mark.parametrize("use", ENGINE_STEPS)

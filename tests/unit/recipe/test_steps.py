@@ -16,7 +16,7 @@ def make(use: str, **keys: object) -> BuiltinStep:
 @pytest.mark.parametrize("use", EVERY)
 def test_each_key_is_a_threshold_or_affects_computing(use: str) -> None:
     step = make(use)
-    own = set(type(step).model_fields) - set(Step.model_fields)
+    own = set(type(step).model_fields) - set(Step.model_fields) - {"measure"}
     assert set(step.rules) | set(step.computing()) == own
     assert not set(step.rules) & set(step.computing())
 
@@ -85,6 +85,17 @@ def test_published_defaults_of_c4_and_fineweb() -> None:
 def test_a_switch_that_is_off_is_no_threshold() -> None:
     rules = [threshold.rule for threshold in make("c4_quality", drop_curly_bracket=False).thresholds()]
     assert rules == ["num_sentences", "has_lorem_ipsum"]
+
+
+def test_false_switches_a_threshold_off() -> None:
+    step = make("gopher_quality", min_words=False, max_hash_ratio=False)
+    assert {"min_words", "hash_ratio"}.isdisjoint(threshold.rule for threshold in step.thresholds())
+
+
+def test_only_measured_columns_are_made_and_judged() -> None:
+    step = make("gopher_quality", measure=("num_words", "hash_ratio"))
+    assert list(step.made_columns()) == ["num_words", "hash_ratio"]
+    assert [threshold.rule for threshold in step.thresholds()] == ["min_words", "max_words", "hash_ratio"]
 
 
 def test_whole_numbers_are_welcome_where_a_number_is_meant() -> None:

@@ -24,12 +24,18 @@ pub(super) const ALONE: u8 = 1 << 7;
 ///
 /// 64 KiB for the basic plane; characters beyond it are classified when they are met.
 #[derive(Debug, Clone)]
-pub(super) struct Classes {
+pub(crate) struct Classes {
     basic_plane: Box<[u8]>,
 }
 
+impl Default for Classes {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Classes {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let basic_plane = (0..=0xffff)
             .map(|code| char::from_u32(code).map_or(0, class_of))
             .collect();
@@ -37,7 +43,7 @@ impl Classes {
     }
 
     /// The class of the scalar value `code`.
-    pub(super) fn get(&self, code: u32) -> u8 {
+    pub(crate) fn get(&self, code: u32) -> u8 {
         match self.basic_plane.get(code as usize) {
             Some(&class) => class,
             None => char::from_u32(code).map_or(0, class_of),

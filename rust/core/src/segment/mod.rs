@@ -22,6 +22,7 @@
 //!
 //! Cost: one pass, no allocation once the buffers have grown; about 21 bytes a token.
 
+mod character_class;
 mod classes;
 mod marks;
 #[cfg(test)]
@@ -30,7 +31,8 @@ mod segmentation;
 mod segmenter;
 mod word_hash;
 
-pub(crate) use classes::is_white_space;
+pub(crate) use character_class::CharacterClass;
+pub(crate) use classes::{Classes, is_white_space};
 pub use marks::{is_symbol, is_terminal_mark};
 pub use segmentation::{ALL_SYMBOLS, HAS_LETTER, HAS_NUMBER, HAS_UPPER, Line, NON_ASCII, Segmentation};
 pub use segmenter::Segmenter;

@@ -2,38 +2,37 @@
 
 use crate::segment::{Segmentation, is_white_space};
 
-/// `text.splitlines()`: byte ranges without their line breaks; no empty line after a final break.
-pub(super) fn split_lines(text: &str, segmentation: &Segmentation, into: &mut Vec<(usize, usize)>) {
-    into.clear();
+/// `text.splitlines()`: calls `line` with byte ranges without their line breaks; no empty line after a final break.
+pub(super) fn split_lines(text: &str, segmentation: &Segmentation, mut line: impl FnMut(usize, usize)) {
     if segmentation.has_other_line_break() {
-        split_at_any_break(text, into);
+        split_at_any_break(text, line);
         return;
     }
-    into.extend(
-        segmentation
-            .lines()
-            .iter()
-            .map(|line| (line.start as usize, line.end as usize)),
-    );
-    if into.last().is_some_and(|line| line.0 == line.1) {
-        into.pop();
+    let mut lines = segmentation.lines();
+    if let Some((last, before)) = lines.split_last()
+        && last.start == last.end
+    {
+        lines = before;
+    }
+    for range in lines {
+        line(range.start as usize, range.end as usize);
     }
 }
 
-fn split_at_any_break(text: &str, into: &mut Vec<(usize, usize)>) {
+fn split_at_any_break(text: &str, mut line: impl FnMut(usize, usize)) {
     let mut start = 0;
     for (at, character) in text.char_indices() {
         if at < start || !is_line_break(character) {
             continue;
         }
-        into.push((start, at));
+        line(start, at);
         start = at + character.len_utf8();
         if character == '\r' && text[start..].starts_with('\n') {
             start += 1;
         }
     }
     if start < text.len() {
-        into.push((start, text.len()));
+        line(start, text.len());
     }
 }
 
@@ -73,9 +72,8 @@ mod tests {
         ] {
             let mut segmentation = Segmentation::default();
             Segmenter::default().segment(text, &mut segmentation);
-            let mut ranges = Vec::new();
-            split_lines(text, &segmentation, &mut ranges);
-            let lines: Vec<&str> = ranges.iter().map(|&(start, end)| &text[start..end]).collect();
+            let mut lines = Vec::new();
+            split_lines(text, &segmentation, |start, end| lines.push(&text[start..end]));
             assert_eq!(lines, expected, "{text:?}");
         }
     }

@@ -6,24 +6,27 @@
 //! don't hang on its tokenizer; [`crate::segment`] says what a word is here. Each rule's page states its
 //! differences.
 
-mod c4_quality;
-mod fineweb_quality;
-mod gopher_quality;
-mod gopher_repetition;
+mod c4;
+mod document;
+mod facts;
+mod fineweb;
+mod gopher;
 mod lines;
+mod measure;
 mod ngrams;
-mod phrases;
 #[cfg(test)]
 mod reference;
-mod sentences;
+mod registry;
+mod semantics;
+#[cfg(test)]
+mod tests;
 
-pub use c4_quality::{C4Config, C4Quality};
-pub use fineweb_quality::{FinewebConfig, FinewebQuality};
-pub use gopher_quality::{GopherQuality, GopherQualityConfig};
-pub use gopher_repetition::{GopherRepetition, GopherRepetitionConfig};
+pub use document::{Cache, Columns, Document, NoColumns};
+pub use measure::{Measured, measure};
+pub use registry::{Entry, Rule, Setup, Wanted, entries, find, make};
+pub use semantics::Semantics;
 
 use crate::edit::EditLog;
-use crate::segment::Segmentation;
 
 /// The type of a signal column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,29 +67,17 @@ pub enum Value {
 ///
 /// `&mut self` is scratch memory only: the values are a function of the text and the configuration.
 pub trait Signal {
-    /// The columns, in the order in which [`Signal::compute`] pushes their values.
-    fn columns(&self) -> &'static [Column];
-
-    /// Pushes one value a column to `out`, for `text` and its segmentation.
-    fn compute(&mut self, text: &str, segmentation: &Segmentation, out: &mut Vec<Value>);
+    /// Pushes one value for each column of the rule's [`Entry`] to `out`, in their order.
+    fn compute(&mut self, document: Document<'_>, out: &mut Vec<Value>);
 }
 
 /// A rule that edits a document and says what it did.
 pub trait Corrector {
-    /// The columns, in the order in which [`Corrector::correct`] pushes their values.
-    fn columns(&self) -> &'static [Column];
-
     /// Returns the edited text, or `None` when nothing was changed.
     ///
-    /// Pushes to `edits` what was changed (byte ranges of `text`, so that [`EditLog::undo`] gives `text`
-    /// again) and one value a column to `out`.
-    fn correct(
-        &mut self,
-        text: &str,
-        segmentation: &Segmentation,
-        edits: &mut EditLog,
-        out: &mut Vec<Value>,
-    ) -> Option<String>;
+    /// Pushes to `edits` what was changed (byte ranges of the document's text, so that [`EditLog::undo`] gives that
+    /// text again), and one value for each column of the rule's [`Entry`] to `out`.
+    fn correct(&mut self, document: Document<'_>, edits: &mut EditLog, out: &mut Vec<Value>) -> Option<String>;
 }
 
 /// `part / whole`, or 0 when the whole is empty.
@@ -117,6 +108,15 @@ const fn uint(name: &'static str, description: &'static str) -> Column {
     Column {
         name,
         kind: ColumnType::UInt32,
+        description,
+    }
+}
+
+/// A column of facts.
+const fn boolean(name: &'static str, description: &'static str) -> Column {
+    Column {
+        name,
+        kind: ColumnType::Bool,
         description,
     }
 }

@@ -93,7 +93,7 @@ impl MapTask {
             .map(|column| Field::new(&column.name, column.kind.data_type(), true))
             .collect();
         for (index, step) in spec.steps.iter().enumerate() {
-            match NativeStep::new(step) {
+            match NativeStep::new(step)? {
                 Some(step) => {
                     signal_fields.extend(step.fields());
                     native.push(step);

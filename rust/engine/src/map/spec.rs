@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use arrow_schema::DataType;
 use gristmill_core::minhash::MinHashConfig;
-use gristmill_core::signals::{C4Config, FinewebConfig, GopherQualityConfig, GopherRepetitionConfig};
+use gristmill_core::signals::{Entry, find};
 use gristmill_core::text::clean::CleanConfig;
 use serde::Deserialize;
 
 use crate::commit::TaskPlace;
 
 /// Everything a map task depends on.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MapSpec {
     /// Where it commits.
@@ -73,34 +73,79 @@ pub struct FileSpec {
 }
 
 /// One step of the recipe.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
+#[serde(try_from = "RawStep")]
 pub struct StepSpec {
     /// Name, unique in the recipe; prefixes its columns.
     pub name: String,
     /// Documents that it edits; all of them when empty.
-    #[serde(default, rename = "where")]
     pub conditions: Vec<Condition>,
     /// What it does.
-    #[serde(flatten)]
     pub operator: Operator,
 }
 
 /// What a step does.
-#[derive(Debug, Deserialize)]
-#[serde(tag = "use", content = "config", rename_all = "snake_case")]
 pub enum Operator {
     /// Repairs text.
     Clean(CleanConfig),
-    /// Repetition signals.
-    GopherRepetition(GopherRepetitionConfig),
-    /// Quality signals of the Gopher paper.
-    GopherQuality(GopherQualityConfig),
-    /// C4 line rules; edits.
-    C4Quality(C4Config),
-    /// FineWeb's line signals.
-    FinewebQuality(FinewebConfig),
+    /// A rule of the registry.
+    Rule {
+        /// Which one.
+        entry: &'static Entry,
+        /// Its computing keys.
+        config: serde_json::Value,
+        /// Positions of the columns that are stored, ascending.
+        columns: Vec<usize>,
+    },
     /// A step that runs outside the engine.
     Plugin(PluginSpec),
+}
+
+/// A step as it stands in the plan.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawStep {
+    name: String,
+    #[serde(default, rename = "where")]
+    conditions: Vec<Condition>,
+    #[serde(rename = "use")]
+    operator: String,
+    config: serde_json::Value,
+    /// Columns of a rule that are wanted; all of them when absent.
+    #[serde(default)]
+    columns: Option<Vec<String>>,
+}
+
+impl TryFrom<RawStep> for StepSpec {
+    type Error = String;
+
+    fn try_from(raw: RawStep) -> Result<Self, String> {
+        let fits = |error: serde_json::Error| format!("`{}`: {error}", raw.name);
+        let operator = match raw.operator.as_str() {
+            "clean" => Operator::Clean(serde_json::from_value(raw.config).map_err(fits)?),
+            "plugin" => Operator::Plugin(serde_json::from_value(raw.config).map_err(fits)?),
+            name => {
+                let entry = find(name).ok_or_else(|| format!("there is no rule `{name}`"))?;
+                let mut columns: Vec<usize> = (0..entry.columns.len()).collect();
+                if let Some(wanted) = &raw.columns {
+                    columns.retain(|&position| wanted.iter().any(|name| name == entry.columns[position].name));
+                    if columns.len() != wanted.len() {
+                        return Err(format!("`{name}` lacks one of the columns {wanted:?}"));
+                    }
+                }
+                Operator::Rule {
+                    entry,
+                    config: raw.config,
+                    columns,
+                }
+            }
+        };
+        Ok(Self {
+            name: raw.name,
+            conditions: raw.conditions,
+            operator,
+        })
+    }
 }
 
 /// A step that runs outside the engine: what it reads and gives back.

@@ -5,11 +5,10 @@ use std::borrow::Cow;
 use arrow_schema::{DataType, Field};
 use gristmill_core::edit::EditLog;
 use gristmill_core::segment::{Segmentation, Segmenter};
-use gristmill_core::signals::{
-    C4Quality, Column, ColumnType, Corrector, FinewebQuality, GopherQuality, GopherRepetition, Signal, Value,
-};
+use gristmill_core::signals::{Cache, Column, ColumnType, Columns, Document, Rule, Setup, Value, Wanted};
 use gristmill_core::text::clean::Cleaner;
 
+use crate::error::{EngineError, Result};
 use crate::map::batch::{DocumentBatch, Texts};
 use crate::map::column::{ColumnData, NamedColumn, row_meets};
 use crate::map::output::EditRows;
@@ -27,30 +26,56 @@ pub struct NativeStep {
     name: String,
     conditions: Vec<Condition>,
     kind: Kind,
+    /// The columns that are stored.
+    columns: Vec<Column>,
+    /// Their positions among the values that the operator pushes.
+    positions: Vec<usize>,
+    /// Whether edits are counted but not made.
+    only_measures: bool,
 }
 
 enum Kind {
     Clean(Box<Cleaner>),
-    Signal(Box<dyn Signal + Send>),
-    Corrector(Box<dyn Corrector + Send>),
+    Rule(Rule),
 }
 
 impl NativeStep {
     /// Builds the step, or nothing for one that runs outside the engine.
-    pub fn new(spec: &StepSpec) -> Option<Self> {
-        let kind = match &spec.operator {
-            Operator::Clean(config) => Kind::Clean(Box::new(Cleaner::new(*config))),
-            Operator::GopherRepetition(config) => Kind::Signal(Box::new(GopherRepetition::new(*config))),
-            Operator::GopherQuality(config) => Kind::Signal(Box::new(GopherQuality::new(config.clone()))),
-            Operator::FinewebQuality(config) => Kind::Signal(Box::new(FinewebQuality::new(*config))),
-            Operator::C4Quality(config) => Kind::Corrector(Box::new(C4Quality::new(*config))),
-            Operator::Plugin(_) => return None,
+    ///
+    /// # Errors
+    /// When the rule does not understand its configuration.
+    pub fn new(spec: &StepSpec) -> Result<Option<Self>> {
+        let (kind, columns, positions) = match &spec.operator {
+            Operator::Clean(config) => {
+                let cleaner = Kind::Clean(Box::new(Cleaner::new(*config)));
+                (cleaner, CLEAN_COLUMNS.to_vec(), vec![0])
+            }
+            Operator::Rule {
+                entry,
+                config,
+                columns,
+            } => {
+                let wanted = Wanted::of(columns.iter().copied());
+                let rule = (entry.make)(&Setup { config, wanted })
+                    .map_err(|error| EngineError::Spec(format!("`{}`: {error}", spec.name)))?;
+                let kept = columns.iter().map(|&position| entry.columns[position]);
+                (Kind::Rule(rule), kept.collect(), columns.clone())
+            }
+            Operator::Plugin(_) => return Ok(None),
         };
-        Some(Self {
+        Ok(Some(Self {
             name: spec.name.clone(),
             conditions: spec.conditions.clone(),
             kind,
-        })
+            columns,
+            positions,
+            only_measures: false,
+        }))
+    }
+
+    /// Makes the step leave the text as it is: its columns count what it would edit.
+    pub fn only_measure(&mut self) {
+        self.only_measures = true;
     }
 
     /// The columns of the step, as `signals/` stores them.
@@ -67,15 +92,7 @@ impl NativeStep {
                 true,
             )
         };
-        self.columns().iter().map(field).collect()
-    }
-
-    fn columns(&self) -> &'static [Column] {
-        match &self.kind {
-            Kind::Clean(_) => CLEAN_COLUMNS,
-            Kind::Signal(signal) => signal.columns(),
-            Kind::Corrector(corrector) => corrector.columns(),
-        }
+        self.columns.iter().map(field).collect()
     }
 }
 
@@ -84,8 +101,24 @@ impl NativeStep {
 pub struct Scratch {
     segmenter: Segmenter,
     segmentation: Segmentation,
+    cache: Cache,
     edits: EditLog,
     values: Vec<Value>,
+}
+
+/// The string columns of one row.
+struct Row<'batch> {
+    columns: &'batch [NamedColumn],
+    row: usize,
+}
+
+impl Columns for Row<'_> {
+    fn string(&self, name: &str) -> Option<&str> {
+        self.columns
+            .iter()
+            .find(|column| column.name == name)
+            .and_then(|column| column.data.string(self.row))
+    }
 }
 
 /// What a fused run calls with each finished document: row, text and, if asked for, its segmentation.
@@ -113,7 +146,7 @@ pub fn run(
     for step in steps.iter() {
         batch
             .columns
-            .extend(step.columns().iter().map(|column| NamedColumn {
+            .extend(step.columns.iter().map(|column| NamedColumn {
                 name: format!("{}.{}", step.name, column.name),
                 data: ColumnData::for_signal(column, rows),
             }));
@@ -124,62 +157,26 @@ pub fn run(
     for row in 0..rows {
         let mut text = Cow::Borrowed(old.get(row));
         let mut is_segmented = false;
+        scratch.cache.forget();
         if let Some(segmentation) = kept.get_mut(row).and_then(Option::take) {
             scratch.segmentation = segmentation;
             is_segmented = true;
         }
         let mut column = first_column;
         for step in steps.iter_mut() {
-            let applies = row_meets(&step.conditions, &batch.columns, row);
             scratch.values.clear();
             scratch.edits.clear();
-            let edited = match &mut step.kind {
-                Kind::Clean(_) if !applies => {
-                    scratch.values.push(Value::Null);
-                    None
-                }
-                Kind::Clean(cleaner) => {
-                    let cleaned = match cleaner.clean(&text, &mut scratch.edits) {
-                        Cow::Borrowed(_) => None,
-                        Cow::Owned(cleaned) => Some(cleaned),
-                    };
-                    scratch.values.push(Value::UInt32(scratch.edits.len() as u32));
-                    cleaned
-                }
-                Kind::Corrector(corrector) if !applies => {
-                    scratch
-                        .values
-                        .extend(corrector.columns().iter().map(|_| Value::Null));
-                    None
-                }
-                Kind::Signal(signal) => {
-                    if !is_segmented {
-                        scratch.segmenter.segment(&text, &mut scratch.segmentation);
-                        is_segmented = true;
-                    }
-                    signal.compute(&text, &scratch.segmentation, &mut scratch.values);
-                    None
-                }
-                Kind::Corrector(corrector) => {
-                    if !is_segmented {
-                        scratch.segmenter.segment(&text, &mut scratch.segmentation);
-                        is_segmented = true;
-                    }
-                    corrector.correct(
-                        &text,
-                        &scratch.segmentation,
-                        &mut scratch.edits,
-                        &mut scratch.values,
-                    )
-                }
-            };
-            if let Some(edited) = edited {
+            let edited = step.apply(&text, &mut is_segmented, scratch, &batch.columns, row);
+            if let Some(edited) = edited
+                && !step.only_measures
+            {
                 edit_rows.push(batch.docs[row], batch.keys[row], &step.name, &scratch.edits);
                 text = Cow::Owned(edited);
                 is_segmented = false;
+                scratch.cache.forget();
             }
-            for &value in &scratch.values {
-                batch.columns[column].data.push(value);
+            for &position in &step.positions {
+                batch.columns[column].data.push(scratch.values[position]);
                 column += 1;
             }
         }
@@ -198,4 +195,49 @@ pub fn run(
         texts.push(&text);
     }
     batch.texts = texts;
+}
+
+impl NativeStep {
+    /// Runs the step on one document: leaves its values and edits in `scratch`, and returns the new text if there is one.
+    fn apply(
+        &mut self,
+        text: &str,
+        is_segmented: &mut bool,
+        scratch: &mut Scratch,
+        columns: &[NamedColumn],
+        row: usize,
+    ) -> Option<String> {
+        let is_signal = matches!(&self.kind, Kind::Rule(Rule::Signal(_)));
+        if !is_signal && !row_meets(&self.conditions, columns, row) {
+            let num_values = self.positions.last().map_or(0, |last| last + 1);
+            scratch.values.resize(num_values, Value::Null);
+            return None;
+        }
+        let rule = match &mut self.kind {
+            Kind::Clean(cleaner) => {
+                let cleaned = match cleaner.clean(text, &mut scratch.edits) {
+                    Cow::Borrowed(_) => None,
+                    Cow::Owned(cleaned) => Some(cleaned),
+                };
+                scratch.values.push(Value::UInt32(scratch.edits.len() as u32));
+                return cleaned;
+            }
+            Kind::Rule(rule) => rule,
+        };
+        if !*is_segmented {
+            scratch.segmenter.segment(text, &mut scratch.segmentation);
+            *is_segmented = true;
+        }
+        let row = Row { columns, row };
+        let document = Document::new(text, &scratch.segmentation, &scratch.cache, &row);
+        match rule {
+            Rule::Signal(signal) => {
+                signal.compute(document, &mut scratch.values);
+                None
+            }
+            Rule::Corrector(corrector) => {
+                corrector.correct(document, &mut scratch.edits, &mut scratch.values)
+            }
+        }
+    }
 }

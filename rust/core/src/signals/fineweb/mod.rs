@@ -1,9 +1,12 @@
 //! FineWeb's own line rules (Penedo et al. 2024, section 3.6), as datatrove's `FineWebQualityFilter` computes
 //! them.
 
+#[cfg(test)]
+mod reference;
+
 use super::ngrams::FirstPositions;
-use super::{Column, Signal, Value, float, share};
-use crate::segment::{Segmentation, hash_bytes, is_terminal_mark, is_white_space};
+use super::{Column, Document, Entry, Semantics, Setup, Signal, Value, float, share};
+use crate::segment::{hash_bytes, is_terminal_mark, is_white_space};
 use serde::{Deserialize, Serialize};
 
 const COLUMNS: [Column; 4] = [
@@ -28,14 +31,17 @@ const COLUMNS: [Column; 4] = [
 /// What [`FinewebQuality`] computes with; thresholds are not part of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct FinewebConfig {
+struct FinewebConfig {
+    /// Whose definition is followed.
+    semantics: Semantics,
     /// A line of at most this many characters is short.
-    pub short_line_length: u32,
+    short_line_length: u32,
 }
 
 impl Default for FinewebConfig {
     fn default() -> Self {
         Self {
+            semantics: Semantics::Gristmill,
             short_line_length: 30,
         }
     }
@@ -45,19 +51,8 @@ impl Default for FinewebConfig {
 ///
 /// Lines are split at `\n` only and compared with their white space. A text of blank lines gets 0 for the
 /// first column, so that the published minimum drops it, as datatrove drops it.
-///
-/// ```
-/// use gristmill_core::segment::{Segmentation, Segmenter};
-/// use gristmill_core::signals::{FinewebQuality, Signal, Value};
-/// let text = "A sentence ends here.\nA heading";
-/// let mut segmentation = Segmentation::default();
-/// Segmenter::default().segment(text, &mut segmentation);
-/// let mut values = Vec::new();
-/// FinewebQuality::default().compute(text, &segmentation, &mut values);
-/// assert_eq!(values[0], Value::Float64(0.5));
-/// ```
 #[derive(Debug, Clone, Default)]
-pub struct FinewebQuality {
+struct FinewebQuality {
     config: FinewebConfig,
     seen: FirstPositions,
     hashes: Vec<u64>,
@@ -65,25 +60,17 @@ pub struct FinewebQuality {
 
 impl FinewebQuality {
     /// Makes the rule.
-    pub fn new(config: FinewebConfig) -> Self {
+    fn new(config: FinewebConfig) -> Self {
         Self {
             config,
             ..Self::default()
         }
     }
-
-    /// The columns, in order.
-    pub fn columns() -> &'static [Column] {
-        &COLUMNS
-    }
 }
 
 impl Signal for FinewebQuality {
-    fn columns(&self) -> &'static [Column] {
-        &COLUMNS
-    }
-
-    fn compute(&mut self, text: &str, segmentation: &Segmentation, out: &mut Vec<Value>) {
+    fn compute(&mut self, document: Document<'_>, out: &mut Vec<Value>) {
+        let (text, segmentation) = (document.text(), document.segmentation());
         let (mut num_terminal, mut num_short, mut num_duplicate_chars) = (0, 0, 0);
         self.hashes.clear();
         self.seen.begin(segmentation.lines().len());
@@ -124,3 +111,20 @@ impl Signal for FinewebQuality {
         ]);
     }
 }
+
+/// The rules of this family.
+pub(super) const ENTRIES: &[Entry] = &[Entry {
+    name: "fineweb_quality",
+    columns: &COLUMNS,
+    make: |setup| {
+        let config: FinewebConfig = setup.config()?;
+        match config.semantics {
+            Semantics::Gristmill => Setup::signal(FinewebQuality::new(config)),
+            other => Err(other.refused("fineweb_quality")),
+        }
+    },
+    #[cfg(test)]
+    reference: reference::fineweb,
+    #[cfg(test)]
+    variants: &["{}", r#"{"short_line_length": 3}"#],
+}];

@@ -1,11 +1,10 @@
 //! The rules of C4 (Raffel et al. 2020, section 2.2), as datatrove's `C4QualityFilter` applies them.
 
-use super::lines::{split_lines, trim};
 use super::phrases::{CITATION_BRACKET, CURLY_BRACKET, JAVASCRIPT, LOREM_IPSUM, POLICY, Phrases};
 use super::sentences::count_sentences;
-use super::{Column, ColumnType, Corrector, Value, count, uint};
 use crate::edit::EditLog;
-use crate::segment::{Segmentation, is_white_space};
+use crate::segment::is_white_space;
+use crate::signals::{Column, Corrector, Document, Entry, Semantics, Setup, Value, boolean, count, uint};
 use serde::{Deserialize, Serialize};
 
 const COLUMNS: [Column; 5] = [
@@ -13,16 +12,14 @@ const COLUMNS: [Column; 5] = [
         "num_sentences",
         "Sentences in the lines that were kept; 0 if none was.",
     ),
-    Column {
-        name: "has_lorem_ipsum",
-        kind: ColumnType::Bool,
-        description: "Whether a line with enough words and its end mark has `lorem ipsum` in any case.",
-    },
-    Column {
-        name: "has_curly_bracket",
-        kind: ColumnType::Bool,
-        description: "Whether such a line, without `javascript`, has `{`.",
-    },
+    boolean(
+        "has_lorem_ipsum",
+        "Whether a line with enough words and its end mark has `lorem ipsum` in any case.",
+    ),
+    boolean(
+        "has_curly_bracket",
+        "Whether such a line, without `javascript`, has `{`.",
+    ),
     uint(
         "num_lines_removed",
         "Lines that were removed, blank ones not counted.",
@@ -33,24 +30,27 @@ const COLUMNS: [Column; 5] = [
 /// What [`C4Quality`] computes with; thresholds are not part of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct C4Config {
+pub(super) struct C4Config {
+    /// Whose definition is followed.
+    pub(super) semantics: Semantics,
     /// Remove lines that don't end in `.`, `?`, `!`, `"` or `'`, and those that end in `...`.
-    pub require_terminal_punctuation: bool,
+    pub(super) require_terminal_punctuation: bool,
     /// Remove lines of fewer words, split at white space; 0 keeps all.
-    pub min_words_per_line: u32,
+    pub(super) min_words_per_line: u32,
     /// Remove lines with a word, split at white space, of more characters; 0 keeps all.
-    pub max_word_length: u32,
+    pub(super) max_word_length: u32,
     /// Remove lines that mention `javascript`, in any case.
-    pub remove_javascript: bool,
+    pub(super) remove_javascript: bool,
     /// Remove lines with a phrase about cookies, privacy policies or terms of use, in any case.
-    pub remove_policy: bool,
+    pub(super) remove_policy: bool,
     /// Remove `[12]`, `[]`, `[edit]` and `[citation needed]` from lines.
-    pub remove_citations: bool,
+    pub(super) remove_citations: bool,
 }
 
 impl Default for C4Config {
     fn default() -> Self {
         Self {
+            semantics: Semantics::Gristmill,
             require_terminal_punctuation: true,
             min_words_per_line: 3,
             max_word_length: 1000,
@@ -75,25 +75,10 @@ impl Default for C4Config {
 /// Differs from datatrove in that rule (spaCy splits sentences there); in that a hit of `lorem ipsum` or `{`
 /// becomes a column and the lines are corrected all the same; and in that case is ignored for ASCII letters,
 /// and digits of citations are ASCII, only.
-///
-/// ```
-/// use gristmill_core::edit::EditLog;
-/// use gristmill_core::segment::{Segmentation, Segmenter};
-/// use gristmill_core::signals::{C4Quality, Corrector, Value};
-/// let text = "Menu\nThis is a sentence.[1]\nPlease enable JavaScript to go on.";
-/// let mut segmentation = Segmentation::default();
-/// Segmenter::default().segment(text, &mut segmentation);
-/// let (mut edits, mut values) = (EditLog::default(), Vec::new());
-/// let edited = C4Quality::default().correct(text, &segmentation, &mut edits, &mut values);
-/// assert_eq!(edited.as_deref(), Some("This is a sentence."));
-/// assert_eq!(edits.undo("This is a sentence."), text);
-/// assert_eq!(values[3..], [Value::UInt32(2), Value::UInt32(1)]);
-/// ```
 #[derive(Debug, Clone)]
-pub struct C4Quality {
+struct C4Quality {
     config: C4Config,
     phrases: Phrases,
-    lines: Vec<(usize, usize)>,
     /// What stays, in order; they never overlap.
     pieces: Vec<Piece>,
     /// The line under consideration, without its citations.
@@ -119,27 +104,15 @@ struct Counts {
     num_lines_kept: usize,
 }
 
-impl Default for C4Quality {
-    fn default() -> Self {
-        Self::new(C4Config::default())
-    }
-}
-
 impl C4Quality {
     /// Makes the rule.
-    pub fn new(config: C4Config) -> Self {
+    fn new(config: C4Config) -> Self {
         Self {
             config,
             phrases: Phrases::default(),
-            lines: Vec::new(),
             pieces: Vec::new(),
             cleaned: String::new(),
         }
-    }
-
-    /// The columns, in order.
-    pub fn columns() -> &'static [Column] {
-        &COLUMNS
     }
 
     /// Whether the stripped `line` stays; it starts at byte `start` of the text. Pushes what stays to
@@ -254,33 +227,20 @@ impl C4Quality {
 }
 
 impl Corrector for C4Quality {
-    fn columns(&self) -> &'static [Column] {
-        &COLUMNS
-    }
-
-    fn correct(
-        &mut self,
-        text: &str,
-        segmentation: &Segmentation,
-        edits: &mut EditLog,
-        out: &mut Vec<Value>,
-    ) -> Option<String> {
+    fn correct(&mut self, document: Document<'_>, edits: &mut EditLog, out: &mut Vec<Value>) -> Option<String> {
+        let text = document.text();
         self.phrases.find_all(text);
         self.pieces.clear();
-        let mut lines = std::mem::take(&mut self.lines);
-        split_lines(text, segmentation, &mut lines);
         let mut counts = Counts::default();
-        for &range in &lines {
-            let (start, end) = trim(text, range);
+        for line in document.split_lines() {
             let num_pieces = self.pieces.len();
-            let is_kept = self.keeps_line(&text[start..end], start, &mut counts);
+            let is_kept = self.keeps_line(line.trimmed(text), line.trimmed_start as usize, &mut counts);
             if !is_kept {
                 self.pieces.truncate(num_pieces);
             }
-            counts.num_lines_kept += usize::from(is_kept && start < end);
-            counts.num_lines_removed += usize::from(!is_kept && start < end);
+            counts.num_lines_kept += usize::from(is_kept && !line.is_blank());
+            counts.num_lines_removed += usize::from(!is_kept && !line.is_blank());
         }
-        self.lines = lines;
         out.extend([
             count(counts.num_sentences),
             Value::Bool(counts.has_lorem_ipsum),
@@ -358,3 +318,26 @@ fn has_longer_word(line: &str, num_chars: usize) -> bool {
     }
     false
 }
+
+/// The rule's entry.
+pub(super) const ENTRY: Entry = Entry {
+    name: "c4_quality",
+    columns: &COLUMNS,
+    make: |setup| {
+        let config: C4Config = setup.config()?;
+        match config.semantics {
+            Semantics::Gristmill => Setup::corrector(C4Quality::new(config)),
+            other => Err(other.refused("c4_quality")),
+        }
+    },
+    #[cfg(test)]
+    reference: super::reference::c4,
+    #[cfg(test)]
+    variants: &[
+        "{}",
+        r#"{"require_terminal_punctuation": false, "max_word_length": 5}"#,
+        r#"{"require_terminal_punctuation": false, "min_words_per_line": 0, "max_word_length": 0,
+            "remove_javascript": false, "remove_policy": false}"#,
+        r#"{"min_words_per_line": 1, "remove_citations": false}"#,
+    ],
+};

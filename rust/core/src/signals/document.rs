@@ -1,0 +1,132 @@
+//! What a rule is given: one text, its segmentation, and facts that several rules need.
+//!
+//! A fact (the lines as Python has them, words between white space, counts of characters, …) is computed when the
+//! first rule asks, and kept until the text changes, so that the cost of all rules is not the sum of their costs.
+
+use std::cell::{Cell, OnceCell};
+
+use super::facts::{CharacterCounter, CharacterCounts, LineFacts, Words};
+use crate::segment::Segmentation;
+
+/// String columns of a document, such as its URL, for the rules that read one.
+pub trait Columns {
+    /// The value of the column; none when it is null or there is no such column.
+    fn string(&self, name: &str) -> Option<&str>;
+}
+
+/// A document without columns.
+#[derive(Debug, Clone, Copy)]
+pub struct NoColumns;
+
+impl Columns for NoColumns {
+    fn string(&self, _name: &str) -> Option<&str> {
+        None
+    }
+}
+
+/// One document as rules see it.
+#[derive(Clone, Copy)]
+pub struct Document<'d> {
+    text: &'d str,
+    segmentation: &'d Segmentation,
+    cache: &'d Cache,
+    columns: &'d dyn Columns,
+}
+
+impl<'d> Document<'d> {
+    /// A document of a text and its own segmentation.
+    ///
+    /// `cache` must hold facts of this very text: call [`Cache::forget`] whenever the text changes.
+    pub fn new(
+        text: &'d str,
+        segmentation: &'d Segmentation,
+        cache: &'d Cache,
+        columns: &'d dyn Columns,
+    ) -> Self {
+        Self {
+            text,
+            segmentation,
+            cache,
+            columns,
+        }
+    }
+
+    /// The text.
+    pub fn text(self) -> &'d str {
+        self.text
+    }
+
+    /// Its tokens and lines.
+    pub fn segmentation(self) -> &'d Segmentation {
+        self.segmentation
+    }
+
+    /// A string column of the document, for rules that read something beside the text.
+    pub fn column(self, name: &str) -> Option<&'d str> {
+        self.columns.string(name)
+    }
+
+    /// Lines as Python's `str.splitlines` gives them.
+    pub(crate) fn split_lines(self) -> &'d [LineFacts] {
+        self.cache
+            .split_lines
+            .get(|lines| super::facts::fill_lines(self, lines))
+    }
+
+    /// Words between white space, as Python's `str.split` gives them.
+    pub(crate) fn space_words(self) -> &'d Words {
+        self.cache.space_words.get(|words| words.fill(self))
+    }
+
+    /// How many characters of each kind there are.
+    pub(crate) fn characters(self) -> &'d CharacterCounts {
+        self.cache
+            .characters
+            .get(|counts| self.cache.character_counter.count(self.text, counts))
+    }
+}
+
+/// The facts of the current text, and buffers for the next.
+///
+/// Memory: about 40 bytes a line and 12 a word, once rules ask for them.
+#[derive(Default)]
+pub struct Cache {
+    split_lines: Fact<Vec<LineFacts>>,
+    space_words: Fact<Words>,
+    characters: Fact<CharacterCounts>,
+    character_counter: CharacterCounter,
+}
+
+impl Cache {
+    /// Forgets every fact, because the text is another one now. Keeps the buffers.
+    pub fn forget(&mut self) {
+        self.split_lines.forget();
+        self.space_words.forget();
+        self.characters.forget();
+    }
+}
+
+/// A value that is computed at most once a text, into a buffer that outlives the text.
+#[derive(Default)]
+pub(crate) struct Fact<T> {
+    current: OnceCell<T>,
+    spare: Cell<Option<T>>,
+}
+
+impl<T: Default> Fact<T> {
+    /// The value; `fill` overwrites what an earlier text has left in the buffer.
+    pub(crate) fn get(&self, fill: impl FnOnce(&mut T)) -> &T {
+        self.current.get_or_init(|| {
+            let mut value = self.spare.take().unwrap_or_default();
+            fill(&mut value);
+            value
+        })
+    }
+
+    /// Forgets the value and keeps its buffer.
+    pub(crate) fn forget(&mut self) {
+        if let Some(value) = self.current.take() {
+            self.spare.set(Some(value));
+        }
+    }
+}
