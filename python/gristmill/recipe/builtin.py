@@ -81,7 +81,7 @@ key='max_newline_word_ratio')
         >>> step.computing()
         {'short_line_length': 30}
         """
-        values = self.model_dump(mode="json", exclude_none=True)
+        values = self.model_dump(mode="json")
         shared = {*Step.model_fields, *RuleStep.model_fields}
         own = {key: value for key, value in values.items() if key not in self.rules and key not in shared}
         return own if self.semantics == "gristmill" else {**own, "semantics": self.semantics}
