@@ -89,11 +89,12 @@ def near_duplicates(
     """Return `cluster`, `duplicate_of` and `similarity` of each large_string text, as row numbers."""
 
 def run_steps(
-    texts: pa.Array, steps: str, edits: bool, session: Session
+    texts: pa.Array, steps: str, edits: bool, columns: pa.RecordBatch | None, session: Session
 ) -> tuple[pa.Array, pa.RecordBatch]:
     """Run native steps over large_string texts; return the texts they leave and the columns they make.
 
-    With `edits` each step reads what the one before it left; without, all read the texts as they are.
+    With `edits` each step reads what the one before it left; without, all read the texts as they are. `columns` are
+    string columns that steps read beside the text.
     """
 
 def rule_columns() -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gristmill import _native
 from gristmill.errors import GristmillError
 from gristmill.recipe import BuiltinStep, PluginStep, Recipe
 
@@ -86,7 +87,7 @@ def compile_steps(recipe: Recipe) -> CompiledSteps:
         operators.append({"step": step.name, "use": step.use, "version": step.version})
         if step.is_dedup:
             continue
-        steps.append({**engine_step(step), "where": conditions})
+        steps.append({**engine_step(step, recipe.base), "where": conditions})
         thresholds += [
             _threshold(
                 step.name,
@@ -124,8 +125,21 @@ def compile_steps(recipe: Recipe) -> CompiledSteps:
     )
 
 
-def engine_step(step: BuiltinStep) -> dict[str, object]:
-    """Return a built-in step as the engine takes it, for all documents."""
+def engine_step(step: BuiltinStep, base: Path) -> dict[str, object]:
+    """Return a built-in step as the engine takes it, for all documents.
+
+    Parameters
+    ----------
+    step
+        The step.
+    base
+        Where relative paths of its lists start.
+
+    Raises
+    ------
+    GristmillError
+        ``GM-PLAN-107`` when a list is not there.
+    """
     described: dict[str, object] = {
         "name": step.name,
         "use": step.use,
@@ -133,7 +147,25 @@ def engine_step(step: BuiltinStep) -> dict[str, object]:
         "config": step.computing(),
     }
     made = step.made_columns()
-    return described if len(made) == len(step.columns) else {**described, "columns": list(made)}
+    if len(made) < len(step.columns):
+        described["columns"] = list(made)
+    files = step.list_files(base)
+    if files:
+        described["files"] = {
+            key: [_list_file(step.name, key, path) for path in paths] for key, paths in files.items()
+        }
+    return described
+
+
+def _list_file(step: str, key: str, path: Path) -> dict[str, str]:
+    """Return a list's name, place and digest: the digest is what a plan depends on."""
+    try:
+        _, digest = _native.digest_file(path, _native.Session())
+    except GristmillError as error:
+        raise GristmillError(
+            "GM-PLAN-107", f"`{step}.{key}`: {error}", hint="relative paths start at the recipe's folder"
+        ) from error
+    return {"name": path.name, "path": str(path), "digest": digest}
 
 
 def _name(step: BuiltinStep | None) -> str | None:

@@ -240,7 +240,7 @@ def _compile(steps: Sequence[Mapping[str, object]]) -> list[_Compiled]:
                 f"`{parsed.use}` is no built-in signal or correction",
                 hint="use `near_duplicates` for duplicates, and a recipe for plugins",
             )
-        compiled.append(_Compiled(step=parsed, engine=engine_step(parsed)))
+        compiled.append(_Compiled(step=parsed, engine=engine_step(parsed, recipe.base)))
     return compiled
 
 
@@ -248,7 +248,14 @@ def _run_steps(
     table: pa.Table, compiled: Sequence[_Compiled], *, edits: bool
 ) -> tuple[pa.Array, pa.RecordBatch]:
     steps = json.dumps([dict(step.engine) for step in compiled])
-    return _native.run_steps(_texts(table), steps, edits, _native.Session())
+    wanted = dict.fromkeys(name for step in compiled for name in step.step.required_columns())
+    read = {
+        name: _one_chunk(table.column(name).cast(pa.large_utf8()))
+        for name in wanted
+        if name in table.column_names
+    }
+    columns = pa.record_batch(read) if read else None
+    return _native.run_steps(_texts(table), steps, edits, columns, _native.Session())
 
 
 def _judge(compiled: _Compiled, found: pa.RecordBatch) -> dict[str, pa.ChunkedArray]:
@@ -279,8 +286,12 @@ def _as_table(table: ArrowTable) -> pa.Table:
 
 
 def _texts(table: pa.Table) -> pa.Array:
-    column = table.column("text").cast(pa.large_utf8()).combine_chunks()
-    return cast(pa.Array, column.chunk(0) if isinstance(column, pa.ChunkedArray) else column)
+    return _one_chunk(table.column("text").cast(pa.large_utf8()))
+
+
+def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
+    joined = column.combine_chunks()
+    return cast(pa.Array, joined.chunk(0) if isinstance(joined, pa.ChunkedArray) else joined)
 
 
 def _with_columns(table: pa.Table, columns: pa.Table | pa.RecordBatch) -> pa.Table:

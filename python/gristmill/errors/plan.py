@@ -59,4 +59,16 @@ CODES = {
         "would take it.",
         remedy='set `format` of the source to `"jsonl"`, `"parquet"` or a plugin\'s reader, or narrow `paths`',
     ),
+    "GM-PLAN-107": ErrorPage(
+        title="a list of a rule is not there",
+        explanation="A step names a file or folder of words, domains or addresses that is not there or cannot be read. "
+        "Relative paths start at the recipe's folder.",
+        remedy="correct the key that the message names",
+    ),
+    "GM-PLAN-108": ErrorPage(
+        title="a list of a rule has changed during the run",
+        explanation="A file of words, domains or addresses that a step computes with has another content than when the "
+        "run was planned. Half of the documents would be judged by one list, half by the other.",
+        remedy="run the same command again: it plans with the new content and computes the step again",
+    ),
 }

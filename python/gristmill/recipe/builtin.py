@@ -42,8 +42,14 @@ class BuiltinStep(Step):
         """Return the string columns that the step reads beside the text."""
         return ()
 
-    def list_files(self) -> Mapping[str, tuple[Path, ...]]:
-        """Return the files whose content the step computes with, by the key that names them."""
+    def list_files(self, base: Path) -> Mapping[str, tuple[Path, ...]]:  # noqa: ARG002 - for those that have some
+        """Return the files whose content the step computes with, by the key that names them.
+
+        Parameters
+        ----------
+        base
+            Where relative paths of the recipe start.
+        """
         return {}
 
     def thresholds(self) -> tuple[Threshold, ...]:

@@ -36,6 +36,12 @@ pub enum EngineError {
         /// What differs.
         detail: String,
     },
+    /// A list that a rule computes with is not the one that was planned with.
+    #[error("`{}` has changed since the run was planned", path.display())]
+    Changed {
+        /// Which file.
+        path: PathBuf,
+    },
     /// Arrow or Parquet refused to encode or decode.
     #[error("cannot {action} `{}`: {detail}", path.display())]
     Table {
@@ -98,6 +104,7 @@ impl EngineError {
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => "GM-IO-002",
             Self::Io { .. } => "GM-IO-001",
             Self::Damaged { .. } => "GM-IO-003",
+            Self::Changed { .. } => "GM-PLAN-108",
             Self::Table { .. } => "GM-IO-004",
             Self::Spec(_) => "GM-RUN-070",
             Self::Tokenizer { .. } => "GM-TOKENS-001",
@@ -121,6 +128,7 @@ impl EngineError {
             Self::Tokenizer { .. } => {
                 Some("`tokenizer` names a `tokenizer.json` or a folder that holds one".to_owned())
             }
+            Self::Changed { .. } => Some("run the same command again: it plans with the new content".to_owned()),
             Self::Cancelled => Some("the same command continues where this one stopped".to_owned()),
             _ => None,
         }

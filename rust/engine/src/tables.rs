@@ -10,6 +10,7 @@ use gristmill_core::signals::{Column, ColumnType, entries};
 
 use crate::error::{EngineError, Result};
 use crate::map::batch::{DocumentBatch, Texts};
+use crate::map::column::{ColumnData, NamedColumn};
 use crate::map::output::EditRows;
 use crate::map::spec::StepSpec;
 use crate::map::steps::{CLEAN_COLUMNS, NativeStep, Scratch, run};
@@ -17,11 +18,17 @@ use crate::map::steps::{CLEAN_COLUMNS, NativeStep, Scratch, run};
 /// Runs native steps over texts and returns the texts they leave and the columns they make, a row each, in order.
 ///
 /// With `edits`, each step reads the text that the one before it left, as in a run; without, all read the text as it is,
-/// from one segmentation, and steps that edit only count what they would do. A null text stays null, and so are its columns. Memory: the texts twice over, and their columns.
+/// from one segmentation, and steps that edit only count what they would do. A null text stays null, and so are its
+/// columns. `columns` are string columns that steps read, such as a URL. Memory: the texts twice over, and their columns.
 ///
 /// # Errors
 /// When a step is unknown or runs outside the engine.
-pub fn run_steps(texts: &LargeStringArray, steps: &str, edits: bool) -> Result<(LargeStringArray, RecordBatch)> {
+pub fn run_steps(
+    texts: &LargeStringArray,
+    steps: &str,
+    edits: bool,
+    columns: Option<&RecordBatch>,
+) -> Result<(LargeStringArray, RecordBatch)> {
     let specs: Vec<StepSpec> =
         serde_json::from_str(steps).map_err(|error| EngineError::Spec(error.to_string()))?;
     let mut steps = specs
@@ -43,7 +50,7 @@ pub fn run_steps(texts: &LargeStringArray, steps: &str, edits: bool) -> Result<(
         raw_bytes: vec![0; rows],
         texts: Texts::with_capacity(rows, texts.value_data().len()),
         metadata: vec![None; rows],
-        columns: Vec::new(),
+        columns: read_columns(columns),
         alive: vec![true; rows],
         segmentations: Vec::new(),
     };
@@ -52,6 +59,7 @@ pub fn run_steps(texts: &LargeStringArray, steps: &str, edits: bool) -> Result<(
             .texts
             .push(if texts.is_valid(row) { texts.value(row) } else { "" });
     }
+    let num_read = batch.columns.len();
     run(
         &mut steps,
         &mut batch,
@@ -65,7 +73,7 @@ pub fn run_steps(texts: &LargeStringArray, steps: &str, edits: bool) -> Result<(
         |array: ArrayRef| nullif(&array, &is_null).map_err(|error| EngineError::Spec(error.to_string()));
     let mut fields = Vec::with_capacity(batch.columns.len());
     let mut arrays = Vec::with_capacity(batch.columns.len());
-    for column in &batch.columns {
+    for column in &batch.columns[num_read..] {
         let array = blank(column.data.to_array())?;
         fields.push(Field::new(&column.name, array.data_type().clone(), true));
         arrays.push(array);
@@ -77,6 +85,21 @@ pub fn run_steps(texts: &LargeStringArray, steps: &str, edits: bool) -> Result<(
         .map(|row| texts.is_valid(row).then(|| batch.texts.get(row)))
         .collect();
     Ok((left, columns))
+}
+
+/// Columns that steps read, as a run would extract them from the records.
+fn read_columns(columns: Option<&RecordBatch>) -> Vec<NamedColumn> {
+    let Some(columns) = columns else {
+        return Vec::new();
+    };
+    let schema = columns.schema();
+    let named = schema.fields().iter().zip(columns.columns());
+    named
+        .map(|(field, array)| NamedColumn {
+            name: field.name().clone(),
+            data: ColumnData::Foreign(Arc::clone(array)),
+        })
+        .collect()
 }
 
 /// The columns of every step that measures: `{use: [{name, kind, description}, …], …}`.

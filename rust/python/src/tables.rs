@@ -38,10 +38,13 @@ pub(crate) fn run_steps(
     texts: PyArray,
     steps: &str,
     edits: bool,
+    columns: Option<PyRecordBatch>,
     session: &Session,
 ) -> PyResult<(Py<PyAny>, Py<PyAny>)> {
     let texts = large_strings(texts)?;
-    let (left, columns) = enter_native(py, &session.inner, || tables::run_steps(&texts, steps, edits))?;
+    let (left, columns) = enter_native(py, &session.inner, || {
+        tables::run_steps(&texts, steps, edits, columns.as_ref().map(PyRecordBatch::as_ref))
+    })?;
     Ok((
         to_pyarrow(py, Arc::new(left))?,
         PyRecordBatch::new(columns).into_pyarrow(py)?.unbind(),

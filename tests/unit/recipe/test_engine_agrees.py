@@ -30,7 +30,7 @@ def test_descriptions_cover_every_column() -> None:
 def engine_columns(use: str, config: dict[str, object]) -> pa.RecordBatch:
     steps = [{"name": use, "where": [], "use": use, "config": config}]
     texts = pa.array(TEXTS, pa.large_utf8())
-    return _native.run_steps(texts, json.dumps(steps), True, _native.Session())[1]
+    return _native.run_steps(texts, json.dumps(steps), True, None, _native.Session())[1]
 
 
 @pytest.mark.parametrize("use", ENGINE_STEPS)

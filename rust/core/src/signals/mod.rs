@@ -23,7 +23,7 @@ mod tests;
 
 pub use document::{Cache, Columns, Document, NoColumns};
 pub use measure::{Measured, measure};
-pub use registry::{Entry, Rule, Setup, Wanted, entries, find, make};
+pub use registry::{Entry, ListFile, ListFiles, Rule, Setup, Wanted, entries, find, make};
 pub use semantics::Semantics;
 
 use crate::edit::EditLog;

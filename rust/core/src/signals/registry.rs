@@ -1,5 +1,6 @@
 //! All rules by name. A family adds its rules to its own list of [`Entry`]; this file only names the families.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use serde::de::DeserializeOwned;
@@ -43,6 +44,18 @@ impl Wanted {
     }
 }
 
+/// A file that a rule computes with, such as a list of words: its name and its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListFile {
+    /// Name without its folder.
+    pub name: String,
+    /// Content, whatever it is.
+    pub content: Vec<u8>,
+}
+
+/// The files of a rule, by the recipe key that names them.
+pub type ListFiles = BTreeMap<String, Vec<ListFile>>;
+
 /// What a rule is made from.
 #[derive(Debug, Clone, Copy)]
 pub struct Setup<'s> {
@@ -50,6 +63,8 @@ pub struct Setup<'s> {
     pub config: &'s Json,
     /// Columns that somebody will read.
     pub wanted: Wanted,
+    /// Files that the recipe names.
+    pub files: &'s ListFiles,
 }
 
 impl Setup<'_> {
@@ -114,5 +129,6 @@ pub fn make(name: &str, config: &Json) -> Result<Rule, String> {
     (entry.make)(&Setup {
         config,
         wanted: Wanted::ALL,
+        files: &ListFiles::new(),
     })
 }

@@ -31,7 +31,7 @@ impl Rules {
             for (number, variant) in entry.variants.iter().enumerate() {
                 let config: Json = serde_json::from_str(variant).unwrap();
                 let make = |wanted| {
-                    let setup = Setup { config: &config, wanted };
+                    let setup = Setup { config: &config, wanted, files: &ListFiles::new() };
                     (entry.make)(&setup).unwrap_or_else(|error| panic!("{} {variant}: {error}", entry.name))
                 };
                 let wanted = Wanted::of((number % 3..entry.columns.len()).step_by(3));

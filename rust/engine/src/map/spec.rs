@@ -1,5 +1,6 @@
 //! The description of a map task, as the plan writes it in JSON. Unknown fields are refused.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use arrow_schema::DataType;
@@ -96,9 +97,23 @@ pub enum Operator {
         config: serde_json::Value,
         /// Positions of the columns that are stored, ascending.
         columns: Vec<usize>,
+        /// Files that it computes with, by the key that names them.
+        files: BTreeMap<String, Vec<ListFileSpec>>,
     },
     /// A step that runs outside the engine.
     Plugin(PluginSpec),
+}
+
+/// A file that a rule computes with.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListFileSpec {
+    /// Name without its folder.
+    pub name: String,
+    /// Where it is.
+    pub path: PathBuf,
+    /// Digest of its content when the run was planned.
+    pub digest: String,
 }
 
 /// A step as it stands in the plan.
@@ -114,6 +129,9 @@ struct RawStep {
     /// Columns of a rule that are wanted; all of them when absent.
     #[serde(default)]
     columns: Option<Vec<String>>,
+    /// Files of a rule, by the key that names them.
+    #[serde(default)]
+    files: BTreeMap<String, Vec<ListFileSpec>>,
 }
 
 impl TryFrom<RawStep> for StepSpec {
@@ -137,6 +155,7 @@ impl TryFrom<RawStep> for StepSpec {
                     entry,
                     config: raw.config,
                     columns,
+                    files: raw.files,
                 }
             }
         };

@@ -2,17 +2,19 @@
 
 use std::borrow::Cow;
 
+use std::collections::BTreeMap;
+
 use arrow_schema::{DataType, Field};
 use gristmill_core::edit::EditLog;
 use gristmill_core::segment::{Segmentation, Segmenter};
-use gristmill_core::signals::{Cache, Column, ColumnType, Columns, Document, Rule, Setup, Value, Wanted};
+use gristmill_core::signals::{Cache, Column, ColumnType, Columns, Document, ListFile, ListFiles, Rule, Setup, Value, Wanted};
 use gristmill_core::text::clean::Cleaner;
 
 use crate::error::{EngineError, Result};
 use crate::map::batch::{DocumentBatch, Texts};
 use crate::map::column::{ColumnData, NamedColumn, row_meets};
 use crate::map::output::EditRows;
-use crate::map::spec::{Condition, Operator, StepSpec};
+use crate::map::spec::{Condition, ListFileSpec, Operator, StepSpec};
 
 /// The column of `clean`.
 pub const CLEAN_COLUMNS: &[Column] = &[Column {
@@ -54,9 +56,14 @@ impl NativeStep {
                 entry,
                 config,
                 columns,
+                files,
             } => {
-                let wanted = Wanted::of(columns.iter().copied());
-                let rule = (entry.make)(&Setup { config, wanted })
+                let setup = Setup {
+                    config,
+                    wanted: Wanted::of(columns.iter().copied()),
+                    files: &load_files(files)?,
+                };
+                let rule = (entry.make)(&setup)
                     .map_err(|error| EngineError::Spec(format!("`{}`: {error}", spec.name)))?;
                 let kept = columns.iter().map(|&position| entry.columns[position]);
                 (Kind::Rule(rule), kept.collect(), columns.clone())
@@ -94,6 +101,25 @@ impl NativeStep {
         };
         self.columns.iter().map(field).collect()
     }
+}
+
+/// Reads the files of a rule, which must be what they were when the run was planned.
+fn load_files(files: &BTreeMap<String, Vec<ListFileSpec>>) -> Result<ListFiles> {
+    let load = |file: &ListFileSpec| {
+        let content = std::fs::read(&file.path).map_err(EngineError::io("read", &file.path))?;
+        let digest = format!("blake3:{}", blake3::hash(&content).to_hex());
+        if digest != file.digest {
+            return Err(EngineError::Changed {
+                path: file.path.clone(),
+            });
+        }
+        let name = file.name.clone();
+        Ok(ListFile { name, content })
+    };
+    files
+        .iter()
+        .map(|(key, files)| Ok((key.clone(), files.iter().map(load).collect::<Result<_>>()?)))
+        .collect()
 }
 
 /// Buffers that live as long as the task.

@@ -1,0 +1,206 @@
+//! Heuristic filters of NVIDIA's NeMo Curator 1.4.0, those that are not Gopher's rules in another form.
+
+mod boilerplate;
+#[cfg(test)]
+mod reference;
+mod urls;
+
+use self::boilerplate::Boilerplate;
+use self::urls::UrlFinder;
+use super::{Column, Document, Entry, Setup, Signal, Value, boolean, count, float, share, uint};
+use crate::segment::is_white_space;
+use crate::signals::Wanted;
+use serde::{Deserialize, Serialize};
+
+const COLUMNS: [Column; 10] = [
+    float(
+        "non_alphanumeric_fraction",
+        "Characters other than ASCII letters and digits, `\\n`, `?`, `!`, `,` and `.`, by characters, in [0, 1]; 1 for \
+         an empty text.",
+    ),
+    float(
+        "digit_fraction",
+        "ASCII digits by characters, in [0, 1]; 1 for an empty text.",
+    ),
+    float(
+        "url_character_fraction",
+        "Characters of web addresses (`http://`, `https://`) by characters, in [0, 1]; 1 for an empty text.",
+    ),
+    float(
+        "white_space_fraction",
+        "Tabs, line feeds, carriage returns, backspaces and spaces by characters, in [0, 1]; 1 for an empty text.",
+    ),
+    float(
+        "parenthesis_fraction",
+        "Round, square, curly and angle (`⟨⟩`) brackets by characters, in [0, 1]; 1 for an empty text.",
+    ),
+    uint(
+        "longest_word_length",
+        "Characters of the longest word between white space; 0 for a text without words.",
+    ),
+    float(
+        "boilerplate_paragraph_fraction",
+        "Paragraphs with a phrase about cookies, privacy or terms of use, by paragraphs, in [0, 1]; 1 if `lorem ipsum` \
+         occurs.",
+    ),
+    float(
+        "unended_line_fraction",
+        "Non-blank lines that do not end in `.`, `?`, `!`, `\"` or `'`, by non-blank lines, in [0, 1]; null if every \
+         line is blank.",
+    ),
+    boolean("has_pornographic_url", "Whether a web address contains `porn`."),
+    boolean(
+        "lacks_substring",
+        "Whether the text is without `substring` in that position; null if no `substring` is given.",
+    ),
+];
+
+/// Where [`Config::substring`] is looked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Position {
+    /// Anywhere.
+    #[default]
+    Any,
+    /// At the very start.
+    Prefix,
+    /// At the very end.
+    Suffix,
+}
+
+/// What the rule computes with; thresholds are not part of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+struct Config {
+    /// What wanted texts contain.
+    substring: Option<String>,
+    /// Where they contain it.
+    substring_position: Position,
+}
+
+/// Character classes, addresses, boilerplate and line ends.
+#[derive(Debug)]
+struct NemoHeuristics {
+    config: Config,
+    wanted: Wanted,
+    urls: UrlFinder,
+    boilerplate: Boilerplate,
+}
+
+impl NemoHeuristics {
+    fn lacks_substring(&self, text: &str) -> Value {
+        let Some(substring) = self.config.substring.as_deref() else {
+            return Value::Null;
+        };
+        Value::Bool(!match self.config.substring_position {
+            Position::Any => text.contains(substring),
+            Position::Prefix => text.starts_with(substring),
+            Position::Suffix => text.ends_with(substring),
+        })
+    }
+}
+
+impl Signal for NemoHeuristics {
+    fn compute(&mut self, document: Document<'_>, out: &mut Vec<Value>) {
+        let text = document.text();
+        let characters = document.characters();
+        let num_chars = document.segmentation().num_chars();
+        let fraction = |part: usize| {
+            Value::Float64(if num_chars == 0 {
+                1.0
+            } else {
+                share(part, num_chars)
+            })
+        };
+        let urls = if self.wanted.has(2) || self.wanted.has(8) {
+            self.urls.find(text)
+        } else {
+            Default::default()
+        };
+        let brackets =
+            characters.count_ascii(|byte| b"{}[]()".contains(&byte)) + num_angle_brackets(text, num_chars);
+        out.extend([
+            fraction(num_chars - characters.count_ascii(is_alphanumeric)),
+            fraction(characters.count_ascii(|byte| byte.is_ascii_digit())),
+            fraction(urls.num_chars),
+            fraction(characters.count_ascii(|byte| b"\t\n\r\x08 ".contains(&byte))),
+            fraction(brackets),
+            count(if self.wanted.has(5) {
+                longest_word(document)
+            } else {
+                0
+            }),
+            Value::Float64(if self.wanted.has(6) {
+                self.boilerplate.paragraph_fraction(text)
+            } else {
+                0.0
+            }),
+            if self.wanted.has(7) {
+                unended_line_fraction(document)
+            } else {
+                Value::Null
+            },
+            Value::Bool(urls.is_pornographic),
+            self.lacks_substring(text),
+        ]);
+    }
+}
+
+/// Curator's idea of an alphanumeric character.
+fn is_alphanumeric(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"\n?!,.".contains(&byte)
+}
+
+/// How often `⟨` and `⟩` (U+27E8, U+27E9) occur.
+fn num_angle_brackets(text: &str, num_chars: usize) -> usize {
+    if text.len() == num_chars {
+        return 0;
+    }
+    let is_angle_bracket = |window: &&[u8]| window[..2] == [0xe2, 0x9f] && window[2] | 1 == 0xa9;
+    text.as_bytes().windows(3).filter(is_angle_bracket).count()
+}
+
+fn longest_word(document: Document<'_>) -> usize {
+    let num_chars = document.space_words().num_chars();
+    num_chars.iter().copied().max().unwrap_or(0) as usize
+}
+
+/// Lines are split at `\n` only; those of white space don't count.
+fn unended_line_fraction(document: Document<'_>) -> Value {
+    let text = document.text();
+    let (mut num_lines, mut num_unended) = (0, 0);
+    for line in document.segmentation().lines() {
+        let content = &text[line.start as usize..line.end as usize];
+        if let Some(last) = content.trim_end_matches(is_white_space).chars().next_back() {
+            num_lines += 1;
+            num_unended += usize::from(!matches!(last, '.' | '?' | '!' | '"' | '\''));
+        }
+    }
+    match num_lines {
+        0 => Value::Null,
+        _ => Value::Float64(share(num_unended, num_lines)),
+    }
+}
+
+/// The rules of this family.
+pub(super) const ENTRIES: &[Entry] = &[Entry {
+    name: "nemo_heuristics",
+    columns: &COLUMNS,
+    make: |setup| {
+        Setup::signal(NemoHeuristics {
+            config: setup.config()?,
+            wanted: setup.wanted,
+            urls: UrlFinder::default(),
+            boilerplate: Boilerplate::default(),
+        })
+    },
+    #[cfg(test)]
+    reference: reference::nemo_heuristics,
+    #[cfg(test)]
+    variants: &[
+        "{}",
+        r#"{"substring": "the"}"#,
+        r#"{"substring": "the", "substring_position": "prefix"}"#,
+        r#"{"substring": "", "substring_position": "suffix"}"#,
+    ],
+}];
