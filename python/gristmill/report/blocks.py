@@ -78,6 +78,19 @@ class Bars:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Matrix:
+    """A square of counts, drawn as shades: `values[row][column]`, both in the order of `labels`.
+
+    The shade of a cell is its share of the diagonal value of its row.
+    """
+
+    caption: str
+    labels: Sequence[str]
+    values: Sequence[Sequence[int]]
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Histogram:
     """Upright stacked bars over ordered bins: one row a bin, one value a series."""
 
@@ -194,7 +207,7 @@ class Code:
     text: str
 
 
-Block = Note | Facts | Table | Bars | Histogram | Lines | Funnel | Excerpts | Pairs | Code
+Block = Note | Facts | Table | Bars | Matrix | Histogram | Lines | Funnel | Excerpts | Pairs | Code
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -73,6 +73,8 @@ def _block(block: Record) -> list[str]:
         return _table(
             str(block["caption"]), [str(block["axis"]).partition(";")[0], *series], rows, str(block["note"])
         )
+    if kind == "matrix":
+        return _matrix(block)
     if kind == "lines":
         return _lines(block)
     if kind == "excerpts":
@@ -100,6 +102,16 @@ def _funnel(block: Record) -> list[str]:
         "",
         escaped(str(block["result"])),
     ]
+
+
+def _matrix(block: Record) -> list[str]:
+    labels = [str(label) for label in _list(block["labels"])]
+    rows = [
+        [f"{number} {escaped(label)}", *(_written(value, "count") for value in values)]
+        for number, (label, values) in enumerate(zip(labels, _rows(block["values"]), strict=True), start=1)
+    ]
+    heads = ["", *(str(number) for number in range(1, len(labels) + 1))]
+    return _table(str(block["caption"]), heads, rows, str(block["note"]))
 
 
 def _lines(block: Record) -> list[str]:

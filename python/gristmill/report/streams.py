@@ -99,6 +99,34 @@ def smallest(
     return None if state is None else state.sort(sort_by, nulls_last=True)
 
 
+def texts_of(files: Iterable[Path], docs: set[int], column: str, characters: int) -> dict[int, str]:
+    """Return the first characters of the string `column` of the rows with those numbers in `doc`.
+
+    Reads only row groups whose range of `doc` holds one of them; memory is one such group.
+    """
+    found: dict[int, str] = {}
+    for path in files:
+        try:
+            with pq.ParquetFile(path) as file:
+                place = file.schema_arrow.get_field_index("doc")
+                for number in range(file.num_row_groups):
+                    if not (docs - found.keys()):
+                        return found
+                    statistics = file.metadata.row_group(number).column(place).statistics
+                    if statistics is not None and not any(
+                        statistics.min <= doc <= statistics.max for doc in docs
+                    ):
+                        continue
+                    frame = pl.from_arrow(file.read_row_group(number, columns=["doc", column]))
+                    assert isinstance(frame, pl.DataFrame)
+                    rows = frame.filter(pl.col("doc").is_in(list(docs)))
+                    for doc, text in rows.select("doc", pl.col(column).str.slice(0, characters)).rows():
+                        found[doc] = text or ""
+        except (OSError, pa.ArrowException) as error:
+            raise _unreadable(path, str(error)) from error
+    return found
+
+
 def _unreadable(path: Path, reason: str) -> GristmillError:
     return GristmillError(
         "GM-REPORT-002",

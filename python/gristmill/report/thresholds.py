@@ -108,7 +108,7 @@ def reach(frames: Iterable[pl.DataFrame], thresholds: Sequence[Threshold]) -> li
     kept: list[float | None] = [None] * len(thresholds)
     failed: list[float | None] = [None] * len(thresholds)
     for frame in frames:
-        fails = frame.select(_fails(item).alias(str(number)) for number, item in enumerate(thresholds))
+        fails = failing_masks(frame, thresholds)
         num_failed = (
             fails.select(pl.sum_horizontal(pl.all().cast(pl.UInt32)).alias("n"))["n"] if thresholds else None
         )
@@ -125,6 +125,18 @@ def reach(frames: Iterable[pl.DataFrame], thresholds: Sequence[Threshold]) -> li
         Reach(failing=failing[n], alone=alone[n], nearest_kept=kept[n], nearest_failed=failed[n])
         for n in range(len(thresholds))
     ]
+
+
+def failing_masks(frame: pl.DataFrame, thresholds: Sequence[Threshold]) -> pl.DataFrame:
+    """Return which rows fail each threshold: a boolean column each, named by position, no nulls.
+
+    Examples
+    --------
+    >>> rule = Threshold(step="s", rule="r", column="x", keep="<=", threshold=3.0)
+    >>> failing_masks(pl.DataFrame({"x": [1.0, 9.0, None]}), [rule])["0"].to_list()
+    [False, True, False]
+    """
+    return frame.select(_fails(item).alias(str(number)) for number, item in enumerate(thresholds))
 
 
 def _fails(item: Threshold) -> pl.Expr:

@@ -191,7 +191,7 @@
   function drawBars(block) {
     const largest = Math.max(1, ...block.values.map((row) => row.reduce((sum, value) => sum + value, 0)));
     return (svg, width) => {
-      const left = Math.min(width < 520 ? 110 : 190, Math.max(...block.labels.map((text) => 14 + widthOf(text)), 60));
+      const left = Math.min(width < 520 ? 110 : 330, Math.max(...block.labels.map((text) => 14 + widthOf(text)), 60));
       const right = width - 110;
       block.values.forEach((row, place) => {
         const y = place * 24;
@@ -207,6 +207,28 @@
         svg.append(shape("text", { x: x + 8, y: y + 15, class: "soft" }, row.length > 1 ? `${grouped(row[0])} of ${grouped(total)}` : grouped(total)));
       });
       return block.values.length * 24 + 2;
+    };
+  }
+  function drawMatrix(block) {
+    return (svg, width) => {
+      const number = block.labels.length;
+      const left = Math.min(width < 520 ? 120 : 330, Math.max(...block.labels.map((text) => 40 + widthOf(text)), 60));
+      const size = Math.max(9, Math.min(34, Math.floor((width - left - 4) / number)));
+      const top = 22;
+      for (let place = 0; place < number; place += 1) {
+        svg.append(shape("text", { x: left + place * size + size / 2, y: 14, "text-anchor": "middle", class: "soft small" }, size >= 18 || place % 2 === 0 ? String(place + 1) : ""));
+      }
+      block.values.forEach((row, y) => {
+        const label = `${y + 1}  ${block.labels[y]}`;
+        svg.append(hint(shape("text", { x: left - 10, y: top + y * size + size / 2 + 4, "text-anchor": "end", class: "small" }, cut(label, left - 14, "11.5px")), label));
+        row.forEach((value, x) => {
+          const share = value / Math.max(1, row[y]);
+          const cell = shape("rect", { x: left + x * size + 0.5, y: top + y * size + 0.5, width: size - 1, height: size - 1, rx: 2, class: value ? "series-0" : "empty-cell", "fill-opacity": value ? (0.12 + 0.88 * share).toFixed(3) : 1 });
+          const words = x === y ? `${block.labels[y]}: ${grouped(value)} fail it` : `${grouped(value)} of the ${grouped(row[y])} that fail ${block.labels[y]} also fail ${block.labels[x]}`;
+          svg.append(hint(cell, words));
+        });
+      });
+      return top + number * size + 4;
     };
   }
   function niceTicks(low, high, wanted) {
@@ -307,6 +329,8 @@
     },
     bars: (block) => figure(block.caption, block.note, [legend(block.series), chart(block.caption, drawBars(block))],
       [{ label: block.axis, kind: "text" }, ...block.series.map((label) => ({ label, kind: "count" }))], block.labels.map((label, place) => [label, ...block.values[place]])),
+    matrix: (block) => figure(block.caption, block.note, [chart(block.caption, drawMatrix(block))],
+      [{ label: "rule", kind: "text" }, ...block.labels.map((label, place) => ({ label: String(place + 1), kind: "count" }))], block.labels.map((label, place) => [`${place + 1} ${label}`, ...block.values[place]])),
     histogram: (block) => figure(block.caption, block.note, [legend(block.series), chart(block.caption, drawHistogram(block))],
       [{ label: "from", kind: "text" }, ...block.series.map((label) => ({ label, kind: "count" }))], block.labels.map((label, place) => [label, ...block.values[place]])),
     lines: (block) => figure(block.caption, "", [legend(block.series.map((series) => series.name)), chart(block.caption, drawLines(block))],
