@@ -1,4 +1,4 @@
-"""Writes `docs/reference/` from the code: recipe keys, JSON Schema, error codes, command line. `--check` only compares.
+"""Writes `docs/reference/` from the code: recipe keys, rules, JSON Schema, errors, commands. `--check` only compares.
 
 Nothing in that folder is written by hand, so it cannot drift: `make lint` runs the check, `make fix` writes.
 """
@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from gristmill.cli.main import VERBS, make_parser
+from gristmill.cli.rule_markdown import rule_pages
 from gristmill.errors import catalogue
 from gristmill.recipe import BUILTIN_STEPS, json_schema, key_pages
 
@@ -25,15 +26,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a page is stale")
     options = parser.parse_args()
-    stale = [name for name, text in pages().items() if read(FOLDER / name) != text]
+    wanted = pages()
+    stale = [name for name, text in wanted.items() if read(FOLDER / name) != text]
+    gone = [path for path in (FOLDER / "rules").glob("*.md") if f"rules/{path.name}" not in wanted]
     if options.check:
+        stale += [f"rules/{path.name}" for path in gone]
         for name in stale:
             print(f"docs/reference/{name} is stale: run `python docs/generate_reference.py`", file=sys.stderr)
         return 1 if stale else 0
-    FOLDER.mkdir(exist_ok=True)
     for name in stale:
-        (FOLDER / name).write_text(pages()[name], encoding="utf-8")
+        (FOLDER / name).parent.mkdir(parents=True, exist_ok=True)
+        (FOLDER / name).write_text(wanted[name], encoding="utf-8")
         print(f"wrote docs/reference/{name}")
+    for path in gone:
+        path.unlink()
+        print(f"removed docs/reference/{path.relative_to(FOLDER)}")
     return 0
 
 
@@ -49,6 +56,7 @@ def pages() -> dict[str, str]:
         "recipe.schema.json": json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n",
         "errors.md": errors_page(),
         "commands.md": commands_page(),
+        **{f"rules/{name}": NOTE + text for name, text in rule_pages().items()},
     }
 
 

@@ -14,6 +14,7 @@ __all__ = [
     "Session",
     "Tokenizer",
     "__version__",
+    "dedup_again",
     "digest_file",
     "near_duplicates",
     "plan_shards",
@@ -23,6 +24,7 @@ __all__ = [
     "run_task",
     "tokenizer_vocabulary_size",
     "verify_identity",
+    "what_if",
 ]
 
 __version__: str
@@ -125,3 +127,9 @@ def tokenizer_vocabulary_size(path: str | PathLike[str], special: str, session: 
 
 def verify_identity(spec: str, session: Session) -> str:
     """Prove that every document is in exactly one place; return the findings as JSON."""
+
+def what_if(spec: str, session: Session) -> str:
+    """Return which documents other thresholds would keep, as JSON; see `gristmill.curate.what_if`."""
+
+def dedup_again(spec: str, session: Session) -> str:
+    """Return which duplicates would go among those documents, as JSON."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gristmill.cli.options import add_verb, printer_of
-from gristmill.cli.story import tell
+from gristmill.cli.unfinished import unfinished_run
 from gristmill.errors import ExitCode, GristmillError, catalogue
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ Page = tuple[list[str], dict[str, object]]
 """Lines for a reader, and the same as JSON values."""
 
 
+_DEDUP_RULES = {"exact_duplicate": "exact_dedup", "near_duplicate": "minhash_dedup"}
+"""Steps by the name under which `rejects/` has what they removed."""
 _WORDS = {"rule": "rule", "error": "error code", "key": "recipe key"}
 
 
@@ -39,7 +41,8 @@ def add_parser(subparsers: Subparsers) -> None:
         "name",
         metavar="NAME",
         nargs="?",
-        help="`gopher_quality.min_words`, `GM-READ-003`, `run.seed`; for a document its number, key or id",
+        help="`gopher_quality.min_words`, `GM-READ-003`, `run.seed`; for a document its number, its key or the "
+        "beginning of it, or its id",
     )
     parser.add_argument(
         "--run", metavar="DIR", dest="run_folder", type=Path, help="the run folder, for `doc`"
@@ -67,10 +70,13 @@ def _document(name: str | None, run_folder: Path | None) -> Page:
     if name is None or run_folder is None:
         raise GristmillError(
             "GM-CLI-001",
-            "a document is looked for by its number, key or id, in a run",
+            "a document is looked for by its number, its key or its id, in a run",
             hint="for example `gristmill explain doc 42 --run runs/demo`",
         )
-    return tell(run_folder, name)
+    from gristmill.cli.story import tell
+
+    with unfinished_run(run_folder):
+        return tell(run_folder, name)
 
 
 def _error(code: str | None) -> Page:
@@ -124,6 +130,9 @@ def _rule(name: str | None, plugins_dir: Path | None) -> Page:
     if name is None:
         return [*BUILTIN_STEPS, *every], {"steps": list(BUILTIN_STEPS), "rules": every}
     step, _, wanted = name.partition(".")
+    dedup = _DEDUP_RULES.get(wanted or step)
+    if dedup is not None and name in (wanted or step, f"{dedup}.{wanted}"):
+        step, wanted = dedup, ""
     if step not in BUILTIN_STEPS and not wanted:
         # A bare name, as it stands in a report or a recipe.
         step, wanted = (
@@ -160,41 +169,13 @@ def _names(model: type[BuiltinStep]) -> list[str]:
 
 
 def _rule_page(step: str, model: type[BuiltinStep], wanted: str) -> Page:
-    summary = (model.__doc__ or "").strip().splitlines()[0]
-    lines = [f"{step}: {summary}", f"  source: {model.source_note}", ""]
-    shown = []
-    for key, rule in model.rules.items():
-        if wanted and wanted not in (key, rule.rule, rule.column):
-            continue
-        field = model.model_fields[key]
-        value = field.default
-        condition = f"`{step}.{rule.column}` {rule.keep} {'false' if isinstance(value, bool) else value}"
-        lines += [
-            f"{step}.{rule.rule}",
-            f"  {field.description}",
-            f"  a document stays if {condition}, or null; set by the key `{key}`",
-        ]
-        shown.append(
-            {
-                "step": step,
-                "rule": rule.rule,
-                "column": f"{step}.{rule.column}",
-                "keep": rule.keep,
-                "key": key,
-                "default": value,
-                "description": field.description,
-            }
-        )
-    if wanted and not shown:
-        raise _unknown("rule", f"{step}.{wanted}", [f"{step}.{name}" for name in _names(model)])
-    if not wanted:
-        from gristmill.recipe import toml_value
+    from gristmill.cli.rule_page import rule_lines, step_facts
 
-        shared = ("use", "name", "semantics", "where")
-        for key, field in model.model_fields.items():
-            if key not in model.rules and key not in shared and field.default is not None:
-                lines.append(f"{step}.{key} = {toml_value(field.default)}: {field.description}")
-    return lines, {"step": step, "summary": summary, "source": model.source_note, "rules": shown}
+    keys = [key for key, rule in model.rules.items() if wanted in (key, rule.rule, rule.column)]
+    if wanted and not keys:
+        raise _unknown("rule", f"{step}.{wanted}", [f"{step}.{name}" for name in _names(model)])
+    facts = step_facts(step, keys=keys if wanted else None)
+    return list(rule_lines(facts, is_one_rule=bool(wanted))), facts
 
 
 def _unknown(kind: str, name: str, known: Iterable[str], *, further: str | None = None) -> GristmillError:

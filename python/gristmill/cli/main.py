@@ -24,7 +24,9 @@ VERBS = {
     "train": "train a model on the shards",
     "report": "write one offline page about a run",
     "inspect": "show schema, counts, lineage and sample rows of a file or folder",
+    "what-if": "show what other thresholds would keep and drop, without a new run",
     "explain": "explain a rule, an error code, a recipe key, or what happened to a document",
+    "diff": "show what two curated corpora differ in, by source, reason and document",
     "verify": "prove that a run lost, doubled and changed nothing",
     "plugin": "list, show, make and test plugins",
     "gc": "remove files of a run that no result needs",
@@ -33,7 +35,7 @@ VERBS = {
 }
 """Every command with its line in `gristmill --help`, so that help needs no command's file."""
 
-NOT_BUILT_VERBS = ("task", "evaluate", "what-if", "compare", "diff", "trace", "bench", "completion")
+NOT_BUILT_VERBS = ("task", "evaluate", "compare", "trace", "bench", "completion")
 """Commands of the design that this version does not have."""
 
 
@@ -118,7 +120,7 @@ def make_parser(verb: str | None) -> Parser:
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", dest="verb", parser_class=Parser)
     for name, line in VERBS.items():
         if name == verb:
-            module = import_module(f"gristmill.cli.{name}")
+            module = import_module(f"gristmill.cli.{name.replace('-', '_')}")
             module.add_parser(subparsers)
         else:
             subparsers.add_parser(name, help=line, add_help=False)

@@ -1,37 +1,52 @@
-"""Everything that happened to one document of a run: where it came from, what was changed, why it left or stayed."""
+"""Everything that happened to one document of a run: where it came from, what was changed, why it left or stayed.
+
+Here the facts are collected, as JSON values; `story_lines` tells them. Thresholds and their limits are the run's own,
+not those of today's recipe.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import cast
 
-from gristmill.cli.tables import files_under, find_rows, manifest_of, read_json
-from gristmill.cli.text import counted, one_line, value_words
+from gristmill.cli.edit_context import edits_in_context
+from gristmill.cli.judged import Change, Judgement, StepKeys, judge, keeping
+from gristmill.cli.story_lines import story_lines
+from gristmill.cli.tables import manifest_of, read_json
+from gristmill.curate.lookup import SHORTEST_PREFIX, Wanted, files_of, find_in_shards, find_rows, searches
+from gristmill.curate.text_difference import first_difference
 from gristmill.errors import GristmillError
 
 ROW_BITS = 40
 """A document's number is its file's position, shifted by so many bits, plus its row."""
-_KEY = re.compile(r"[0-9a-f]{32}")
+MAX_OTHERS = 10
+"""Documents listed that were removed in favour of this one."""
+SIMILARITY_ERROR = 1e-6
+"""Similarities are stored as float32: the true one may be larger by less than this."""
 Row = dict[str, object]
 
 
 def tell(run_folder: Path, name: str) -> tuple[list[str], dict[str, object]]:
-    """Return the story of a document as lines and as JSON values. Cost: some passes over the tables of the run.
+    """Return the story of a document as lines and as JSON values.
+
+    Cost: one pass over the columns `key` or `id` of `documents/` and `rejects/`, or a few reads for a number; then a
+    few reads of each table, and a pass over the column `doc` of the shards.
 
     Parameters
     ----------
     run_folder
         A finished run.
     name
-        The document's number, the 32 hexadecimal digits of its key, or its own id. Of several documents with one id,
-        all are told.
+        The document's number, its key or at least four digits that no other key begins with, or its own id. Of several
+        documents with one id, all are told.
 
     Raises
     ------
     GristmillError
-        ``GM-CLI-009`` when there is no such document.
+        ``GM-CLI-009`` when there is no such document, ``GM-EXPLAIN-001`` when several keys begin so.
     """
     manifest = manifest_of(run_folder)
     rows = _find(run_folder, manifest, name)
@@ -39,7 +54,8 @@ def tell(run_folder: Path, name: str) -> tuple[list[str], dict[str, object]]:
         raise GristmillError(
             "GM-CLI-009",
             f"there is no document `{name}` in `{run_folder}`",
-            hint="a document is looked for by its number, the 32 digits of its key, or its id"
+            hint=f"a document is looked for by its number, its key (at least {SHORTEST_PREFIX} of its 32 digits), or "
+            "its id"
             + (
                 ""
                 if _has_ids(run_folder)
@@ -49,9 +65,9 @@ def tell(run_folder: Path, name: str) -> tuple[list[str], dict[str, object]]:
     lines: list[str] = []
     stories = []
     for row in rows.values():
-        story = _story(run_folder, manifest, row)
+        story = Story(run_folder, manifest, row).collect()
         stories.append(story)
-        lines += [*([""] if lines else []), *_lines(story)]
+        lines += [*([""] if lines else []), *story_lines(story)]
     return lines, {"documents": stories}
 
 
@@ -67,115 +83,206 @@ def _has_ids(run_folder: Path) -> bool:
 
 def _find(run_folder: Path, manifest: Mapping[str, object], name: str) -> dict[int, Row]:
     """Return the matching documents by number, each with its row in `documents` or `rejects`."""
-    column, value = _lookup(name)
-    found: dict[int, Row] = {}
-    for table in ("rejects", "documents"):
-        for _, _, row in find_rows(files_under(run_folder, manifest, f"{table}/"), column, value):
-            found[cast(int, row["doc"])] = {**row, "table": table}
-    if not found and column != "id":
+    for wanted in searches(name):
+        found: dict[int, Row] = {}
         for table in ("rejects", "documents"):
-            for _, _, row in find_rows(files_under(run_folder, manifest, f"{table}/"), "id", name):
+            for row in find_rows(files_of(run_folder, manifest, f"{table}/"), wanted):
                 found[cast(int, row["doc"])] = {**row, "table": table}
-    return dict(sorted(found.items()))
-
-
-def _lookup(name: str) -> tuple[str, object]:
-    """Return the column that a name is looked for in first, and the value there."""
-    if _KEY.fullmatch(name.lower()):
-        return "key", bytes.fromhex(name)
-    if name.isdigit() and int(name) < 1 << 64:
-        return "doc", int(name)
-    return "id", name
-
-
-def _story(run_folder: Path, manifest: Mapping[str, object], row: Row) -> dict[str, object]:
-    doc = cast(int, row["doc"])
-    inputs = cast(list[Mapping[str, object]], manifest["inputs"])
-    ordinal = doc >> ROW_BITS
-    origin = inputs[ordinal] if ordinal < len(inputs) else {}
-    story: dict[str, object] = {
-        "doc": doc,
-        "key": cast(bytes, row["key"]).hex(),
-        "id": row["id"],
-        "source": row["source"],
-        "file": origin.get("path"),
-        "row": doc & ((1 << ROW_BITS) - 1),
-        "signals": _signals(run_folder, manifest, doc),
-        "edits": [
-            {key: edit[key] for key in ("step", "part", "start", "end", "before", "after")}
-            for _, _, edit in find_rows(files_under(run_folder, manifest, "edits/"), "doc", doc)
-        ],
-    }
-    if row["table"] == "rejects":
-        story["fate"] = row["kind"]
-        names = ("step", "rule", "reason", "value", "threshold", "similarity", "detail", "excerpt")
-        story |= {key: row[key] for key in names if row[key] is not None}
-        if row["duplicate_of"] is not None:
-            story["duplicate_of"] = _other(run_folder, manifest, cast(bytes, row["duplicate_of"]))
-    else:
-        story["fate"] = "kept"
-        story["split"] = row["split"]
-        counts = cast(Mapping[str, object], manifest["counts"])
-        story["num_tokens"] = row["num_tokens"] if counts.get("tokens") else None
-        if row["cluster"] is not None:
-            story["cluster"] = cast(bytes, row["cluster"]).hex()
-        story["shards"] = _shards(run_folder, manifest, doc)
-        story["excerpt"] = cast(str, row["text"])[:600]
-    return story
-
-
-def _signals(run_folder: Path, manifest: Mapping[str, object], doc: int) -> Row:
-    for _, _, row in find_rows(files_under(run_folder, manifest, "signals/"), "doc", doc, limit=1):
-        return {key: value for key, value in row.items() if key not in ("doc", "key", "id", "source")}
+        if len(found) > 1 and wanted.column == "key":
+            keys = sorted(cast(bytes, row["key"]).hex() for row in found.values())
+            raise GristmillError(
+                "GM-EXPLAIN-001",
+                f"{len(keys)} documents of `{run_folder}` have keys that begin with `{name}`",
+                hint="give more digits",
+                context=tuple(keys[:8]),
+            )
+        if found:
+            return dict(sorted(found.items()))
     return {}
 
 
-def _other(run_folder: Path, manifest: Mapping[str, object], key: bytes) -> dict[str, object]:
-    for _, _, row in find_rows(files_under(run_folder, manifest, "documents/"), "key", key, limit=1):
-        return {"key": key.hex(), "doc": row["doc"], "id": row["id"], "excerpt": cast(str, row["text"])[:200]}
-    return {"key": key.hex()}
+class Story:
+    """Collects what a run knows about one document.
+
+    Parameters
+    ----------
+    run_folder, manifest
+        The run.
+    row
+        The document's row in `documents/` or `rejects/`, with the table's name under ``table``.
+    """
+
+    def __init__(self, run_folder: Path, manifest: Mapping[str, object], row: Row) -> None:
+        self._run = run_folder
+        self._manifest = manifest
+        self._row = row
+        self._doc = cast(int, row["doc"])
+        plan = run_folder / "plan.json"
+        self._plan: Mapping[str, object] = read_json(plan) if plan.is_file() else {}
+        self._steps = StepKeys.of(run_folder)
+
+    def collect(self) -> Row:
+        """Return the story as JSON values."""
+        row = self._row
+        signals = self._signals()
+        judgements = judge(self._run, self._manifest, signals)
+        ordinal, row_number = self._doc >> ROW_BITS, self._doc & ((1 << ROW_BITS) - 1)
+        story: Row = {
+            "doc": self._doc,
+            "key": cast(bytes, row["key"]).hex(),
+            "id": row["id"],
+            "source": row["source"],
+            "file": self._origin("inputs", self._manifest, ordinal, "path"),
+            "path": self._origin("files", self._plan, ordinal, "path"),
+            "row": row_number,
+            "signals": signals,
+            "judgements": [one.to_json_dict() for one in judgements],
+        }
+        if row["table"] == "rejects":
+            story |= self._rejected(judgements)
+        else:
+            story |= self._kept()
+        return story
+
+    def _origin(self, listing: str, where: Mapping[str, object], ordinal: int, part: str) -> object:
+        files = cast(Sequence[Mapping[str, object]], where.get(listing, []))
+        return files[ordinal].get(part) if ordinal < len(files) else None
+
+    def _files(self, folder: str) -> list[Path]:
+        return files_of(self._run, self._manifest, f"{folder}/")
+
+    def _signals(self) -> Row:
+        for row in find_rows(self._files("signals"), Wanted.equal("doc", self._doc), limit=1):
+            return {key: value for key, value in row.items() if key not in ("doc", "key", "id", "source")}
+        return {}
+
+    def _rejected(self, judgements: Sequence[Judgement]) -> Row:
+        row = self._row
+        names = ("step", "rule", "reason", "value", "threshold", "similarity", "detail", "excerpt")
+        story: Row = {"fate": row["kind"], **{key: row[key] for key in names if row[key] is not None}}
+        story["explained_by"] = self._page(cast(str, row["step"]), cast(str, row["rule"]))
+        story["edits"] = []
+        if row["duplicate_of"] is not None:
+            story["duplicate_of"] = self._survivor(cast(bytes, row["duplicate_of"]))
+            story["to_keep"] = self._to_keep_duplicate()
+        elif row["kind"] == "dropped":
+            story["to_keep"] = self._to_keep(judgements)
+        return story
+
+    def _page(self, step: str, rule: str) -> str | None:
+        """Return what `gristmill explain rule` knows a rule as; None for reading errors."""
+        if step == "read":
+            return None
+        model = self._steps.model(step)
+        use = self._steps.use(step)
+        has_rule = model is not None and any(known.rule == rule for known in model.rules.values())
+        return f"{use}.{rule}" if has_rule else use
+
+    def _to_keep(self, judgements: Sequence[Judgement]) -> Row:
+        """Say which changes would have kept a document that thresholds dropped: every failing one must give way."""
+        failing = [one for one in judgements if one.outcome == "failed"]
+        changes = [one.change for one in failing if one.change is not None]
+        return {
+            **_changes(self._run, changes),
+            "cannot_change": [
+                f"{one.step}.{one.rule}" for one in failing if one.change is None or not one.change.key
+            ],
+            # A threshold is on a column of a step that edits: what the step cuts decides the value, too.
+            "measured_after_edits_of": sorted({one.step for one in failing if self._edits(one.step)}),
+            "not_compared_by": [name for name in self._dedup_steps() if name],
+        }
+
+    def _edits(self, step: str) -> bool:
+        model = self._steps.model(step)
+        return model is not None and model.edits_text
+
+    def _dedup_steps(self) -> list[str]:
+        dedup = cast(Sequence[object], self._plan.get("dedup", []))
+        return [str(name) for name in dedup[:2] if name]
+
+    def _to_keep_duplicate(self) -> Row:
+        """Say from which `min_similarity` on a near duplicate would have stayed; no such value for equal shingles."""
+        similarity = self._row["similarity"]
+        step = cast(str, self._row["step"])
+        if self._row["rule"] != "near_duplicate" or similarity is None:
+            return {**_changes(self._run, []), "cannot_change": [f"{step}.{self._row['rule']}"]}
+        dedup = cast(Sequence[object], self._plan.get("dedup", []))
+        old = dedup[3] if len(dedup) > 3 else self._row["threshold"]
+        new = keeping(cast(float, similarity) + SIMILARITY_ERROR, "<=")
+        if new > 1 or old is None:
+            return {**_changes(self._run, []), "cannot_change": [f"{step}.{self._row['rule']}"]}
+        return {
+            **_changes(self._run, [Change(step=step, key="min_similarity", old=cast(float, old), new=new)]),
+            "cannot_change": [],
+        }
+
+    def _survivor(self, key: bytes) -> Row:
+        for row in find_rows(self._files("documents"), Wanted.equal("key", key), limit=1):
+            text = cast(str, row["text"])
+            found: Row = {
+                "key": key.hex(),
+                "doc": row["doc"],
+                "id": row["id"],
+                "source": row["source"],
+                "split": row["split"],
+                "cluster": None if row["cluster"] is None else cast(bytes, row["cluster"]).hex(),
+                "excerpt": text[:200],
+            }
+            excerpt = self._row["excerpt"]
+            if excerpt is not None:
+                difference = first_difference(cast(str, excerpt), text, is_beginning=True)
+                found["first_difference"] = None if difference is None else asdict(difference)
+            return found
+        return {"key": key.hex()}
+
+    def _kept(self) -> Row:
+        row = self._row
+        counts = cast(Mapping[str, object], self._manifest["counts"])
+        order = [str(step.get("name")) for step in cast(Sequence[Row], self._plan.get("steps", []))]
+        edits = list(find_rows(self._files("edits"), Wanted.equal("doc", self._doc), limit=1_000_000))
+        shards = [path for path in self._files("tokens") if path.suffix == ".arrow"]
+        others = list(
+            find_rows(
+                self._files("rejects"),
+                Wanted.equal("duplicate_of", cast(bytes, row["key"])),
+                columns=["doc", "key", "id", "source", "rule", "similarity"],
+            )
+        )
+        story: Row = {
+            "fate": "kept",
+            "split": row["split"],
+            "num_tokens": row["num_tokens"] if counts.get("tokens") else None,
+            "edits": [
+                asdict(edit) for edit in edits_in_context(cast(str, row["text"]), edits, step_order=order)
+            ],
+            "shards": [
+                {"file": path.relative_to(self._run).as_posix(), "row": position}
+                for path, position in find_in_shards(shards, self._doc)
+            ],
+            "num_duplicates_removed": len(others),
+            "duplicates_removed": [
+                {**one, "key": cast(bytes, one["key"]).hex()} for one in others[:MAX_OTHERS]
+            ],
+            "excerpt": cast(str, row["text"])[:600],
+        }
+        if row["cluster"] is not None:
+            story["cluster"] = cast(bytes, row["cluster"]).hex()
+        return story
 
 
-def _shards(run_folder: Path, manifest: Mapping[str, object], doc: int) -> list[dict[str, object]]:
-    found = find_rows(files_under(run_folder, manifest, "tokens/"), "doc", doc)
-    return [{"file": path.relative_to(run_folder).as_posix(), "row": row} for path, row, _ in found]
-
-
-def _lines(story: Mapping[str, object]) -> Iterator[str]:
-    yield f"document {story['doc']}  key {story['key']}  id {value_words(story['id'])}"
-    yield f"  from source `{story['source']}`: {story['file']}, row {story['row']}"
-    yield f"  {_fate(story)}"
-    if "duplicate_of" in story:
-        other = cast(Row, story["duplicate_of"])
-        yield f"  the one that stayed: document {other.get('doc', '?')}, key {other['key']}"
-        yield f"    {one_line(str(other.get('excerpt', '')), 200)}"
-    if "detail" in story:
-        yield f"  {one_line(str(story['detail']), 400)}"
-    for shard in cast(list[Row], story.get("shards", [])):
-        yield f"  in {shard['file']}, row {shard['row']}"
-    if story.get("excerpt"):
-        yield f"  text: {one_line(str(story['excerpt']), 400)}"
-    edits = cast(list[Row], story["edits"])
-    for edit in edits[:20]:
-        before, after = (one_line(cast(str, edit[side]), 60) for side in ("before", "after"))
-        yield f"  edited by {edit['step']} ({edit['part']}) at {edit['start']}-{edit['end']}: `{before}` -> `{after}`"
-    if len(edits) > 20:
-        yield f"  and {counted(len(edits) - 20, 'more edit')}"
-    signals = cast(Row, story["signals"])
-    for name, value in signals.items():
-        yield f"  {name} = {value_words(value)}"
-
-
-def _fate(story: Mapping[str, object]) -> str:
-    if story["fate"] == "kept":
-        cluster = f", in the cluster of {story['cluster']}" if "cluster" in story else ""
-        num_tokens = cast("int | None", story["num_tokens"])
-        tokens = "" if num_tokens is None else f", {counted(num_tokens, 'token')}"
-        return f"kept: split {value_words(story['split'])}{tokens}{cluster}"
-    text = f"{story['fate']} by {story['step']}: {story['rule']}"
-    # For a near duplicate the value compared is the similarity.
-    name = "similarity" if "similarity" in story else "value"
-    if name in story:
-        text += f" ({name} {value_words(story[name])}"
-        text += f", threshold {value_words(story['threshold'])})" if "threshold" in story else ")"
-    return text
+def _changes(run_folder: Path, changes: Sequence[Change]) -> Row:
+    """Return changes by step, as lines of a recipe, and as one command."""
+    lines: dict[str, list[str]] = {}
+    old: dict[str, dict[str, object]] = {}
+    for change in changes:
+        if change.line is not None and change.key is not None:
+            lines.setdefault(change.step, []).append(change.line)
+            old.setdefault(change.step, {})[change.key] = change.old
+    settings = [change.setting for change in changes if change.setting is not None]
+    command = " ".join(
+        [
+            f"gristmill what-if RECIPE --run {shlex.quote(str(run_folder))}",
+            *(f"--set {setting}" for setting in settings),
+        ]
+    )
+    return {"recipe_lines": lines, "were": old, "what_if": command if settings else None}

@@ -20,7 +20,7 @@ from gristmill.curate.pipeline import Outcome, counts, lineage_of, outputs
 from gristmill.curate.plan import Plan
 from gristmill.curate.stages import Json
 
-TABLES = ("documents", "rejects", "edits", "signals", "tokens")
+TABLES = ("documents", "rejects", "edits", "signals", "decisions", "tokens")
 """Folders of a run that curation owns."""
 
 
@@ -35,10 +35,12 @@ class FinalFile:
 def final_files(outcome: Outcome) -> list[FinalFile]:
     """Return every file of a finished run, by canonical name."""
     files: list[FinalFile] = []
-    for index, (found, done) in enumerate(zip(outcome.maps, outcome.tokenise, strict=True)):
+    stages = zip(outcome.maps, outcome.decide, outcome.tokenise, strict=True)
+    for index, (found, decided, done) in enumerate(stages):
         part = f"part-{index:05d}.parquet"
         tables = {name: outputs(done)[name] for name in ("documents", "rejects", "edits")}
         tables["signals"] = outputs(found)["signals"]
+        tables["decisions"] = outputs(decided)["decisions"]
         files += [FinalFile(name=f"{table}/{part}", artefact=file) for table, file in tables.items()]
     for split, manifests in outcome.shards.items():
         files += [
@@ -67,6 +69,7 @@ def build_manifest(plan: Plan, outcome: Outcome) -> dict[str, object]:
             "by_source": by_source,
             "tokens": _count_tokens(outcome),
             "in_scope": _count_scope(outcome),
+            "rules": _count_rules(plan, outcome),
         },
         "dedup": _dedup_counts(outcome),
         "files": [
@@ -137,6 +140,34 @@ def _count_scope(outcome: Outcome) -> dict[str, int]:
         for step, count in cast(Mapping[str, int], counts(done)["in_scope"]).items():
             scope[step] += count
     return dict(sorted(scope.items()))
+
+
+def _count_rules(plan: Plan, outcome: Outcome) -> dict[str, object]:
+    """Return what each threshold is worth, by source: lists in the order of the plan's thresholds.
+
+    `failed`: documents that fail it; `first`: that it is the first one to drop; `exclusive`: that fail nothing else.
+    List `i` of `overlap` counts documents that fail threshold `i` and each of those behind it.
+    """
+    num_thresholds = len(plan.thresholds)
+    by_source: dict[str, dict[str, list[int]]] = {}
+    overlaps: dict[str, list[list[int]]] = {}
+    for source in plan.sources:
+        by_source[source.name] = {name: [0] * num_thresholds for name in ("failed", "first", "exclusive")}
+        overlaps[source.name] = [[0] * (num_thresholds - start) for start in range(1, num_thresholds)]
+    for partition, decided in zip(plan.partitions, outcome.decide, strict=True):
+        name = plan.sources[partition.source].name
+        rules = cast(Mapping[str, list[int]], counts(decided)["rules"])
+        for kind, sums in by_source[name].items():
+            by_source[name][kind] = [a + b for a, b in zip(sums, rules[kind], strict=True)]
+        rows = cast(list[list[int]], rules["overlap"])
+        overlaps[name] = [
+            [a + b for a, b in zip(sums, row, strict=True)]
+            for sums, row in zip(overlaps[name], rows, strict=True)
+        ]
+    return {
+        "thresholds": [f"{threshold['step']}.{threshold['rule']}" for threshold in plan.thresholds],
+        "by_source": {name: {**lists, "overlap": overlaps[name]} for name, lists in by_source.items()},
+    }
 
 
 def _count_tokens(outcome: Outcome) -> dict[str, object]:

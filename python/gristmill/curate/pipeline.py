@@ -15,7 +15,7 @@ from typing import cast
 from gristmill import _native
 from gristmill.curate.folder import RunFolder
 from gristmill.curate.plan import Plan
-from gristmill.curate.stages import Json, StageRunner, Task
+from gristmill.curate.stages import Json, Stages, Task
 from gristmill.errors import GristmillError
 
 MIN_QUARANTINE = 100
@@ -34,6 +34,20 @@ class Outcome:
     stats: Mapping[str, object]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DedupTasks:
+    """Manifests of the dedup stages, in task order; empty where a recipe has no such step."""
+
+    exact: Sequence[Json] = ()
+    lsh: Sequence[Json] = ()
+    verify: Sequence[Json] = ()
+    settle: Json | None = None
+
+    def stats(self) -> Mapping[str, object]:
+        """Return the counts that the manifest of the run shows."""
+        return {} if self.settle is None else {"verify": [counts(done) for done in self.verify]}
+
+
 def outputs(manifest: Json) -> Mapping[str, Json]:
     """Return a task's committed files by name."""
     return cast(Mapping[str, Json], manifest["outputs"])
@@ -44,7 +58,7 @@ def counts(manifest: Json) -> Mapping[str, object]:
     return cast(Mapping[str, object], manifest["counts"])
 
 
-def run_pipeline(plan: Plan, folder: RunFolder, runner: StageRunner) -> Outcome:
+def run_pipeline(plan: Plan, folder: RunFolder, runner: Stages) -> Outcome:
     """Run every stage that is not committed yet and return what stands.
 
     Raises
@@ -53,17 +67,30 @@ def run_pipeline(plan: Plan, folder: RunFolder, runner: StageRunner) -> Outcome:
         ``GM-RUN-010`` without any readable document, ``GM-RUN-011`` above the quarantine budget, and whatever the
         tasks raise.
     """
-    maps = runner.run("map", [_map_task(plan, index) for index in range(len(plan.partitions))])
+    maps = run_map(plan, runner)
     check_readable(plan, maps)
-    decide = runner.run("decide", [_decide_task(plan, index, found) for index, found in enumerate(maps)])
-    settle, stats = _dedup(plan, runner, maps, decide)
+    decide = run_decide(plan, runner, maps)
+    dedup = run_dedup(plan, runner, maps, decide)
+    settle = dedup.settle
     tokenise = runner.run(
         "tokenise",
         [_tokenise_task(plan, index, maps, verdict, settle) for index, verdict in enumerate(decide)],
     )
     lineage = lineage_of(plan, maps)
     shards = {split: _shards(plan, folder, runner, tokenise, split, lineage) for split in plan.splits}
-    return Outcome(maps=maps, decide=decide, settle=settle, tokenise=tokenise, shards=shards, stats=stats)
+    return Outcome(
+        maps=maps, decide=decide, settle=settle, tokenise=tokenise, shards=shards, stats=dedup.stats()
+    )
+
+
+def run_map(plan: Plan, stages: Stages) -> Sequence[Json]:
+    """Return the manifests of the map stage."""
+    return stages.run("map", [_map_task(plan, index) for index in range(len(plan.partitions))])
+
+
+def run_decide(plan: Plan, stages: Stages, maps: Sequence[Json]) -> Sequence[Json]:
+    """Return the manifests of the decide stage."""
+    return stages.run("decide", [_decide_task(plan, index, found) for index, found in enumerate(maps)])
 
 
 def lineage_of(plan: Plan, maps: Sequence[Json]) -> str:
@@ -133,7 +160,8 @@ def _map_task(plan: Plan, index: int) -> Task:
     extra: dict[str, object] = {"operators": [dict(operator) for operator in plan.operators]}
     if plan.plugins or source.reader is not None:
         extra |= {
-            "plugins": [dict(plugin) for plugin in plan.plugins],
+            # Without thresholds: a changed one must not read the documents again.
+            "plugins": [{**plugin, "thresholds": []} for plugin in plan.plugins],
             "reader": source.reader,
             "plugins_dir": None if plan.plugins_dir is None else str(plan.plugins_dir),
             "seed": plan.seed,
@@ -151,15 +179,19 @@ def _decide_task(plan: Plan, index: int, found: Json) -> Task:
     return Task(index=index, kind="native", spec=spec)
 
 
-def _dedup(
-    plan: Plan, runner: StageRunner, maps: Sequence[Json], decide: Sequence[Json]
-) -> tuple[Json | None, Mapping[str, object]]:
-    if plan.exact_step is None and plan.near_step is None:
-        return None, {}
-    partitions = [
+def dedup_partitions(plan: Plan, maps: Sequence[Json], decide: Sequence[Json]) -> list[dict[str, object]]:
+    """Return what every dedup task is told of each partition."""
+    return [
         _dedup_partition(partition.source, found, verdict)
         for partition, found, verdict in zip(plan.partitions, maps, decide, strict=True)
     ]
+
+
+def run_dedup(plan: Plan, stages: Stages, maps: Sequence[Json], decide: Sequence[Json]) -> DedupTasks:
+    """Return the manifests of the dedup stages that the plan has."""
+    if plan.exact_step is None and plan.near_step is None:
+        return DedupTasks()
+    partitions = dedup_partitions(plan, maps, decide)
     common = {"partitions": partitions, "scratch_memory_bytes": plan.sort_memory_bytes}
     ranges = plan.num_ranges
 
@@ -172,33 +204,37 @@ def _dedup(
             )
             for index in range(ranges)
         ]
-        return runner.run(name, tasks)
+        return stages.run(name, tasks)
 
     exact = stage("exact", {}, {}) if plan.exact_step is not None else []
     removals = [outputs(done)["removals"] for done in exact]
-    edges: list[Json] = []
+    lsh: list[dict[str, object]] = []
+    verified: list[dict[str, object]] = []
     confirm: dict[str, object] | None = None
-    stats: dict[str, object] = {}
     if plan.minhash is not None:
         lsh = stage("lsh", {"minhash": plan.minhash}, {"exact_removals": removals})
         buckets = [outputs(done)["buckets"] for done in lsh]
-        confirm = {"shingle_words": plan.minhash["shingle_words"], "min_similarity": plan.min_similarity}
+        confirm = confirm_of(plan)
         verified = stage("verify", {"confirm": confirm}, {"buckets": buckets})
-        edges = [outputs(done)["edges"] for done in verified]
-        stats["verify"] = [counts(done) for done in verified]
     spec = {
         "task": "settle",
         **common,
         "exact_removals": removals,
-        "edges": edges,
+        "edges": [outputs(done)["edges"] for done in verified],
         "confirm": confirm,
         "sources": [
             {"name": source.name, "removal_budget": source.removal_budget} for source in plan.sources
         ],
     }
-    [settle] = runner.run("settle", [Task(index=0, kind="native", spec=spec)])
-    stats["settle"] = counts(settle)
-    return settle, stats
+    [settle] = stages.run("settle", [Task(index=0, kind="native", spec=spec)])
+    return DedupTasks(exact=exact, lsh=lsh, verify=verified, settle=settle)
+
+
+def confirm_of(plan: Plan) -> dict[str, object] | None:
+    """Return how near duplicates are confirmed, or None without such a step."""
+    if plan.minhash is None:
+        return None
+    return {"shingle_words": plan.minhash["shingle_words"], "min_similarity": plan.min_similarity}
 
 
 def _dedup_partition(source: int, found: Json, verdict: Json) -> dict[str, object]:
@@ -252,7 +288,7 @@ def _tokenise_task(plan: Plan, index: int, maps: Sequence[Json], verdict: Json, 
 def _shards(
     plan: Plan,
     folder: RunFolder,
-    runner: StageRunner,
+    runner: Stages,
     tokenise: Sequence[Json],
     split: str,
     lineage: str,

@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
+from typing import Protocol, cast
 
 from gristmill import _native
 from gristmill.curate.executors import Executor
@@ -22,7 +22,7 @@ EventSink = Callable[[Mapping[str, object]], None]
 
 STAGE_VERSIONS = {
     "map": 1,
-    "decide": 2,
+    "decide": 3,
     "exact": 1,
     "lsh": 1,
     "verify": 1,
@@ -96,6 +96,58 @@ def strip_neutral(value: object) -> object:
     return value
 
 
+class Stages(Protocol):
+    """Whatever has the manifests of a stage's tasks: one that runs them, or one that only looks them up."""
+
+    def run(self, stage: str, tasks: Sequence[Task]) -> list[dict[str, object]]:
+        """Return the committed manifests of a stage's tasks, in task order."""
+
+
+class TaskNotCommittedError(LookupError):
+    """A task that a finished run must have committed is not there: `gc` emptied `work/`, or another version ran."""
+
+
+class CommittedStages:
+    """Looks up what a finished run committed; runs nothing and changes nothing.
+
+    Parameters
+    ----------
+    folder
+        The run folder.
+    """
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._folder = folder
+
+    def run(self, stage: str, tasks: Sequence[Task]) -> list[dict[str, object]]:
+        """Return the committed manifests of a stage's tasks, in task order.
+
+        Raises
+        ------
+        TaskNotCommittedError
+            When one is missing, or one of its files.
+        """
+        manifests = []
+        for task in tasks:
+            mark = fingerprint(stage, task)
+            path = self._folder.task_manifest(stage, task.index, mark)
+            manifest = load_json(path) if path.exists() else None
+            if manifest is None or manifest["fingerprint"] != mark or not has_outputs(self._folder, manifest):
+                raise TaskNotCommittedError(f"{stage}[{task.index}]")
+            manifests.append(manifest)
+        return manifests
+
+
+def has_outputs(folder: RunFolder, manifest: Json) -> bool:
+    """Say whether every file of a task is there with its length; digests are checked where it is opened."""
+    outputs = cast(Mapping[str, Mapping[str, object]], manifest["outputs"])
+    for artefact in outputs.values():
+        file = folder.data / str(artefact["file"])
+        if not file.exists() or file.stat().st_size != artefact["bytes"]:
+            return False
+    return True
+
+
 class StageRunner:
     """Runs stages one after the other in a run folder.
 
@@ -157,20 +209,12 @@ class StageRunner:
         if not path.exists():
             return None
         manifest = load_json(path)
-        is_whole = manifest["fingerprint"] == mark and self._has_outputs(manifest)
+        is_whole = manifest["fingerprint"] == mark and has_outputs(self._folder, manifest)
         if is_whole and (task.kind != "map" or self._has_same_inputs(task, manifest)):
             return manifest
         # Out of the way, not deleted: `gc` removes it with the files it names.
         path.replace(path.with_suffix(f".{manifest['attempt']}.stale"))
         return None
-
-    def _has_outputs(self, manifest: Json) -> bool:
-        outputs = cast(Mapping[str, Mapping[str, object]], manifest["outputs"])
-        for artefact in outputs.values():
-            file = self._folder.data / str(artefact["file"])
-            if not file.exists() or file.stat().st_size != artefact["bytes"]:
-                return False
-        return True
 
     def _has_same_inputs(self, task: Task, manifest: Json) -> bool:
         """Read the inputs again and compare digests; sizes and time stamps prove nothing."""

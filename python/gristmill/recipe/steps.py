@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from gristmill.recipe.builtin import BuiltinStep
-from gristmill.recipe.rules import c4, fineweb, gopher
+from gristmill.recipe.rules import blocklist, c4, code, data_juicer, diversity, fineweb, gopher, nemo, spikes
 from gristmill.recipe.step_base import ColumnKind
 from gristmill.recipe.values import Fraction, Section, Text, TextTuple
 
@@ -139,6 +139,12 @@ BUILTIN_STEPS: Mapping[str, type[BuiltinStep]] = {
     **gopher.STEPS,
     **c4.STEPS,
     **fineweb.STEPS,
+    **nemo.STEPS,
+    **data_juicer.STEPS,
+    **code.STEPS,
+    **blocklist.STEPS,
+    **spikes.STEPS,
+    **diversity.STEPS,
     "exact_dedup": ExactDedup,
     "minhash_dedup": MinhashDedup,
 }

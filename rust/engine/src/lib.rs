@@ -21,5 +21,6 @@ pub mod task;
 pub mod tokenise;
 pub mod tokenizer;
 pub mod verify;
+pub mod what_if;
 
 pub use error::{EngineError, Result};

@@ -8,6 +8,7 @@ mod map_task;
 mod session;
 mod tables;
 mod tasks;
+mod what_if;
 
 /// Declares what Python sees.
 #[pymodule]
@@ -22,6 +23,8 @@ mod _native {
     use crate::tasks::{
         digest_file, plan_shards, put_if_absent, run_task, tokenizer_vocabulary_size, verify_identity,
     };
+    #[pymodule_export]
+    use crate::what_if::{dedup_again, what_if};
 
     use pyo3::prelude::*;
 

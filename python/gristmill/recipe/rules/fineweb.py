@@ -26,6 +26,7 @@ class FinewebQuality(RuleStep):
     )
     max_newline_word_ratio: Limit = Field(0.3, description="Line ends, by words.")
 
+    semantics_known: ClassVar[tuple[str, ...]] = ("gristmill", "datatrove")
     columns: ClassVar[Mapping[str, ColumnKind]] = {
         "terminal_punctuation_line_fraction": "float64",
         "short_line_fraction": "float64",

@@ -66,6 +66,7 @@ class GopherRepetition(RuleStep):
         0.10, description="Characters in repeated runs of 10 words, as a share of all."
     )
 
+    semantics_known: ClassVar[tuple[str, ...]] = ("gristmill", "datatrove", "dolma", "nemo")
     columns: ClassVar[Mapping[str, ColumnKind]] = dict.fromkeys(_REPETITION.values(), "float64")
     rules: ClassVar[Mapping[str, Rule]] = rules_of("<=", **_REPETITION)
     source_note: ClassVar[str] = (
@@ -100,6 +101,7 @@ class GopherQuality(RuleStep):
         description="The stop words; give other ones, or a `where`, for languages other than English.",
     )
 
+    semantics_known: ClassVar[tuple[str, ...]] = ("gristmill", "datatrove", "dolma", "nemo")
     columns: ClassVar[Mapping[str, ColumnKind]] = {
         "num_words": "uint32",
         "mean_word_length": "float64",

@@ -24,17 +24,25 @@
 
 mod character_class;
 mod classes;
+mod english;
 mod marks;
 #[cfg(test)]
 pub(crate) mod reference;
 mod segmentation;
 mod segmenter;
+mod token_columns;
+#[cfg(target_arch = "x86_64")]
+mod wide;
 mod word_hash;
 
 pub(crate) use character_class::CharacterClass;
 pub(crate) use classes::{Classes, is_white_space};
+#[cfg(test)]
+pub(crate) use english::reference::{english_tokens as english_reference_tokens, is_python_alphabetic};
+pub use english::{EnglishTokenizer, num_sentences, num_sentences_of};
 pub use marks::{is_symbol, is_terminal_mark};
 pub use segmentation::{ALL_SYMBOLS, HAS_LETTER, HAS_NUMBER, HAS_UPPER, Line, NON_ASCII, Segmentation};
 pub use segmenter::Segmenter;
 pub(crate) use word_hash::fold;
+pub use token_columns::{ALL_PUNCTUATION, ENDS_SENTENCE, TokenColumns};
 pub use word_hash::hash_bytes;

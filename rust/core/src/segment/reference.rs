@@ -44,7 +44,10 @@ fn flags(token: &str) -> u8 {
 }
 
 fn check(text: &str, into: &mut Segmentation) {
+    let mut portable = Segmentation::default();
+    SEGMENTER.segment_portably(text, &mut portable);
     SEGMENTER.segment(text, into);
+    assert_eq!(*into, portable, "{text:?}");
     let ranges: Vec<_> = (0..into.num_tokens())
         .map(|at| (into.starts()[at] as usize, into.ends()[at] as usize))
         .collect();

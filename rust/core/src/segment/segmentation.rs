@@ -138,6 +138,22 @@ impl Segmentation {
         self.has_other_line_break = false;
     }
 
+    /// Appends columns of tokens, all of one length.
+    pub(super) fn extend(
+        &mut self,
+        starts: &[u32],
+        ends: &[u32],
+        hashes: &[u64],
+        char_counts: &[u32],
+        flags: &[u8],
+    ) {
+        self.starts.extend_from_slice(starts);
+        self.ends.extend_from_slice(ends);
+        self.hashes.extend_from_slice(hashes);
+        self.char_counts.extend_from_slice(char_counts);
+        self.flags.extend_from_slice(flags);
+    }
+
     #[inline(always)]
     pub(super) fn push(&mut self, start: usize, end: usize, hash: u64, num_chars: u32, flags: u8) {
         self.starts.push(start as u32);

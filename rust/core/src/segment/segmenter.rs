@@ -1,8 +1,10 @@
-//! The one pass over a text: eight bytes at a time for ASCII words, character by character for the rest.
+//! The one pass over a text: eight bytes at a time for ASCII words, character by character for the rest, on machines
+//! that cannot do [`super::wide`].
 
 use super::classes::{ALONE, Classes, LETTER, MARK, NUMBER, SPACE, SYMBOL, UPPER, WORD};
 use super::segmentation::{ALL_SYMBOLS, HAS_LETTER, HAS_NUMBER, HAS_UPPER, Line, NON_ASCII, Segmentation};
 use super::word_hash::{Block, hash_bytes, hash_short, load};
+use crate::dispatch::{self, Kernel};
 
 /// Cuts texts into tokens and lines; holds the character tables, so make one and keep it.
 #[derive(Debug, Clone)]
@@ -43,6 +45,27 @@ impl Pass {
     }
 }
 
+/// A text, and where its segmentation goes.
+struct Pair<'a> {
+    segmenter: &'a Segmenter,
+    text: &'a str,
+    into: &'a mut Segmentation,
+}
+
+impl Kernel for Pair<'_> {
+    type Output = ();
+
+    fn portable(self) {
+        self.segmenter.segment_portably(self.text, self.into);
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn wide(self, avx2: dispatch::Avx2) {
+        super::wide::segment(avx2, self.segmenter, self.text, self.into);
+    }
+}
+
 impl Segmenter {
     /// Writes the tokens and lines of `text` into `into`, whose earlier content is forgotten.
     ///
@@ -55,6 +78,15 @@ impl Segmenter {
             "positions are 32-bit: readers refuse such records"
         );
         into.clear();
+        dispatch::run(Pair {
+            segmenter: self,
+            text,
+            into,
+        });
+    }
+
+    /// The pass that any machine can make, into an empty segmentation.
+    pub(super) fn segment_portably(&self, text: &str, into: &mut Segmentation) {
         let bytes = text.as_bytes();
         let mut pass = Pass {
             line_start: 0,
@@ -227,7 +259,7 @@ impl Segmenter {
 
     /// Class and length in bytes of the character at `position`; a class of 0 beyond the end.
     #[inline(always)]
-    fn class_at(&self, bytes: &[u8], position: usize) -> (u8, usize) {
+    pub(super) fn class_at(&self, bytes: &[u8], position: usize) -> (u8, usize) {
         let Some(&first) = bytes.get(position) else {
             return (0, 1);
         };

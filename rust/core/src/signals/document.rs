@@ -5,8 +5,8 @@
 
 use std::cell::{Cell, OnceCell};
 
-use super::facts::{CharacterCounter, CharacterCounts, LineFacts, Words};
-use crate::segment::Segmentation;
+use super::facts::{CharacterCounter, CharacterCounts, EnglishTokens, LineFacts, TextLine, LowerText, Words};
+use crate::segment::{Segmentation, TokenColumns};
 
 /// String columns of a document, such as its URL, for the rules that read one.
 pub trait Columns {
@@ -73,9 +73,31 @@ impl<'d> Document<'d> {
             .get(|lines| super::facts::fill_lines(self, lines))
     }
 
+    /// Lines between line feeds, as Python's `text.split("\n")` gives them.
+    pub(crate) fn text_lines(self) -> &'d [TextLine] {
+        self.cache.text_lines.get(|lines| super::facts::fill_text_lines(self, lines))
+    }
+
     /// Words between white space, as Python's `str.split` gives them.
     pub(crate) fn space_words(self) -> &'d Words {
         self.cache.space_words.get(|words| words.fill(self))
+    }
+
+    /// English word tokens as datatrove has them, see [`crate::segment::EnglishTokenizer`].
+    pub(crate) fn english_tokens(self) -> &'d TokenColumns {
+        self.cache.english_tokens.get(|tokens| tokens.fill(self)).columns()
+    }
+
+    /// A hash for each of those words, case-sensitive.
+    pub(crate) fn word_hashes(self) -> &'d [u64] {
+        self.cache
+            .word_hashes
+            .get(|hashes| super::facts::fill_word_hashes(self, hashes))
+    }
+
+    /// The text in lower case, as Python's `str.lower` gives it.
+    pub(crate) fn lower_text(self) -> &'d LowerText {
+        self.cache.lower_text.get(|lower| lower.fill(self))
     }
 
     /// How many characters of each kind there are.
@@ -88,11 +110,15 @@ impl<'d> Document<'d> {
 
 /// The facts of the current text, and buffers for the next.
 ///
-/// Memory: about 40 bytes a line and 12 a word, once rules ask for them.
+/// Memory: about 40 bytes a line, 12 a word and 21 an English token, once rules ask for them.
 #[derive(Default)]
 pub struct Cache {
     split_lines: Fact<Vec<LineFacts>>,
+    text_lines: Fact<Vec<TextLine>>,
     space_words: Fact<Words>,
+    word_hashes: Fact<Vec<u64>>,
+    lower_text: Fact<LowerText>,
+    english_tokens: Fact<EnglishTokens>,
     characters: Fact<CharacterCounts>,
     character_counter: CharacterCounter,
 }
@@ -101,7 +127,11 @@ impl Cache {
     /// Forgets every fact, because the text is another one now. Keeps the buffers.
     pub fn forget(&mut self) {
         self.split_lines.forget();
+        self.text_lines.forget();
         self.space_words.forget();
+        self.word_hashes.forget();
+        self.lower_text.forget();
+        self.english_tokens.forget();
         self.characters.forget();
     }
 }

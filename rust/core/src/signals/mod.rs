@@ -6,20 +6,33 @@
 //! don't hang on its tokenizer; [`crate::segment`] says what a word is here. Each rule's page states its
 //! differences.
 
+mod blocklist;
 mod c4;
+mod code;
+mod curator;
+mod data_juicer;
+mod diversity;
 mod document;
+mod dolma;
 mod facts;
 mod fineweb;
 mod gopher;
+mod line_edits;
 mod lines;
+mod madlad;
 mod measure;
 mod ngrams;
+mod python_characters;
+mod redpajama;
 #[cfg(test)]
 mod reference;
 mod registry;
+mod runs;
 mod semantics;
+mod spikes;
 #[cfg(test)]
 mod tests;
+mod web_lines;
 
 pub use document::{Cache, Columns, Document, NoColumns};
 pub use measure::{Measured, measure};

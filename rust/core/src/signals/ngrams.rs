@@ -2,11 +2,16 @@
 //!
 //! # How it is fast
 //!
-//! An n-gram can only repeat where the (n-1)-grams at its position and the next both repeat. So level n looks
-//! at the positions that survived level n-1, and its key is the exact pair of their classes (a class is the
-//! first position of an equal n-gram): no n-gram is ever hashed as a whole, and two keys are equal only when
-//! the n-grams are (as far as 64-bit word hashes tell words apart). In technical English half of the
-//! positions repeat at level 2, and one in fifteen at level 10.
+//! An n-gram can only be the copy of an earlier one if its first n-1 words are. So level n looks at the copies
+//! of level n-1, and at nothing else. Most of them go on as the first equal (n-1)-gram went on, which one
+//! comparison of words tells. The others need a hash table, and its key is that first position and the new word.
+//! So no n-gram is ever hashed as a whole, and two are equal only when their words are (as far as 64-bit word
+//! hashes tell words apart). In technical English four in ten positions are copies at level 2, and one in
+//! thirteen at level 10.
+//!
+//! What cannot be foreseen (is this 2-gram new?) is computed without branches: a wrong guess of the processor costs
+//! as much as the rest of the work on a token. Runs of copies in place of single ones make fewer steps and more
+//! wrong guesses, and came out slower.
 
 use crate::segment::fold;
 
@@ -23,7 +28,7 @@ pub(super) struct NgramChars {
     pub(super) duplicate: [usize; 6],
 }
 
-/// Counts n-grams; keeps its tables between texts (at most 70 bytes a token of the longest).
+/// Counts n-grams; keeps its tables between texts (at most 60 bytes a token of the longest).
 #[derive(Debug, Clone, Default)]
 pub(super) struct Ngrams {
     first_positions: FirstPositions,
@@ -31,19 +36,55 @@ pub(super) struct Ngrams {
     bucket_counts: Vec<u8>,
     /// Hash of the 2-gram at each position.
     pair_hashes: Vec<u64>,
-    /// First position of an equal (n-1)-gram, for candidates of level n-1.
-    classes: Vec<u32>,
-    /// The same for n-grams.
-    next_classes: Vec<u32>,
-    /// Copies of the n-gram, at its first position.
+    /// Ascending positions whose n-gram is a copy of an earlier one.
+    repeated: Vec<Repeated>,
+    marks: Marks,
+}
+
+/// A position, and the first position of an equal n-gram.
+#[derive(Debug, Clone, Copy, Default)]
+struct Repeated {
+    position: u32,
+    first: u32,
+}
+
+/// What is known of each position.
+#[derive(Debug, Clone, Default)]
+struct Marks {
+    /// For an n-gram that the table holds: the first position of its first n-1 words.
+    origins: Vec<u32>,
+    /// Copies so far of the n-gram of which this is the first position.
     num_copies: Vec<u32>,
-    /// Whether the n-gram at a position occurs more than once.
-    repeats: Vec<bool>,
-    /// Ascending positions whose n-gram may repeat.
-    candidates: Vec<u32>,
-    next_candidates: Vec<u32>,
-    /// Level at which the class of that first position was last met by the scan for duplicates.
-    met_at_level: Vec<u8>,
+    /// The highest level at which the n-gram here is known to occur more than once.
+    repeats_at_level: Vec<u8>,
+    /// The level at which the scan for duplicates skipped this first position, until it meets a copy.
+    unmet_at_level: Vec<u8>,
+}
+
+/// What repeats at one level.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Repeats<'a> {
+    level: usize,
+    top: Top,
+    repeated: &'a [Repeated],
+}
+
+impl Repeats<'_> {
+    /// Words in an n-gram.
+    pub(super) fn level(&self) -> usize {
+        self.level
+    }
+
+    /// How often the most frequent n-gram occurs, and where first; the first among equals.
+    pub(super) fn most_frequent(&self) -> (usize, usize) {
+        self.top.copies_and_first()
+    }
+
+    /// Ascending positions of second and later copies, each with the position of the first.
+    pub(super) fn copies(&self) -> impl Iterator<Item = (usize, usize)> {
+        let positions = self.repeated.iter();
+        positions.map(|copy| (copy.position as usize, copy.first as usize))
+    }
 }
 
 impl Ngrams {
@@ -54,152 +95,226 @@ impl Ngrams {
         if num_words < 2 {
             return chars;
         }
-        self.begin(num_words);
+        self.marks.begin(num_words);
         for level in 2..=10_usize.min(num_words) {
-            if level == 2 {
-                self.find_pairs(hashes);
-            } else {
-                self.lengthen();
-            }
             if level <= 4 {
-                chars.top[level - 2] = self.top_chars(level, char_counts);
-            } else if self.candidates.is_empty() {
+                let (number, first) = self.find_level(level, hashes).copies_and_first();
+                chars.top[level - 2] = (num_chars(char_counts, first, level) + level - 1) * number;
+            } else if self.repeated.is_empty() {
                 break;
             } else {
-                chars.duplicate[level - 5] = self.duplicate_chars(level, char_counts);
+                let mut duplicates = Duplicates {
+                    level,
+                    char_counts,
+                    chars: 0,
+                    next: 0,
+                };
+                self.lengthen(level, hashes, &mut duplicates);
+                chars.duplicate[level - 5] = duplicates.chars;
             }
-            self.keep_repeating();
         }
         chars
     }
 
-    fn begin(&mut self, num_words: usize) {
-        // One more than there are positions, so that looking one ahead needs no test.
-        let length = num_words + 1;
-        for column in [&mut self.classes, &mut self.next_classes, &mut self.num_copies] {
-            column.resize(length, 0);
+    /// Calls `visit` for n-grams of 2 to 10 words, as long as any occurs more than once; for 2-grams always.
+    pub(super) fn each_level(&mut self, hashes: &[u64], mut visit: impl FnMut(Repeats<'_>)) {
+        let num_words = hashes.len();
+        if num_words < 2 {
+            return;
         }
-        self.num_copies.fill(0);
-        self.repeats.clear();
-        self.repeats.resize(length, false);
-        self.met_at_level.clear();
-        self.met_at_level.resize(length, 0);
-        self.candidates.clear();
+        self.marks.begin(num_words);
+        for level in 2..=10_usize.min(num_words) {
+            if level > 2 && self.repeated.is_empty() {
+                break;
+            }
+            let top = self.find_level(level, hashes);
+            visit(Repeats {
+                level,
+                top,
+                repeated: &self.repeated,
+            });
+        }
     }
 
-    /// Level 2: classes of the 2-grams, looked up only where a small table of counters lets them repeat.
-    fn find_pairs(&mut self, hashes: &[u64]) {
+    /// Finds the copies of that level, given those of the level before.
+    fn find_level(&mut self, level: usize, hashes: &[u64]) -> Top {
+        let mut top = Top::begin(&mut self.marks, hashes.len());
+        if level == 2 {
+            self.find_pairs(hashes, &mut top);
+        } else {
+            self.lengthen(level, hashes, &mut top);
+        }
+        top
+    }
+
+    /// Level 2: looked up only where a small table of counters lets a 2-gram repeat.
+    fn find_pairs(&mut self, hashes: &[u64], top: &mut Top) {
         let num_buckets = (4 * hashes.len()).next_power_of_two().max(64);
         let shift = 64 - num_buckets.trailing_zeros();
         self.bucket_counts.clear();
         self.bucket_counts.resize(num_buckets, 0);
+        let buckets = &mut self.bucket_counts[..];
         self.pair_hashes.clear();
-        self.pair_hashes
-            .extend(hashes.windows(2).map(|pair| fold(pair[0] ^ PAIR_KEY, pair[1])));
-        for hash in &self.pair_hashes {
-            let bucket = &mut self.bucket_counts[(hash >> shift) as usize];
+        self.pair_hashes.extend(hashes.windows(2).map(|pair| {
+            let hash = fold(pair[0] ^ PAIR_KEY, pair[1]);
+            let bucket = &mut buckets[(hash >> shift) as usize];
             *bucket = bucket.saturating_add(1);
-        }
-        self.candidates.resize(self.pair_hashes.len(), 0);
+            hash
+        }));
+        self.repeated.resize(hashes.len(), Repeated::default());
+        let repeated = &mut self.repeated[..];
         let mut num_candidates = 0;
         for (position, hash) in self.pair_hashes.iter().enumerate() {
             // Written always, kept sometimes: a branch here would be a coin toss.
-            self.candidates[num_candidates] = position as u32;
-            num_candidates += usize::from(self.bucket_counts[(hash >> shift) as usize] >= 2);
+            repeated[num_candidates].position = position as u32;
+            num_candidates += usize::from(buckets[(hash >> shift) as usize] >= 2);
         }
-        self.candidates.truncate(num_candidates);
         self.first_positions.begin(num_candidates);
-        let (classes, num_copies) = (&mut self.next_classes[..], &mut self.num_copies[..]);
-        for &candidate in &self.candidates {
-            let position = candidate as usize;
+        let marks = &mut self.marks;
+        let mut num_copies = 0;
+        for index in 0..num_candidates {
+            let position = repeated[index].position as usize;
             let pair = (hashes[position], hashes[position + 1]);
             let is_same = |other: usize| (hashes[other], hashes[other + 1]) == pair;
-            let first = self
-                .first_positions
-                .first(self.pair_hashes[position], position, is_same);
-            classes[position] = first as u32;
-            num_copies[first] += 1;
-        }
-        self.settle_classes();
-    }
-
-    /// From level n-1 to level n, at the candidates.
-    fn lengthen(&mut self) {
-        self.first_positions.begin(self.candidates.len());
-        let (classes, next_classes) = (&self.classes[..], &mut self.next_classes[..]);
-        let num_copies = &mut self.num_copies[..];
-        for &candidate in &self.candidates {
-            num_copies[candidate as usize] = 0;
-        }
-        for &candidate in &self.candidates {
-            let position = candidate as usize;
-            let pair = (classes[position], classes[position + 1]);
-            let hash = fold(u64::from(pair.0) << 32 | u64::from(pair.1), PAIR_KEY);
-            // The table holds candidates of this level only, and their classes are all of level n-1.
-            let is_same = |other: usize| (classes[other], classes[other + 1]) == pair;
+            let hash = self.pair_hashes[position];
             let first = self.first_positions.first(hash, position, is_same);
-            next_classes[position] = first as u32;
-            num_copies[first] += 1;
+            let is_copy = first != position;
+            repeated[num_copies] = Repeated {
+                position: position as u32,
+                first: first as u32,
+            };
+            num_copies += usize::from(is_copy);
+            // Of a copy, both repeat; of a first one, nothing is known yet.
+            marks.repeats_at_level[position] = 2 * u8::from(is_copy);
+            marks.repeats_at_level[first] = 2 * u8::from(is_copy);
+            marks.num_copies[first] += u32::from(is_copy);
+            top.meet(first, marks.num_copies[first]);
         }
-        self.settle_classes();
+        self.repeated.truncate(num_copies);
     }
 
-    /// Makes the new classes the current ones, and marks where the n-gram has copies.
-    fn settle_classes(&mut self) {
-        let (classes, next_classes) = (&mut self.classes[..], &self.next_classes[..]);
-        let (num_copies, repeats) = (&self.num_copies[..], &mut self.repeats[..]);
-        repeats.fill(false);
-        for &candidate in &self.candidates {
-            let position = candidate as usize;
-            let class = next_classes[position];
-            classes[position] = class;
-            repeats[position] = num_copies[class as usize] > 1;
+    /// From level n-1 to level n, at the copies; what becomes new drops out.
+    #[inline(always)]
+    fn lengthen(&mut self, level: usize, hashes: &[u64], counter: &mut impl Counter) {
+        let last_words = &hashes[level - 1..];
+        // Only the last copy can be too close to the end.
+        if let Some(last) = self.repeated.last()
+            && last.position as usize >= last_words.len()
+        {
+            self.repeated.pop();
         }
-    }
-
-    /// Leaves as candidates the positions at which, and after which, the n-gram repeats.
-    fn keep_repeating(&mut self) {
-        self.next_candidates.clear();
-        self.next_candidates.resize(self.candidates.len(), 0);
-        let mut num_candidates = 0;
-        for &candidate in &self.candidates {
-            let position = candidate as usize;
-            self.next_candidates[num_candidates] = candidate;
-            num_candidates += usize::from(self.repeats[position] & self.repeats[position + 1]);
+        self.first_positions.begin_sparse(self.repeated.len());
+        let repeated = &mut self.repeated[..];
+        let marks = &mut self.marks;
+        let mut num_copies = 0;
+        for index in 0..repeated.len() {
+            let mut copy = repeated[index];
+            let position = copy.position as usize;
+            let shorter = copy.first as usize;
+            let last_word = last_words[position];
+            if last_words[shorter] != last_word {
+                // It goes on in its own way, which can only come again if the next words do.
+                if usize::from(marks.repeats_at_level[position + 1]) != level - 1 {
+                    continue;
+                }
+                let hash = fold(last_word ^ shorter as u64, PAIR_KEY);
+                let origins = &mut marks.origins;
+                origins[position] = copy.first;
+                let is_same =
+                    |other: usize| origins[other] as usize == shorter && last_words[other] == last_word;
+                let first = self.first_positions.first(hash, position, is_same);
+                if first == position {
+                    continue;
+                }
+                copy.first = first as u32;
+            }
+            repeated[num_copies] = copy;
+            num_copies += 1;
+            marks.repeats_at_level[position] = level as u8;
+            marks.repeats_at_level[copy.first as usize] = level as u8;
+            counter.count(copy, marks);
         }
-        self.next_candidates.truncate(num_candidates);
-        std::mem::swap(&mut self.candidates, &mut self.next_candidates);
+        self.repeated.truncate(num_copies);
     }
+}
 
-    /// Characters of all copies of the most frequent n-gram, the first among equals; spaces included.
-    fn top_chars(&self, level: usize, char_counts: &[u32]) -> usize {
-        // Without any repeat the first n-gram of the text is the first among equals.
-        let (mut most, mut first) = (1, 0);
-        for &candidate in &self.candidates {
-            let num_copies = self.num_copies[candidate as usize];
-            if num_copies > most {
-                (most, first) = (num_copies, candidate as usize);
+impl Marks {
+    fn begin(&mut self, num_words: usize) {
+        // One more than there are positions, so that looking one ahead needs no test.
+        let length = num_words + 1;
+        for column in [&mut self.origins, &mut self.num_copies] {
+            if column.len() < length {
+                column.resize(length, 0);
             }
         }
-        (num_chars(char_counts, first, level) + level - 1) * most as usize
+        for column in [&mut self.repeats_at_level, &mut self.unmet_at_level] {
+            column.clear();
+            column.resize(length, 0);
+        }
+    }
+}
+
+/// What a level counts, copy by copy from left to right.
+trait Counter {
+    fn count(&mut self, copy: Repeated, marks: &mut Marks);
+}
+
+/// The most frequent n-gram so far, the first among equals: copies beside the first one, and how early it is.
+#[derive(Debug, Clone, Copy)]
+struct Top(u64);
+
+impl Top {
+    /// Without any copy the first n-gram of the text is the first among equals.
+    fn begin(marks: &mut Marks, num_words: usize) -> Self {
+        marks.num_copies[..num_words].fill(0);
+        Self(u64::from(u32::MAX))
     }
 
-    /// Characters of copies, from left to right; a copy's words are skipped.
-    fn duplicate_chars(&mut self, level: usize, char_counts: &[u32]) -> usize {
-        let (mut chars, mut next) = (0, 0);
-        for &candidate in &self.candidates {
-            let position = candidate as usize;
-            if position < next {
-                continue;
-            }
-            let met = &mut self.met_at_level[self.classes[position] as usize];
-            if usize::from(*met) == level {
-                chars += num_chars(char_counts, position, level);
-                next = position + level;
-            }
-            *met = level as u8;
+    #[inline(always)]
+    fn meet(&mut self, first: usize, num_copies: u32) {
+        self.0 = self
+            .0
+            .max(u64::from(num_copies) << 32 | u64::from(u32::MAX - first as u32));
+    }
+
+    /// How often it occurs, and where first.
+    fn copies_and_first(self) -> (usize, usize) {
+        ((self.0 >> 32) as usize + 1, (u32::MAX - self.0 as u32) as usize)
+    }
+}
+
+impl Counter for Top {
+    #[inline(always)]
+    fn count(&mut self, copy: Repeated, marks: &mut Marks) {
+        let number = &mut marks.num_copies[copy.first as usize];
+        *number += 1;
+        self.meet(copy.first as usize, *number);
+    }
+}
+
+/// Characters of copies, from left to right; a copy's words are skipped, and what starts there is not met.
+struct Duplicates<'a> {
+    level: usize,
+    char_counts: &'a [u32],
+    chars: usize,
+    next: usize,
+}
+
+impl Counter for Duplicates<'_> {
+    #[inline(always)]
+    fn count(&mut self, copy: Repeated, marks: &mut Marks) {
+        let position = copy.position as usize;
+        if position < self.next {
+            return;
         }
-        chars
+        let unmet = &mut marks.unmet_at_level[copy.first as usize];
+        if usize::from(*unmet) == self.level {
+            *unmet = 0;
+            return;
+        }
+        self.chars += num_chars(self.char_counts, position, self.level);
+        self.next = position + self.level;
+        marks.unmet_at_level[position..self.next].fill(self.level as u8);
     }
 }
 
@@ -224,7 +339,15 @@ pub(super) struct FirstPositions {
 impl FirstPositions {
     /// Forgets everything and makes room for that many keys.
     pub(super) fn begin(&mut self, num_keys: usize) {
-        let num_slots = (2 * num_keys).next_power_of_two().max(64);
+        self.clear((2 * num_keys).next_power_of_two().max(64));
+    }
+
+    /// The same where most of the keys will not be asked for.
+    fn begin_sparse(&mut self, num_keys_at_most: usize) {
+        self.clear((num_keys_at_most + 1).next_power_of_two().max(64));
+    }
+
+    fn clear(&mut self, num_slots: usize) {
         self.slots.clear();
         self.slots.resize(num_slots, 0);
         self.shift = 64 - num_slots.trailing_zeros();
@@ -232,21 +355,25 @@ impl FirstPositions {
 
     /// Returns the first position at which this key was met, and that is `position` if it is new.
     ///
-    /// `is_same` says whether the key at an earlier position is this one.
+    /// `is_same` says whether the key at an earlier position, or at this one, is this one.
     #[inline(always)]
     pub(super) fn first(&mut self, hash: u64, position: usize, is_same: impl Fn(usize) -> bool) -> usize {
-        let mask = self.slots.len() - 1;
+        let slots = &mut self.slots[..];
+        let mask = slots.len() - 1;
         let entry = hash << 32 | (position as u64 + 1);
         let mut index = (hash >> self.shift) as usize;
         loop {
-            let slot = &mut self.slots[index & mask];
-            if *slot == 0 {
-                *slot = entry;
-                return position;
-            }
-            let other = (*slot as u32 - 1) as usize;
-            if (*slot ^ entry) >> 32 == 0 && is_same(other) {
-                return other;
+            let slot = &mut slots[index & mask];
+            let old = *slot;
+            let is_free = old == 0;
+            // New or known is a coin toss, so both are done alike.
+            if is_free | ((old ^ entry) >> 32 == 0) {
+                let kept = old | (entry & u64::from(is_free).wrapping_neg());
+                *slot = kept;
+                let first = (kept as u32).wrapping_sub(1) as usize;
+                if is_same(first) {
+                    return first;
+                }
             }
             index += 1;
         }

@@ -33,6 +33,11 @@ pub(super) fn tokens(text: &str) -> Vec<&str> {
         .collect()
 }
 
+/// The English tokens of a text as datatrove has them; they, too, have a reference of their own.
+pub(super) fn english_tokens(text: &str) -> Vec<&str> {
+    crate::segment::english_reference_tokens(text)
+}
+
 /// `text.split()`.
 pub(super) fn space_words(text: &str) -> Vec<&str> {
     text.split(is_white_space).filter(|word| !word.is_empty()).collect()

@@ -101,7 +101,21 @@ pub struct Entry {
 }
 
 /// Every family's rules.
-const FAMILIES: &[&[Entry]] = &[super::gopher::ENTRIES, super::c4::ENTRIES, super::fineweb::ENTRIES];
+const FAMILIES: &[&[Entry]] = &[
+    super::gopher::ENTRIES,
+    super::c4::ENTRIES,
+    super::fineweb::ENTRIES,
+    super::dolma::ENTRIES,
+    super::curator::ENTRIES,
+    super::data_juicer::ENTRIES,
+    super::code::ENTRIES,
+    super::blocklist::ENTRIES,
+    super::spikes::ENTRIES,
+    super::diversity::ENTRIES,
+    super::web_lines::ENTRIES,
+    super::madlad::ENTRIES,
+    super::redpajama::ENTRIES,
+];
 
 /// Every rule, family by family.
 pub fn entries() -> impl Iterator<Item = &'static Entry> {

@@ -1,4 +1,6 @@
-//! Counts paragraphs with the legal phrases of web pages, as NeMo Curator's `BoilerPlateStringFilter` lists them.
+//! Counts paragraphs with the legal phrases of web pages, as NeMo Curator's `BoilerPlateStringFilter` has them.
+//!
+//! The phrases are Curator's (Apache-2.0).
 
 use memchr::memmem::Finder;
 

@@ -6,10 +6,11 @@ mod reference;
 mod urls;
 
 use self::boilerplate::Boilerplate;
-use self::urls::UrlFinder;
-use super::{Column, Document, Entry, Setup, Signal, Value, boolean, count, float, share, uint};
+use self::urls::{UrlFinder, Urls};
+use super::{Column, Document, Entry, Setup, Signal, Value, boolean, float, share, uint};
 use crate::segment::is_white_space;
 use crate::signals::Wanted;
+use memchr::memmem::Finder;
 use serde::{Deserialize, Serialize};
 
 const COLUMNS: [Column; 10] = [
@@ -85,9 +86,23 @@ struct NemoHeuristics {
     wanted: Wanted,
     urls: UrlFinder,
     boilerplate: Boilerplate,
+    /// First bytes of the characters around U+27E8.
+    bracket_block: Finder<'static>,
 }
 
 impl NemoHeuristics {
+    /// How often `⟨` and `⟩` (U+27E8, U+27E9) occur.
+    fn num_angle_brackets(&self, text: &str, num_chars: usize) -> usize {
+        if text.len() == num_chars {
+            return 0;
+        }
+        let bytes = text.as_bytes();
+        let blocks = self.bracket_block.find_iter(bytes);
+        blocks
+            .filter(|at| matches!(bytes.get(at + 2), Some(0xa8 | 0xa9)))
+            .count()
+    }
+
     fn lacks_substring(&self, text: &str) -> Value {
         let Some(substring) = self.config.substring.as_deref() else {
             return Value::Null;
@@ -112,30 +127,31 @@ impl Signal for NemoHeuristics {
                 share(part, num_chars)
             })
         };
-        let urls = if self.wanted.has(2) || self.wanted.has(8) {
+        let wanted = |column| self.wanted.has(column);
+        let urls = if wanted(2) || wanted(8) {
             self.urls.find(text)
         } else {
-            Default::default()
+            Urls::default()
         };
-        let brackets =
-            characters.count_ascii(|byte| b"{}[]()".contains(&byte)) + num_angle_brackets(text, num_chars);
+        let brackets = characters.count_ascii(|byte| b"{}[]()".contains(&byte))
+            + self.num_angle_brackets(text, num_chars);
         out.extend([
             fraction(num_chars - characters.count_ascii(is_alphanumeric)),
             fraction(characters.count_ascii(|byte| byte.is_ascii_digit())),
             fraction(urls.num_chars),
             fraction(characters.count_ascii(|byte| b"\t\n\r\x08 ".contains(&byte))),
             fraction(brackets),
-            count(if self.wanted.has(5) {
+            if wanted(5) {
                 longest_word(document)
             } else {
-                0
-            }),
-            Value::Float64(if self.wanted.has(6) {
-                self.boilerplate.paragraph_fraction(text)
+                Value::Null
+            },
+            if wanted(6) {
+                Value::Float64(self.boilerplate.paragraph_fraction(text))
             } else {
-                0.0
-            }),
-            if self.wanted.has(7) {
+                Value::Null
+            },
+            if wanted(7) {
                 unended_line_fraction(document)
             } else {
                 Value::Null
@@ -151,18 +167,9 @@ fn is_alphanumeric(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"\n?!,.".contains(&byte)
 }
 
-/// How often `⟨` and `⟩` (U+27E8, U+27E9) occur.
-fn num_angle_brackets(text: &str, num_chars: usize) -> usize {
-    if text.len() == num_chars {
-        return 0;
-    }
-    let is_angle_bracket = |window: &&[u8]| window[..2] == [0xe2, 0x9f] && window[2] | 1 == 0xa9;
-    text.as_bytes().windows(3).filter(is_angle_bracket).count()
-}
-
-fn longest_word(document: Document<'_>) -> usize {
+fn longest_word(document: Document<'_>) -> Value {
     let num_chars = document.space_words().num_chars();
-    num_chars.iter().copied().max().unwrap_or(0) as usize
+    Value::UInt32(num_chars.iter().copied().max().unwrap_or(0))
 }
 
 /// Lines are split at `\n` only; those of white space don't count.
@@ -192,6 +199,7 @@ pub(super) const ENTRIES: &[Entry] = &[Entry {
             wanted: setup.wanted,
             urls: UrlFinder::default(),
             boilerplate: Boilerplate::default(),
+            bracket_block: Finder::new(&[0xe2, 0x9f]),
         })
     },
     #[cfg(test)]

@@ -1,8 +1,11 @@
 //! NeMo Curator's filters as its source reads, on strings.
 
 use super::{Config, Position};
-use crate::signals::Value;
+use crate::segment::Segmentation;
+use crate::segment::reference::SEGMENTER;
 use crate::signals::reference::{Expected, length, ratio, ratio_or_null, space_words, strip};
+use crate::signals::{Cache, Document, NoColumns, Rule, Value, make};
+use proptest::prelude::*;
 use serde::Deserialize;
 use serde_json::Value as Json;
 
@@ -120,4 +123,75 @@ fn boilerplate(text: &str) -> Value {
         .iter()
         .filter(|paragraph| POLICY_SUBSTRINGS.iter().any(|phrase| paragraph.contains(phrase)));
     ratio(found.count(), paragraphs.len())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+    #[test]
+    fn addresses_and_phrases_are_found_as_defined(texts in prop::collection::vec(web_text(), 16)) {
+        let config = serde_json::json!({});
+        let Ok(Rule::Signal(mut rule)) = make("nemo_heuristics", &config) else {
+            panic!("a rule that measures");
+        };
+        let (mut segmentation, mut cache) = (Segmentation::default(), Cache::default());
+        for text in texts {
+            SEGMENTER.segment(&text, &mut segmentation);
+            cache.forget();
+            let mut values = Vec::new();
+            rule.compute(Document::new(&text, &segmentation, &cache, &NoColumns), &mut values);
+            prop_assert_eq!(values, nemo_heuristics(&config, &text).values, "{:?}", text);
+        }
+    }
+}
+
+/// Addresses, legal phrases and what nearly is one.
+fn web_text() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        prop::sample::select(POLICY_SUBSTRINGS.to_vec()).prop_map(str::to_owned),
+        prop::sample::select(vec![
+            "http",
+            "s",
+            "://",
+            ":",
+            "/",
+            "a.b",
+            "porn",
+            "%4",
+            "%4f",
+            "%",
+            "(",
+            ")",
+            "⟨",
+            "⟩",
+            "\u{27ea}",
+            "é",
+            "[",
+            "{",
+            "use ",
+            "uses ",
+            "use of ",
+            "cookie",
+            "coo\u{212a}ies",
+            "Cookies",
+            " policy",
+            "PRIVACY",
+            " & ",
+            "lorem",
+            " ",
+            "Ipsum",
+            "\n",
+            "\n\n",
+            "\t",
+            "\u{8}",
+            ".",
+            "?",
+            "'",
+            "“",
+            "\u{a0}",
+            "7",
+            "İ",
+        ])
+        .prop_map(str::to_owned),
+    ];
+    prop::collection::vec(piece, 0..14).prop_map(|pieces| pieces.concat())
 }

@@ -2,6 +2,9 @@
 
 use super::special_table::SPECIAL_RANGES;
 
+/// The high bit of each of eight bytes.
+const NOT_ASCII: u64 = 0x8080_8080_8080_8080;
+
 /// The set, ready for look-up: a bit for each character of the basic plane, ranges for those beyond.
 #[derive(Debug, Clone)]
 pub(super) struct SpecialCharacters {
@@ -41,16 +44,22 @@ impl SpecialCharacters {
 
     /// How many characters outside ASCII are special. Cost: a look-up for each character outside ASCII.
     pub(super) fn count_outside_ascii(&self, text: &str) -> usize {
-        let (mut number, mut rest) = (0, text);
-        while let Some(at) = rest.bytes().position(|byte| !byte.is_ascii()) {
-            let mut characters = rest[at..].chars();
-            for character in characters.by_ref() {
-                if character.is_ascii() {
-                    break;
-                }
-                number += usize::from(self.has(character));
+        let (bytes, mut number, mut at) = (text.as_bytes(), 0, 0);
+        while at < bytes.len() {
+            if let Some(block) = bytes[at..].first_chunk().copied().map(u64::from_le_bytes)
+                && block & NOT_ASCII == 0
+            {
+                at += 8;
+                continue;
             }
-            rest = characters.as_str();
+            if bytes[at].is_ascii() {
+                at += 1;
+                continue;
+            }
+            for character in text[at..].chars().take_while(|character| !character.is_ascii()) {
+                number += usize::from(self.has(character));
+                at += character.len_utf8();
+            }
         }
         number
     }

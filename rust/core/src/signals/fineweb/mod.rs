@@ -96,7 +96,10 @@ impl Signal for FinewebQuality {
             }
         }
         let num_lines = self.hashes.len();
-        let num_tokens = segmentation.num_tokens();
+        let num_tokens = match self.config.semantics {
+            Semantics::Datatrove => document.english_tokens().num_tokens(),
+            _ => segmentation.num_tokens(),
+        };
         out.extend([
             Value::Float64(share(num_terminal, num_lines)),
             Value::Float64(share(num_short, num_lines)),
@@ -119,12 +122,16 @@ pub(super) const ENTRIES: &[Entry] = &[Entry {
     make: |setup| {
         let config: FinewebConfig = setup.config()?;
         match config.semantics {
-            Semantics::Gristmill => Setup::signal(FinewebQuality::new(config)),
+            Semantics::Gristmill | Semantics::Datatrove => Setup::signal(FinewebQuality::new(config)),
             other => Err(other.refused("fineweb_quality")),
         }
     },
     #[cfg(test)]
     reference: reference::fineweb,
     #[cfg(test)]
-    variants: &["{}", r#"{"short_line_length": 3}"#],
+    variants: &[
+        "{}",
+        r#"{"short_line_length": 3}"#,
+        r#"{"semantics": "datatrove"}"#,
+    ],
 }];

@@ -2,12 +2,20 @@
 
 use crate::segment::is_terminal_mark;
 use crate::signals::Value;
-use crate::signals::reference::{Expected, duplicates, length, ratio, ratio_or_null, strip, tokens};
+use crate::signals::reference::{
+    Expected, duplicates, english_tokens, length, ratio, ratio_or_null, strip, tokens,
+};
 use serde_json::Value as Json;
 
 pub(super) fn fineweb(config: &Json, text: &str) -> Expected {
-    let short_line_length = config.get("short_line_length").map_or(30, |length| length.as_u64().unwrap());
-    Expected::values(fineweb_values(text, &tokens(text), short_line_length as usize))
+    let short_line_length = config
+        .get("short_line_length")
+        .map_or(30, |length| length.as_u64().unwrap());
+    let tokens = match config.get("semantics").and_then(Json::as_str) {
+        Some("datatrove") => english_tokens(text),
+        _ => tokens(text),
+    };
+    Expected::values(fineweb_values(text, &tokens, short_line_length as usize))
 }
 
 fn fineweb_values(text: &str, tokens: &[&str], short_line_length: usize) -> Vec<Value> {
@@ -22,7 +30,10 @@ fn fineweb_values(text: &str, tokens: &[&str], short_line_length: usize) -> Vec<
             lines.len(),
         ),
         ratio(
-            lines.iter().filter(|line| length(line) <= short_line_length).count(),
+            lines
+                .iter()
+                .filter(|line| length(line) <= short_line_length)
+                .count(),
             lines.len(),
         ),
         ratio(duplicates(&lines).1, length(text) - num_newlines),

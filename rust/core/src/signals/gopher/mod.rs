@@ -1,5 +1,9 @@
 //! The rules of the Gopher paper (Rae et al. 2021, Scaling Language Models, arXiv 2112.11446).
 
+#[cfg(test)]
+mod dolma_reference;
+#[cfg(test)]
+mod nemo_reference;
 mod quality;
 #[cfg(test)]
 mod reference;

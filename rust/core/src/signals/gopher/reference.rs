@@ -1,14 +1,21 @@
 //! Gopher's rules as their definitions read, on strings.
 
-use crate::segment::is_symbol;
+use crate::segment::{is_python_alphabetic, is_symbol};
 use crate::signals::Value;
 use crate::signals::reference::{
-    Expected, duplicates, length, ratio, ratio_or_null, split_at_newlines, split_lines, strip, tokens,
+    Expected, duplicates, english_tokens, length, ratio, ratio_or_null, split_at_newlines, split_lines, strip, tokens,
 };
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(super) fn repetition(_config: &Json, text: &str) -> Expected {
+pub(super) fn repetition(config: &Json, text: &str) -> Expected {
+    match config.get("semantics").and_then(Json::as_str) {
+        Some("dolma") => return Expected::values(super::dolma_reference::repetition(text)),
+        Some("nemo") => return Expected::values(super::nemo_reference::repetition(text)),
+        Some("datatrove") if text.is_empty() => return Expected::values(vec![Value::Float64(1.0); 13]),
+        Some("datatrove") => return Expected::values(repetition_values(text, &english_tokens(text))),
+        _ => {}
+    }
     Expected::values(repetition_values(text, &tokens(text)))
 }
 
@@ -19,7 +26,16 @@ pub(super) fn quality(config: &Json, text: &str) -> Expected {
             .map(str::to_owned)
             .to_vec(),
     };
-    Expected::values(quality_values(text, &tokens(text), &stop_words))
+    match config.get("semantics").and_then(Json::as_str) {
+        Some("dolma") => return Expected::values(super::dolma_reference::quality(text, &stop_words)),
+        Some("nemo") => return Expected::values(super::nemo_reference::quality(text, &stop_words)),
+        Some("datatrove") => {
+            let tokens = english_tokens(text);
+            return Expected::values(quality_values(text, &tokens, &stop_words, is_python_alphabetic));
+        }
+        _ => {}
+    }
+    Expected::values(quality_values(text, &tokens(text), &stop_words, is_letter))
 }
 
 fn repetition_values(text: &str, tokens: &[&str]) -> Vec<Value> {
@@ -65,21 +81,26 @@ fn repetition_values(text: &str, tokens: &[&str]) -> Vec<Value> {
     values
 }
 
-fn quality_values(text: &str, tokens: &[&str], stop_words: &[String]) -> Vec<Value> {
+fn is_letter(character: char) -> bool {
+    character.is_alphabetic()
+        && !character.is_numeric()
+        && !unicode_normalization::char::is_combining_mark(character)
+        && !matches!(character, 'Ⓐ'..='ⓩ' | '\u{1f130}'..='\u{1f189}')
+}
+
+fn quality_values(
+    text: &str,
+    tokens: &[&str],
+    stop_words: &[String],
+    is_letter: fn(char) -> bool,
+) -> Vec<Value> {
     let words: Vec<_> = tokens
         .iter()
         .filter(|token| !token.chars().all(is_symbol))
         .collect();
     let lines = split_lines(text);
     let num_lines = |holds: fn(&str) -> bool| lines.iter().filter(|line| holds(strip(line))).count();
-    let is_alphabetic = |token: &&&str| {
-        token.chars().any(|character| {
-            character.is_alphabetic()
-                && !character.is_numeric()
-                && !unicode_normalization::char::is_combining_mark(character)
-                && !matches!(character, 'Ⓐ'..='ⓩ' | '\u{1f130}'..='\u{1f189}')
-        })
-    };
+    let is_alphabetic = |token: &&&str| token.chars().any(is_letter);
     vec![
         Value::UInt32(words.len() as u32),
         ratio_or_null(words.iter().map(|word| length(word)).sum(), words.len()),

@@ -43,20 +43,40 @@ fn line_fractions(document: Document<'_>) -> [Value; 2] {
 
 impl Signal for GopherQuality {
     fn compute(&mut self, document: Document<'_>, out: &mut Vec<Value>) {
-        let (text, segmentation) = (document.text(), document.segmentation());
+        let segmentation = document.segmentation();
+        let tokens = Tokens {
+            hashes: segmentation.hashes(),
+            char_counts: segmentation.char_counts(),
+            flags: segmentation.flags(),
+        };
+        self.measure(document, tokens, out);
+    }
+}
+
+/// Columns of word tokens: those of a segmentation, or of another tokenizer.
+#[derive(Clone, Copy)]
+pub(super) struct Tokens<'t> {
+    pub(super) hashes: &'t [u64],
+    pub(super) char_counts: &'t [u32],
+    pub(super) flags: &'t [u8],
+}
+
+impl GopherQuality {
+    /// Pushes the values of a document with those tokens.
+    pub(super) fn measure(&mut self, document: Document<'_>, tokens: Tokens<'_>, out: &mut Vec<Value>) {
         let (mut num_words, mut num_word_chars, mut num_alphabetic) = (0, 0, 0);
-        for (&flags, &num_chars) in segmentation.flags().iter().zip(segmentation.char_counts()) {
+        for (&flags, &num_chars) in tokens.flags.iter().zip(tokens.char_counts) {
             let is_word = usize::from(flags & ALL_SYMBOLS == 0);
             num_words += is_word;
             num_word_chars += is_word * num_chars as usize;
             num_alphabetic += usize::from(flags & HAS_LETTER != 0);
         }
-        let num_tokens = segmentation.num_tokens();
+        let num_tokens = tokens.hashes.len();
         let per_token = |number: usize| match num_tokens {
             0 => Value::Null,
             _ => Value::Float64(share(number, num_tokens)),
         };
-        let bytes = text.as_bytes();
+        let bytes = document.text().as_bytes();
         let num_hashes = memchr::memchr_iter(b'#', bytes).count();
         let num_ellipses =
             self.ellipsis.find_iter(bytes).count() + self.ellipsis_character.find_iter(bytes).count();
@@ -73,7 +93,7 @@ impl Signal for GopherQuality {
         out.extend(line_fractions(document));
         out.extend([
             per_token(num_alphabetic),
-            count(self.stop_words.count_distinct(segmentation.hashes())),
+            count(self.stop_words.count_distinct(tokens.hashes)),
         ]);
     }
 }

@@ -1,6 +1,9 @@
 //! Gopher's quality rules (Rae et al. 2021, section A1.1): word counts, word lengths, symbols, bullets and stop words.
 
+mod datatrove;
+mod dolma;
 mod gristmill;
+mod nemo;
 mod stop_words;
 
 use super::super::{Column, Entry, Semantics, Setup, float, uint};
@@ -71,11 +74,21 @@ pub(super) const ENTRY: Entry = Entry {
         let config: Config = setup.config()?;
         match config.semantics {
             Semantics::Gristmill => Setup::signal(gristmill::GopherQuality::new(&config.stop_words)),
-            other => Err(other.refused("gopher_quality")),
+            Semantics::Datatrove => Setup::signal(datatrove::GopherQuality::new(&config.stop_words)),
+            Semantics::Dolma => Setup::signal(dolma::DolmaQuality::new(&config.stop_words)),
+            Semantics::Nemo => Setup::signal(nemo::NemoQuality::new(&config.stop_words)),
         }
     },
     #[cfg(test)]
     reference: super::reference::quality,
     #[cfg(test)]
-    variants: &["{}", r#"{"stop_words": ["a", "line", "-"]}"#],
+    variants: &[
+        "{}",
+        r#"{"stop_words": ["a", "line", "-"]}"#,
+        r#"{"semantics": "datatrove"}"#,
+        r#"{"semantics": "dolma"}"#,
+        r#"{"semantics": "dolma", "stop_words": ["a", "line.", "don't", "This is"]}"#,
+        r#"{"semantics": "nemo"}"#,
+        r#"{"semantics": "datatrove", "stop_words": ["is", "n't", "’s"]}"#,
+    ],
 };

@@ -14,7 +14,11 @@ pub(super) struct StopWords {
 
 impl StopWords {
     pub(super) fn new(words: &[String]) -> Self {
-        let mut hashes: Vec<u64> = words.iter().map(|word| hash_bytes(word.as_bytes())).collect();
+        Self::of_hashes(words.iter().map(|word| hash_bytes(word.as_bytes())).collect())
+    }
+
+    /// The words with those hashes.
+    pub(super) fn of_hashes(mut hashes: Vec<u64>) -> Self {
         hashes.sort_unstable();
         hashes.dedup();
         let filter = hashes.iter().fold(0, |filter, hash| filter | 1 << (hash >> 58));
@@ -41,5 +45,13 @@ impl StopWords {
             }
         }
         num_seen
+    }
+
+    /// How often any of them occurs.
+    pub(super) fn count_all(&self, words: &[u64]) -> usize {
+        words
+            .iter()
+            .filter(|&hash| self.filter >> (hash >> 58) & 1 == 1 && self.hashes.binary_search(hash).is_ok())
+            .count()
     }
 }

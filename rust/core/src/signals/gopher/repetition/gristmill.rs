@@ -4,7 +4,7 @@ use super::COLUMNS;
 use super::pieces::Pieces;
 use crate::segment::Segmentation;
 use crate::signals::lines::trim;
-use crate::signals::ngrams::Ngrams;
+use crate::signals::ngrams::{NgramChars, Ngrams};
 use crate::signals::{Document, Signal, Value, Wanted, share};
 use memchr::memmem;
 
@@ -70,11 +70,26 @@ impl GopherRepetition {
 
 impl Signal for GopherRepetition {
     fn compute(&mut self, document: Document<'_>, out: &mut Vec<Value>) {
-        let (text, segmentation) = (document.text(), document.segmentation());
-        if text.is_empty() {
+        if document.text().is_empty() {
             out.extend([Value::Null; COLUMNS.len()]);
             return;
         }
+        let segmentation = document.segmentation();
+        self.measure(document, out, |ngrams| {
+            ngrams.count(segmentation.hashes(), segmentation.char_counts())
+        });
+    }
+}
+
+impl GopherRepetition {
+    /// Pushes the values of a document that isn't empty; `count` counts its n-grams.
+    pub(super) fn measure(
+        &mut self,
+        document: Document<'_>,
+        out: &mut Vec<Value>,
+        count: impl FnOnce(&mut Ngrams) -> NgramChars,
+    ) {
+        let (text, segmentation) = (document.text(), document.segmentation());
         let num_chars = segmentation.num_chars();
         self.count_lines(text, segmentation);
         let lines = (
@@ -91,9 +106,7 @@ impl Signal for GopherRepetition {
             out.extend([Value::Null; COLUMNS.len() - FIRST_NGRAM_COLUMN]);
             return;
         }
-        let ngrams = self
-            .ngrams
-            .count(segmentation.hashes(), segmentation.char_counts());
+        let ngrams = count(&mut self.ngrams);
         let by_all = |&chars: &usize| Value::Float64(share(chars, num_chars));
         out.extend(ngrams.top.iter().map(by_all));
         out.extend(ngrams.duplicate.iter().map(by_all));

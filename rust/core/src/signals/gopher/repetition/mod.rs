@@ -1,7 +1,11 @@
 //! Gopher's repetition rules (Rae et al. 2021, table A1): repeated lines, paragraphs and word n-grams.
 
+mod datatrove;
+mod dolma;
 mod gristmill;
+mod nemo;
 mod pieces;
+mod windows;
 
 use super::super::{Column, Entry, Semantics, Setup, float};
 use serde::{Deserialize, Serialize};
@@ -75,10 +79,17 @@ pub(super) const ENTRY: Entry = Entry {
     columns: &COLUMNS,
     make: |setup| match setup.config::<Config>()?.semantics {
         Semantics::Gristmill => Setup::signal(gristmill::GopherRepetition::new(setup.wanted)),
-        other => Err(other.refused("gopher_repetition")),
+        Semantics::Datatrove => Setup::signal(datatrove::GopherRepetition::new(setup.wanted)),
+        Semantics::Dolma => Setup::signal(dolma::DolmaRepetition::new(setup.wanted)),
+        Semantics::Nemo => Setup::signal(nemo::NemoRepetition::new(setup.wanted)),
     },
     #[cfg(test)]
     reference: super::reference::repetition,
     #[cfg(test)]
-    variants: &["{}"],
+    variants: &[
+        "{}",
+        r#"{"semantics": "datatrove"}"#,
+        r#"{"semantics": "dolma"}"#,
+        r#"{"semantics": "nemo"}"#,
+    ],
 };

@@ -1,0 +1,148 @@
+//! Chooses, while running, code for the processor at hand: AVX2 where it is there, portable code elsewhere.
+//!
+//! The only file of this crate with unsafe code, and it has two kinds of it: the call into code that was compiled
+//! for AVX2, behind the test that the processor has it, and vector instructions on values (none that takes a
+//! pointer), behind a token that only such a call can hand out. Both paths give the same bytes; the portable one
+//! stays callable, so that tests compare them.
+
+/// Work that gains from vector instructions.
+pub(crate) trait Kernel {
+    /// What it gives back.
+    type Output;
+
+    /// The work on any machine.
+    fn portable(self) -> Self::Output;
+
+    /// The work where there are AVX2, BMI and POPCNT. Mark it `#[inline(always)]`: only code that is inlined into
+    /// the caller is compiled for them.
+    #[cfg(target_arch = "x86_64")]
+    fn wide(self, avx2: Avx2) -> Self::Output;
+}
+
+/// Runs the work in the fastest way that the processor knows.
+#[inline]
+pub(crate) fn run<K: Kernel>(kernel: K) -> K::Output {
+    #[cfg(target_arch = "x86_64")]
+    if is_wide() {
+        #[expect(unsafe_code, reason = "calls a function that is compiled for AVX2")]
+        // SAFETY: the processor has every feature that `run_wide` is compiled with, as was just tested.
+        return unsafe { run_wide(kernel) };
+    }
+    kernel.portable()
+}
+
+/// Whether [`run`] takes the wide path on this machine.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+fn is_wide() -> bool {
+    // Each is one bit of a number that the standard library reads from the processor once.
+    is_x86_feature_detected!("avx2")
+        && is_x86_feature_detected!("bmi1")
+        && is_x86_feature_detected!("bmi2")
+        && is_x86_feature_detected!("lzcnt")
+        && is_x86_feature_detected!("popcnt")
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+fn run_wide<K: Kernel>(kernel: K) -> K::Output {
+    kernel.wide(Avx2(()))
+}
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) use wide::Avx2;
+
+#[cfg(target_arch = "x86_64")]
+mod wide {
+    use std::arch::x86_64::{
+        __m256i, _mm256_and_si256, _mm256_cmpeq_epi8, _mm256_min_epu8, _mm256_movemask_epi8, _mm256_or_si256,
+        _mm256_set_epi64x, _mm256_set1_epi8, _mm256_slli_epi16, _mm256_sub_epi8,
+    };
+
+    /// Proof that the processor has AVX2: made by [`super::run`] alone.
+    #[derive(Debug, Clone, Copy)]
+    pub(crate) struct Avx2(pub(super) ());
+
+    /// 64 bytes; as the result of a comparison, all ones or all zeros each.
+    #[derive(Clone, Copy)]
+    pub(crate) struct Bytes([__m256i; 2]);
+
+    /// Applies an intrinsic to both halves.
+    macro_rules! halves {
+        ($half:ident => $call:expr) => {{
+            #[expect(unsafe_code, reason = "vector instructions on values")]
+            // SAFETY: `Avx2` exists only where the processor has AVX2; the instructions touch no memory.
+            let bytes = unsafe {
+                let $half = 0;
+                let low = $call;
+                let $half = 1;
+                Bytes([low, $call])
+            };
+            bytes
+        }};
+    }
+
+    impl Avx2 {
+        /// The bytes of a block.
+        #[inline(always)]
+        pub(crate) fn load(self, block: &[u8; 64]) -> Bytes {
+            let (words, _) = block.as_chunks::<8>();
+            let word = |index: usize| i64::from_le_bytes(words[index]);
+            halves!(half => _mm256_set_epi64x(
+                word(4 * half + 3), word(4 * half + 2), word(4 * half + 1), word(4 * half)
+            ))
+        }
+
+        /// The bytes that equal `value`.
+        #[inline(always)]
+        pub(crate) fn equal(self, bytes: Bytes, value: u8) -> Bytes {
+            halves!(half => _mm256_cmpeq_epi8(bytes.0[half], _mm256_set1_epi8(value as i8)))
+        }
+
+        /// The bytes from `first` to `last`.
+        #[inline(always)]
+        pub(crate) fn within(self, bytes: Bytes, first: u8, last: u8) -> Bytes {
+            halves!(half => {
+                let distance = _mm256_sub_epi8(bytes.0[half], _mm256_set1_epi8(first as i8));
+                let most = _mm256_set1_epi8((last - first) as i8);
+                _mm256_cmpeq_epi8(_mm256_min_epu8(distance, most), distance)
+            })
+        }
+
+        /// Bitwise or.
+        #[inline(always)]
+        pub(crate) fn or(self, left: Bytes, right: Bytes) -> Bytes {
+            halves!(half => _mm256_or_si256(left.0[half], right.0[half]))
+        }
+
+        /// Bitwise and.
+        #[inline(always)]
+        pub(crate) fn and(self, left: Bytes, right: Bytes) -> Bytes {
+            halves!(half => _mm256_and_si256(left.0[half], right.0[half]))
+        }
+
+        /// The bytes with that bit set.
+        #[inline(always)]
+        pub(crate) fn with_bits(self, bytes: Bytes, bits: u8) -> Bytes {
+            halves!(half => _mm256_or_si256(bytes.0[half], _mm256_set1_epi8(bits as i8)))
+        }
+
+        /// The highest bit of each byte.
+        #[inline(always)]
+        pub(crate) fn high_bits(self, bytes: Bytes) -> u64 {
+            let mask = |half: usize| {
+                #[expect(unsafe_code, reason = "vector instructions on values")]
+                // SAFETY: as above.
+                let mask = unsafe { _mm256_movemask_epi8(bytes.0[half]) };
+                u64::from(mask as u32)
+            };
+            mask(0) | mask(1) << 32
+        }
+
+        /// Bit 5 of each byte, by which ASCII letters differ in case.
+        #[inline(always)]
+        pub(crate) fn case_bits(self, bytes: Bytes) -> u64 {
+            self.high_bits(halves!(half => _mm256_slli_epi16::<2>(bytes.0[half])))
+        }
+    }
+}

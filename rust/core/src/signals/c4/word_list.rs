@@ -1,0 +1,133 @@
+//! Finds the entries of a list of words and phrases in a text, at a look at three bytes a token.
+
+use super::super::facts::LowerText;
+use crate::segment::{CharacterClass, NON_ASCII, Segmentation, is_white_space};
+
+/// Bits of the filter, as a power of two.
+const FILTER_BITS: u32 = 15;
+
+/// Where an entry counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) enum Flanks {
+    /// Only between characters that are no letters, no numbers and no `_`, or at an end of the text.
+    Free,
+    /// Only between white space, or at an end of the text.
+    Space,
+    /// Anywhere, inside of words, too.
+    Any,
+}
+
+/// A list of entries, compared byte by byte with a text in lower case.
+#[derive(Debug, Clone)]
+pub(in super::super) struct WordList {
+    /// A bit for the first three bytes of every entry, as a set that errs on one side only.
+    filter: Vec<u64>,
+    /// Entries of at least one byte, sorted by the bit of their first three bytes.
+    entries: Vec<(u32, Box<str>)>,
+    flanks: Flanks,
+}
+
+impl WordList {
+    /// The list of those entries; each counts once, empty ones do not.
+    pub(in super::super) fn new<'e>(entries: impl IntoIterator<Item = &'e str>, flanks: Flanks) -> Self {
+        let mut list = Self {
+            filter: vec![0; 1 << (FILTER_BITS - 6)],
+            entries: Vec::new(),
+            flanks,
+        };
+        for entry in entries {
+            // An entry shorter than a key is filed under every key that it may begin.
+            let num_free_bytes = 3_usize.saturating_sub(entry.len());
+            for rest in 0..1_u32 << (8 * num_free_bytes) {
+                let free_bytes = rest << (8 * (3 - num_free_bytes));
+                let bit = bit_of(key_at(entry.as_bytes(), 0) | free_bytes);
+                list.filter[bit as usize >> 6] |= 1 << (bit & 63);
+                if !entry.is_empty() {
+                    list.entries.push((bit, entry.into()));
+                }
+            }
+        }
+        list.entries.sort_unstable();
+        list.entries.dedup();
+        list
+    }
+
+    /// How often entries occur; all of those that begin at one place count, and overlapping ones, too.
+    ///
+    /// `segmentation` is that of the text before it was lower-cased.
+    pub(in super::super) fn count(&self, lower: &LowerText, segmentation: &Segmentation) -> usize {
+        let text = lower.text();
+        let bytes = text.as_bytes();
+        if self.flanks == Flanks::Any || !lower.is_aligned() {
+            return (0..bytes.len()).map(|at| self.count_at(text, at)).sum();
+        }
+        // An entry begins with a token, or behind a combining mark inside of one.
+        let tokens = segmentation.starts().iter().zip(segmentation.ends());
+        let mut number = 0;
+        for ((&start, &end), flags) in tokens.zip(segmentation.flags()) {
+            number += self.count_at(text, start as usize);
+            if flags & NON_ASCII != 0 {
+                let inside = start as usize + 1..end as usize;
+                number += inside.map(|at| self.count_at(text, at)).sum::<usize>();
+            }
+        }
+        number
+    }
+
+    /// Whether any entry occurs.
+    pub(in super::super) fn occurs(&self, lower: &LowerText, segmentation: &Segmentation) -> bool {
+        self.count(lower, segmentation) > 0
+    }
+
+    #[inline(always)]
+    fn count_at(&self, text: &str, at: usize) -> usize {
+        let bit = bit_of(key_at(text.as_bytes(), at));
+        if self.filter[bit as usize >> 6] >> (bit & 63) & 1 == 0 {
+            return 0;
+        }
+        self.count_entries_at(text, at, bit)
+    }
+
+    #[cold]
+    fn count_entries_at(&self, text: &str, at: usize, bit: u32) -> usize {
+        let first = self.entries.partition_point(|(other, _)| *other < bit);
+        let filed = self.entries[first..].iter().take_while(|(other, _)| *other == bit);
+        filed
+            .filter(|(_, entry)| {
+                text.as_bytes()[at..].starts_with(entry.as_bytes())
+                    && match self.flanks {
+                        Flanks::Any => true,
+                        Flanks::Free => !touches(text, at, at + entry.len(), is_word_character),
+                        Flanks::Space => {
+                            !touches(text, at, at + entry.len(), |character| !is_white_space(character))
+                        }
+                    }
+            })
+            .count()
+    }
+}
+
+/// Up to three bytes from a position on.
+#[inline(always)]
+fn key_at(bytes: &[u8], at: usize) -> u32 {
+    match bytes.get(at..at + 4) {
+        Some(four) => u32::from_le_bytes(four.try_into().expect("they are four")) & 0x00ff_ffff,
+        None => bytes[at..].iter().take(3).rev().fold(0, |key, &byte| key << 8 | u32::from(byte)),
+    }
+}
+
+#[inline(always)]
+fn bit_of(key: u32) -> u32 {
+    key.wrapping_mul(0x9e37_79b1) >> (32 - FILTER_BITS)
+}
+
+/// Whether the character before `start` or the one at `end` is such a one.
+fn touches(text: &str, start: usize, end: usize, is_such: impl Fn(char) -> bool) -> bool {
+    text[..start].chars().next_back().is_some_and(&is_such) || text[end..].chars().next().is_some_and(is_such)
+}
+
+/// Python's `\w`.
+fn is_word_character(character: char) -> bool {
+    let class = CharacterClass::of(character);
+    character == '_' || class.is_letter() || class.is_number()
+}

@@ -1,0 +1,154 @@
+//! Dolma's taggers of length that need no tokenizer model.
+
+use super::characters::is_digit;
+use crate::signals::facts::full_lines;
+use crate::signals::{Column, Document, Entry, Setup, Signal, Value, count, uint};
+use serde::{Deserialize, Serialize};
+use unicode_normalization::char::is_combining_mark;
+
+const COLUMNS: [Column; 6] = [
+    uint("num_bytes", "Bytes of the text in UTF-8."),
+    uint("num_characters", "Characters (Unicode scalar values) of the text."),
+    uint(
+        "num_stripped_characters",
+        "Characters without white space at both ends of the text.",
+    ),
+    uint(
+        "num_pieces",
+        "What is left of the text when runs of word characters, and runs of marks, are cut out, white space and \
+         nothing included: one more than there are runs, 1 for an empty text.",
+    ),
+    uint("num_paragraphs", "Lines that are not blank."),
+    uint(
+        "num_paragraph_pieces",
+        "The sum of the pieces of each of those lines; 0 if there is none.",
+    ),
+];
+
+/// What the rule computes with: nothing can be chosen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+struct LengthConfig {}
+
+/// Counts bytes, characters, paragraphs and the pieces of Dolma's whitespace tokenizer.
+struct Length;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Space,
+    Word,
+    Other,
+}
+
+/// The kinds of `regex`'s `\w+|[^\w\s]+`.
+fn kind_of(character: char) -> Kind {
+    if character.is_whitespace() {
+        Kind::Space
+    } else if character == '_' || character.is_ascii_alphanumeric() {
+        Kind::Word
+    } else if character.is_ascii() {
+        Kind::Other
+    } else if character.is_alphabetic()
+        || is_combining_mark(character)
+        || is_digit(character)
+        || is_joiner(character)
+    {
+        Kind::Word
+    } else {
+        Kind::Other
+    }
+}
+
+/// Connecting punctuation (category Pc) and joiners, which are word characters, too.
+pub(super) fn is_joiner(character: char) -> bool {
+    matches!(
+        character,
+        '\u{200c}' | '\u{200d}' | '\u{203f}' | '\u{2040}' | '\u{2054}' | '\u{fe33}' | '\u{fe34}' | '\u{fe4d}'
+            ..='\u{fe4f}' | '\u{ff3f}'
+    )
+}
+
+/// Kinds of the ASCII characters.
+const ASCII_KINDS: [Kind; 128] = {
+    let mut kinds = [Kind::Other; 128];
+    let mut code = 0;
+    while code < 128 {
+        let byte = code as u8;
+        if matches!(byte, b'\t'..=b'\r' | b' ') {
+            kinds[code] = Kind::Space;
+        } else if byte.is_ascii_alphanumeric() || byte == b'_' {
+            kinds[code] = Kind::Word;
+        }
+        code += 1;
+    }
+    kinds
+};
+
+/// Number of maximal runs of word characters, and of characters that are neither those nor white space.
+fn num_runs(text: &str) -> usize {
+    let (mut number, mut before) = (0, Kind::Space);
+    for character in text.chars() {
+        let kind = match ASCII_KINDS.get(character as usize) {
+            Some(&kind) => kind,
+            None => kind_of(character),
+        };
+        number += usize::from(kind != before && kind != Kind::Space);
+        before = kind;
+    }
+    number
+}
+
+impl Signal for Length {
+    fn compute(&mut self, document: Document<'_>, out: &mut Vec<Value>) {
+        let (text, segmentation) = (document.text(), document.segmentation());
+        let num_chars = segmentation.num_chars();
+        // Tokens hold everything but white space, so the first and the last one are where the text is stripped.
+        let (starts, ends) = (segmentation.starts(), segmentation.ends());
+        let num_stripped = match (starts.first(), ends.last()) {
+            (Some(&start), Some(&end)) => {
+                let (before, after) = (&text[..start as usize], &text[end as usize..]);
+                num_chars - before.chars().count() - after.chars().count()
+            }
+            _ => 0,
+        };
+        // No run goes beyond a line feed.
+        let num_of_text = num_runs(text);
+        let (mut num_paragraphs, mut num_in_blank_lines) = (segmentation.lines().len(), 0);
+        if num_paragraphs > 0 {
+            num_paragraphs = full_lines(document).count();
+            let lines = segmentation.lines().iter();
+            // U+001C to U+001F make a line blank, and are runs all the same.
+            let has_separators = memchr::memchr3(0x1c, 0x1d, 0x1e, text.as_bytes()).is_some()
+                || memchr::memchr(0x1f, text.as_bytes()).is_some();
+            if has_separators {
+                num_in_blank_lines = lines
+                    .map(|line| &text[line.start as usize..line.end as usize])
+                    .filter(|line| line.trim_matches(crate::segment::is_white_space).is_empty())
+                    .map(num_runs)
+                    .sum();
+            }
+        }
+        out.extend([
+            count(text.len()),
+            count(num_chars),
+            count(num_stripped),
+            count(num_of_text + 1),
+            count(num_paragraphs),
+            count(num_of_text - num_in_blank_lines + num_paragraphs),
+        ]);
+    }
+}
+
+/// The rule's entry.
+pub(super) const ENTRY: Entry = Entry {
+    name: "dolma_length",
+    columns: &COLUMNS,
+    make: |setup| {
+        setup.config::<LengthConfig>()?;
+        Setup::signal(Length)
+    },
+    #[cfg(test)]
+    reference: super::reference::length,
+    #[cfg(test)]
+    variants: &["{}"],
+};

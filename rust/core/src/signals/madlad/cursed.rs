@@ -1,0 +1,174 @@
+//! MADLAD-400's "cursed" substrings: 32 regular expressions that mark a sentence as questionable.
+//!
+//! They are those of the dataset card. Most are fixed strings; the others are written out here.
+
+use super::literals::{Literal, Literals};
+use crate::segment::is_white_space;
+
+/// The fixed strings.
+const LITERALS: [Literal; 24] = [
+    literal(" №", 1),
+    literal("\u{fffd}\u{fffd}\u{fffd}", 2),
+    literal("aute irure dolor ", 5),
+    literal(" sunt in culpa qui ", 14),
+    literal("orem ipsum ", 5),
+    literal(" quis nostrud ", 10),
+    literal(" adipisicing ", 3),
+    literal(" dolore eu ", 8),
+    literal(" cupidatat ", 2),
+    literal("autem vel eum", 10),
+    literal("wisi enim ad", 6),
+    literal(" sex ", 2),
+    literal(" porn ", 0),
+    literal("黄色电影", 7),
+    literal("mp3", 0),
+    literal("ownload", 1),
+    literal("Vol.", 0),
+    literal(" Ep.", 1),
+    literal("Episode", 0),
+    literal(" шт.", 1),
+    literal("Develop", 0),
+    literal("Facebook", 5),
+    literal(" crusher ", 1),
+    literal(" xxx ", 1),
+];
+
+const fn literal(text: &'static str, pair: usize) -> Literal {
+    Literal { text, pair }
+}
+
+/// How often a spaced pattern has to come again.
+const TIMES: usize = 9;
+
+/// Looks for the substrings in the sentences of one text; keeps its buffers from text to text.
+#[derive(Debug, Clone)]
+pub(super) struct Cursed {
+    literals: Literals,
+    hits: Vec<(u32, u32)>,
+    next_hit: usize,
+    /// A sentence that is not ASCII, a byte a character: space, line feed, or anything else.
+    kinds: Vec<u8>,
+}
+
+impl Default for Cursed {
+    fn default() -> Self {
+        Self {
+            literals: Literals::new(&LITERALS),
+            hits: Vec::new(),
+            next_hit: 0,
+            kinds: Vec::new(),
+        }
+    }
+}
+
+impl Cursed {
+    /// Starts on a text.
+    pub(super) fn begin(&mut self, text: &str) {
+        self.literals.find_all(text, &mut self.hits);
+        self.next_hit = 0;
+    }
+
+    /// Whether the sentence at those bytes holds one of the substrings. Sentences come in the order of the text.
+    pub(super) fn is_in(&mut self, text: &str, start: usize, end: usize) -> bool {
+        while self
+            .hits
+            .get(self.next_hit)
+            .is_some_and(|hit| (hit.0 as usize) < start)
+        {
+            self.next_hit += 1;
+        }
+        let hits = self.hits[self.next_hit..]
+            .iter()
+            .take_while(|hit| (hit.0 as usize) < end);
+        let has_literal = hits.clone().any(|hit| hit.1 as usize <= end);
+        let sentence = &text[start..end];
+        has_literal || ends_cursed(sentence) || has_codes(sentence) || self.is_spaced(sentence)
+    }
+
+    fn is_spaced(&mut self, sentence: &str) -> bool {
+        if sentence.is_ascii() {
+            return is_spaced(sentence.as_bytes());
+        }
+        self.kinds.clear();
+        self.kinds
+            .extend(sentence.chars().map(|character| match character {
+                ' ' | '\n' => character as u8,
+                _ => b'x',
+            }));
+        is_spaced(&self.kinds)
+    }
+}
+
+/// `\|\s*$`, ` г\.\s*$`, ` кг\.\s*$` and ` nr\.$`.
+fn ends_cursed(sentence: &str) -> bool {
+    let trimmed = sentence.trim_end_matches(is_white_space);
+    trimmed.ends_with('|')
+        || trimmed.ends_with(" г.")
+        || trimmed.ends_with(" кг.")
+        || sentence.strip_suffix('\n').unwrap_or(sentence).ends_with(" nr.")
+}
+
+/// `, ..,,? ..,,? ..,,? ..,,?`: four codes of two characters, such as `, DE, FR, IT, ES,`.
+fn has_codes(sentence: &str) -> bool {
+    memchr::memchr_iter(b',', sentence.as_bytes()).any(|comma| {
+        let mut characters = sentence[comma + 1..].chars().peekable();
+        (0..4).all(|_| {
+            let has_code = characters.next() == Some(' ')
+                && (0..2).all(|_| characters.next().is_some_and(|character| character != '\n'))
+                && characters.next() == Some(',');
+            characters.next_if_eq(&',');
+            has_code
+        })
+    })
+}
+
+/// ` [^ ]`, ` ...` or ` ....`, nine times in a row: `S P A C E D` words and lists of equal length.
+fn is_spaced(kinds: &[u8]) -> bool {
+    kinds.len() >= TIMES * 2
+        && may_be_spaced(kinds)
+        && [2, 4, 5].into_iter().any(|period| is_spaced_by(kinds, period))
+}
+
+/// Whether nine spaces stand at equal distances of two, four or five.
+fn may_be_spaced(kinds: &[u8]) -> bool {
+    let (blocks, tail) = kinds.as_chunks::<64>();
+    let mut last = [0; 64];
+    last[..tail.len()].copy_from_slice(tail);
+    let mut before = 0;
+    for block in blocks.iter().chain([&last, &[0; 64]]) {
+        let spaces = space_bits(block);
+        let bits = u128::from(before) | u128::from(spaces) << 64;
+        let apart = |period: u32| {
+            let two = bits & bits >> period;
+            let four = two & two >> (2 * period);
+            let eight = four & four >> (4 * period);
+            eight & bits >> (8 * period)
+        };
+        if apart(2) | apart(4) | apart(5) != 0 {
+            return true;
+        }
+        before = spaces;
+    }
+    false
+}
+
+/// A bit for each byte that is a space.
+fn space_bits(block: &[u8; 64]) -> u64 {
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let (words, _) = block.as_chunks::<8>();
+    words.iter().enumerate().fold(0, |bits, (index, word)| {
+        let difference = u64::from_le_bytes(*word) ^ 0x2020_2020_2020_2020;
+        // The high bit of each byte that is zero, and of no other.
+        let zeros = !(((difference & !HIGH) + !HIGH) | difference) & HIGH;
+        bits | ((zeros >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * index)
+    })
+}
+
+fn is_spaced_by(kinds: &[u8], period: usize) -> bool {
+    kinds.windows(TIMES * period).any(|window| {
+        window.chunks_exact(period).all(|part| match period {
+            2 => part[0] == b' ' && part[1] != b' ',
+            _ => part[0] == b' ' && !part.contains(&b'\n'),
+        })
+    })
+}

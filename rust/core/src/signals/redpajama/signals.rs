@@ -1,0 +1,293 @@
+//! All columns of `redpajama_signals`, from one pass over words, one over raw words and one over lines.
+
+use serde::{Deserialize, Serialize};
+
+use super::coverage::{Coverage, CoveredChars};
+use super::lines::LineSums;
+use super::raw_words::{RawCounter, RawCounts, WordSet};
+use super::stop_words::ENGLISH;
+use super::words::PlainWords;
+use crate::segment::hash_bytes;
+use crate::signals::ngrams::FirstPositions;
+use crate::signals::{Column, Document, Entry, Setup, Signal, Value, Wanted, count, float, share, uint};
+
+const COLUMNS: [Column; 29] = [
+    uint("num_characters", "Characters of the text (`ccnet_length`)."),
+    uint(
+        "num_lines",
+        "Lines of the text (`ccnet_nlines`); 0 for an empty text.",
+    ),
+    uint("num_words", "Normalised words (`rps_doc_word_count`)."),
+    float(
+        "mean_word_length",
+        "Characters of a normalised word (`rps_doc_mean_word_length`), in characters, > 0; null without words.",
+    ),
+    float(
+        "symbol_word_ratio",
+        "`#`, `...` and `…` by raw words (`rps_doc_symbol_to_word_ratio`), at least 0; null without raw words.",
+    ),
+    float(
+        "ellipsis_line_fraction",
+        "Lines that end in an ellipsis (`rps_doc_frac_lines_end_with_ellipsis`), in [0, 1]; null without lines.",
+    ),
+    float(
+        "no_alphabetic_word_fraction",
+        "Raw words without an ASCII letter (`rps_doc_frac_no_alph_words`), in [0, 1]; null without raw words.",
+    ),
+    float(
+        "unique_word_fraction",
+        "Different normalised words by all (`rps_doc_frac_unique_words`), in (0, 1]; null without words.",
+    ),
+    float(
+        "unigram_entropy",
+        "Entropy of normalised words (`rps_doc_unigram_entropy`), in nats, at least 0; null without words.",
+    ),
+    float(
+        "all_caps_word_fraction",
+        "Raw words in capitals only (`rps_doc_frac_all_caps_words`), in [0, 1]; null without raw words.",
+    ),
+    uint("num_sentences", "Sentences (`rps_doc_num_sentences`)."),
+    float(
+        "lorem_ipsum_ratio",
+        "`lorem ipsum` by characters of the normalised text (`rps_doc_lorem_ipsum`), in [0, 1]; 0 without words.",
+    ),
+    float(
+        "curly_bracket_ratio",
+        "`{` and `}` by characters (`rps_doc_curly_bracket`), in [0, 1]; 0 for an empty text.",
+    ),
+    float(
+        "stop_word_fraction",
+        "Stop words by raw words (`rps_doc_stop_word_fraction`), in [0, 1]; 0 without normalised words.",
+    ),
+    float(
+        "top_2_gram_character_fraction",
+        "Characters in the most frequent pair of words (`rps_doc_frac_chars_top_2gram`), at least 0; 0 if none repeats.",
+    ),
+    float(
+        "top_3_gram_character_fraction",
+        "Characters in the most frequent 3 words in a row (`rps_doc_frac_chars_top_3gram`), at least 0; 0 if none repeats.",
+    ),
+    float(
+        "top_4_gram_character_fraction",
+        "Characters in the most frequent 4 words in a row (`rps_doc_frac_chars_top_4gram`), at least 0; 0 if none repeats.",
+    ),
+    float(
+        "duplicate_5_gram_character_fraction",
+        "Characters in repeated runs of 5 words (`rps_doc_frac_chars_dupe_5grams`), in [0, 1].",
+    ),
+    float(
+        "duplicate_6_gram_character_fraction",
+        "Characters in repeated runs of 6 words (`rps_doc_frac_chars_dupe_6grams`), in [0, 1].",
+    ),
+    float(
+        "duplicate_7_gram_character_fraction",
+        "Characters in repeated runs of 7 words (`rps_doc_frac_chars_dupe_7grams`), in [0, 1].",
+    ),
+    float(
+        "duplicate_8_gram_character_fraction",
+        "Characters in repeated runs of 8 words (`rps_doc_frac_chars_dupe_8grams`), in [0, 1].",
+    ),
+    float(
+        "duplicate_9_gram_character_fraction",
+        "Characters in repeated runs of 9 words (`rps_doc_frac_chars_dupe_9grams`), in [0, 1].",
+    ),
+    float(
+        "duplicate_10_gram_character_fraction",
+        "Characters in repeated runs of 10 words (`rps_doc_frac_chars_dupe_10grams`), in [0, 1].",
+    ),
+    float(
+        "terminal_punctuation_line_fraction",
+        "Mean of `rps_lines_ending_with_terminal_punctution_mark`, in [0, 1]; null without lines.",
+    ),
+    float(
+        "bullet_line_fraction",
+        "Mean of `rps_lines_start_with_bulletpoint`, in [0, 1]; null without lines.",
+    ),
+    uint("num_javascript_words", "Sum of `rps_lines_javascript_counts`."),
+    float(
+        "mean_line_words",
+        "Mean of `rps_lines_num_words`: normalised words a line, at least 0; null without lines.",
+    ),
+    float(
+        "mean_line_uppercase_fraction",
+        "Mean of `rps_lines_uppercase_letter_fraction`, in [0, 1]; null without lines.",
+    ),
+    float(
+        "mean_line_numeric_fraction",
+        "Mean of `rps_lines_numerical_chars_fraction`, in [0, 1]; null without lines.",
+    ),
+];
+
+/// What [`RedpajamaSignals`] computes with; thresholds are not part of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RedpajamaConfig {
+    /// Stop words; none stands for RedPajama's English ones.
+    pub(super) stop_words: Option<Vec<String>>,
+}
+
+impl RedpajamaConfig {
+    pub(super) fn stop_words(&self) -> Vec<String> {
+        match &self.stop_words {
+            Some(words) => words.clone(),
+            None => ENGLISH.map(str::to_owned).to_vec(),
+        }
+    }
+}
+
+/// The rule-based quality signals of RedPajama-V2, as its code computes them, without rounding.
+#[derive(Debug, Clone)]
+struct RedpajamaSignals {
+    wanted: Wanted,
+    stop_words: WordSet,
+    words: PlainWords,
+    coverage: Coverage,
+    seen: FirstPositions,
+    /// Copies of the word that stands first at that position.
+    num_copies: Vec<u32>,
+    javascript: u64,
+}
+
+impl RedpajamaSignals {
+    fn new(config: &RedpajamaConfig, wanted: Wanted) -> Self {
+        Self {
+            wanted,
+            stop_words: WordSet::new(&config.stop_words()),
+            words: PlainWords::default(),
+            coverage: Coverage::default(),
+            seen: FirstPositions::default(),
+            num_copies: Vec::new(),
+            javascript: hash_bytes(b"javascript"),
+        }
+    }
+
+    /// Number of different words, and the entropy of their distribution.
+    fn distribution(&mut self) -> (usize, f64) {
+        let hashes = &self.words.hashes[..];
+        self.seen.begin(hashes.len());
+        self.num_copies.clear();
+        self.num_copies.resize(hashes.len(), 0);
+        let mut num_different = 0;
+        for (position, &hash) in hashes.iter().enumerate() {
+            let first = self.seen.first(hash, position, |other| hashes[other] == hash);
+            num_different += usize::from(first == position);
+            self.num_copies[first] += 1;
+        }
+        // Of a word that occurs once, the logarithm is zero.
+        let repeated = self
+            .num_copies
+            .iter()
+            .filter(|&&number| number > 1)
+            .map(|&number| f64::from(number));
+        let sum: f64 = repeated.map(|number| number * number.ln()).sum();
+        let total = hashes.len() as f64;
+        (num_different, (total.ln() - sum / total).max(0.0))
+    }
+}
+
+impl Signal for RedpajamaSignals {
+    fn compute(&mut self, document: Document<'_>, out: &mut Vec<Value>) {
+        let (text, segmentation, wanted) = (document.text(), document.segmentation(), self.wanted);
+        self.words.fill(document);
+        let raw = if wanted.any(4..5) || wanted.any(6..7) || wanted.any(9..11) || wanted.has(13) {
+            RawCounter {
+                text,
+                segmentation,
+                stop_words: &self.stop_words,
+            }
+            .count()
+        } else {
+            RawCounts::default()
+        };
+        let lines = if wanted.any(1..2) || wanted.any(5..6) || wanted.any(23..29) {
+            LineSums::of(document, &self.words)
+        } else {
+            LineSums::default()
+        };
+        let (num_different, entropy) = if wanted.any(7..9) {
+            self.distribution()
+        } else {
+            (0, 0.0)
+        };
+        let words = &self.words;
+        let num_words = words.hashes.len();
+        let num_word_chars: usize = words.num_chars.iter().map(|&number| number as usize).sum();
+        let of_words = |number: usize| Value::Float64(share(number, num_word_chars));
+        let characters = document.characters();
+        let num_symbols = characters.of_ascii(b'#') + raw.num_dot_ellipses + raw.num_ellipses;
+        let num_brackets = characters.of_ascii(b'{') + characters.of_ascii(b'}');
+        out.extend([
+            count(segmentation.num_chars()),
+            count(lines.num_lines),
+            count(num_words),
+            share_or_null(num_word_chars, num_words),
+            share_or_null(num_symbols, raw.num_words),
+            share_or_null(lines.num_ellipsis, lines.num_lines),
+            share_or_null(raw.num_words - raw.num_alphabetic, raw.num_words),
+            share_or_null(num_different, num_words),
+            if num_words == 0 {
+                Value::Null
+            } else {
+                Value::Float64(entropy)
+            },
+            share_or_null(raw.num_all_caps, raw.num_words),
+            count(raw.num_sentences),
+            Value::Float64(share(
+                words.num_lorem_ipsum,
+                num_word_chars + num_words.saturating_sub(1),
+            )),
+            Value::Float64(share(num_brackets, segmentation.num_chars())),
+            Value::Float64(if num_words == 0 {
+                0.0
+            } else {
+                share(raw.num_stop_words, raw.num_words)
+            }),
+        ]);
+        let chars = if wanted.any(14..23) {
+            self.coverage.count(&words.hashes, &words.num_chars)
+        } else {
+            CoveredChars::default()
+        };
+        out.extend(chars.top.map(of_words));
+        out.extend(chars.repeated.map(of_words));
+        let num_javascript = words
+            .hashes
+            .iter()
+            .filter(|&&hash| hash == self.javascript)
+            .count();
+        let mean = |sum: f64| match lines.num_lines {
+            0 => Value::Null,
+            number => Value::Float64(sum / number as f64),
+        };
+        out.extend([
+            share_or_null(lines.num_terminal, lines.num_lines),
+            share_or_null(lines.num_bullet, lines.num_lines),
+            count(num_javascript),
+            share_or_null(num_words, lines.num_lines),
+            mean(lines.uppercase_fractions),
+            mean(lines.numeric_fractions),
+        ]);
+    }
+}
+
+fn share_or_null(part: usize, whole: usize) -> Value {
+    if whole == 0 {
+        Value::Null
+    } else {
+        Value::Float64(share(part, whole))
+    }
+}
+
+/// The rule's entry.
+pub(super) const ENTRY: Entry = Entry {
+    name: "redpajama_signals",
+    columns: &COLUMNS,
+    make: |setup| Setup::signal(RedpajamaSignals::new(&setup.config()?, setup.wanted)),
+    #[cfg(test)]
+    reference: super::reference::redpajama,
+    #[cfg(test)]
+    variants: &[
+        "{}",
+        r#"{"stop_words": ["a", "is", "é", "...", "漢字", "So", "_"]}"#,
+    ],
+};
