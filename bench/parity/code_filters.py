@@ -3,8 +3,8 @@
     python bench/parity/code_filters.py TOOL_PYTHON SOURCES CORPUS [--write-cases]
 
 Run with gristmill's Python. TOOL_PYTHON has beautifulsoup4, pygments, regex and numpy. SOURCES holds checkouts named
-`bigcode-dataset` (StarCoder), `dolma`, `Curator` and `opc_data_filtering` (OpenCoder); only the functions below are taken
-from them. CORPUS is a folder with `code-and-licences.parquet` and `web.warc.gz`.
+`bigcode-dataset` (StarCoder), `dolma`, `Curator` and `opc_data_filtering` (OpenCoder); only the functions below are
+taken from them. CORPUS is a folder with `code-and-licences.parquet` and `web.warc.gz`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,16 @@ from types import SimpleNamespace
 
 CASES = Path(__file__).parents[2] / "tests/parity/cases/code_quality.json"
 STYLES = {"py": "python", "c": "c", "h": "c", "go": "c", "js": "c", "rs": "c", "php": "c", "java": "c"}
-LEXERS = {"py": "python", "c": "c", "h": "c", "go": "go", "js": "javascript", "rs": "rust", "php": "php", "java": "java"}
+LEXERS = {
+    "py": "python",
+    "c": "c",
+    "h": "c",
+    "go": "go",
+    "js": "javascript",
+    "rs": "rust",
+    "php": "php",
+    "java": "java",
+}
 NAMES = {
     "starcoder": ("bigcode-dataset/preprocessing/filtering.py", ["filter_xml"]),
     "starcoder_text": ("bigcode-dataset/preprocessing/utils/text_extraction.py", None),
@@ -43,9 +52,9 @@ TEXTS = (
     "def area(width, height):\n    # metres\n    return width * height\n",
     "int add(int a, int b) {\r\n\treturn a + b; /* sum */\r\n}\r\n",
     "naïve = 'Größe'\u2028größer = '漢字'\n\n",
-    "<?xml version=\"1.0\"?>\n<a/>\n",
-    " " * 87 + "<?xml version=\"1.0\"?>",
-    " " * 86 + "<?xml version=\"1.0\"?>",
+    '<?xml version="1.0"?>\n<a/>\n',
+    " " * 87 + '<?xml version="1.0"?>',
+    " " * 86 + '<?xml version="1.0"?>',
     "key = '" + "QUJD" * 16 + "'\n",
     "key = '" + "QUJD" * 8 + "'\nvalue = 1\n",
     "a = [" + "0x41,0x42,0x43,0x44,0x45,0x46,0x47,0x48," * 3 + "]\n",
@@ -65,7 +74,12 @@ PAGES = (
     + "</p><!-- <b>not this</b> --><script>if (a < b) { go(); }</script></body></html>",
     "<!DOCTYPE html>\n<ul>" + "<li>Flour &amp; water &mdash; bread</li>\n" * 8 + "</ul>",
     "<p>" + "plain text without much markup, just a line that goes on for a while " * 3 + "</p>",
-    "<div><SCRIPT type='x'>" + "call(1);" * 40 + "</SCRIPT >" + "<br/>" * 20 + "Read on in the next part. " * 5 + "</div>",
+    "<div><SCRIPT type='x'>"
+    + "call(1);" * 40
+    + "</SCRIPT >"
+    + "<br/>" * 20
+    + "Read on in the next part. " * 5
+    + "</div>",
 )
 
 
@@ -76,13 +90,13 @@ def take(path: Path, names: Sequence[str] | None, namespace: dict[str, object]) 
         tree.body = [node for node in tree.body if getattr(node, "name", None) in names]
         for node in tree.body:
             node.decorator_list = []
-    exec(compile(tree, str(path), "exec"), namespace)  # noqa: S102 - the tool's own code is what is compared
+    exec(compile(tree, str(path), "exec"), namespace)
     return SimpleNamespace(**namespace)
 
 
 def tool_main(sources: Path) -> None:
     """Print the tools' values of every line of standard input: `[text, lexer or null, is a page]`."""
-    import numpy
+    import numpy as np
     import regex
     from bs4 import BeautifulSoup
 
@@ -92,7 +106,7 @@ def tool_main(sources: Path) -> None:
     tools: dict[str, SimpleNamespace] = {}
     namespace: dict[str, object] = {
         "__name__": "tool",
-        "np": numpy,
+        "np": np,
         "regex": regex,
         "re": regex,
         "BeautifulSoup": BeautifulSoup,
@@ -113,7 +127,11 @@ def tool_main(sources: Path) -> None:
         file, names = NAMES[name]
         tools[name] = take(sources / file, names, namespace)
     found = tools["opencoder"]
-    tagger, lines, alpha = found.CodeRedPajamaTaggers(), found.NumberOfLinesOfCodeFilter(), found.AlphaFilter()
+    tagger, lines, alpha = (
+        found.CodeRedPajamaTaggers(),
+        found.NumberOfLinesOfCodeFilter(),
+        found.AlphaFilter(),
+    )
 
     class Code(SimpleNamespace):
         def __len__(self) -> int:
@@ -141,7 +159,9 @@ def tool_main(sources: Path) -> None:
         print(json.dumps(values))
 
 
-def tool_values(python: str, sources: Path, rows: Sequence[tuple[str, str | None, bool]]) -> list[dict[str, object]]:
+def tool_values(
+    python: str, sources: Path, rows: Sequence[tuple[str, str | None, bool]]
+) -> list[dict[str, object]]:
     """Return what the tools find, a dictionary a row."""
     command = [python, __file__, "--tool", str(sources)]
     lines = "".join(json.dumps(row) + "\n" for row in rows)
@@ -195,14 +215,22 @@ def compare(rows: Sequence[tuple[str, str | None, bool]], theirs: Sequence[Mappi
     ours = our_values(rows)
     pairs = list(zip(ours, theirs, strict=True))
     print(f"{len(rows)} documents")
-    for column in ("num_lines", "has_xml_header", "longest_line", "mean_line_length", "alphanumeric_fraction"):
+    for column in (
+        "num_lines",
+        "has_xml_header",
+        "longest_line",
+        "mean_line_length",
+        "alphanumeric_fraction",
+    ):
         equal = sum(is_close(our[column], their[column]) for our, their in pairs)
         print(f"  {column}: equal in {equal}")
     equal = sum(is_close(our["hex_word_fraction"], their["hex_word_fraction"], 1e-8) for our, their in pairs)
     print(f"  hex_word_fraction (to 8 digits): equal in {equal}")
     equal = sum(is_close(our["alphabetic_fraction"], their["alpha"]) for our, their in pairs)
     print(f"  alphabetic_fraction (Curator): equal in {equal}")
-    print(f"  encoded data: same decision in {sum(is_encoded(our) == their['is_encoded'] for our, their in pairs)}")
+    print(
+        f"  encoded data: same decision in {sum(is_encoded(our) == their['is_encoded'] for our, their in pairs)}"
+    )
     drops = sum(bool(their["is_encoded"]) for their in theirs)
     print(f"    dropped by OpenCoder: {drops}")
     for lexer in sorted({row[1] for row in rows if row[1]}):
@@ -233,13 +261,19 @@ def write_cases(python: str, sources: Path) -> None:
     for (text, _, is_page), values in zip(rows, tool_values(python, sources, rows), strict=True):
         expect = {
             name: values[name]
-            for name in ("num_lines", "has_xml_header", "longest_line", "mean_line_length", "alphanumeric_fraction")
+            for name in (
+                "num_lines",
+                "has_xml_header",
+                "longest_line",
+                "mean_line_length",
+                "alphanumeric_fraction",
+            )
         }
         if is_page:
             expect["visible_text_fraction"] = values["visible_text_fraction"]
         cases.append({"text": text, "expect": expect})
         cases.append({"text": text, "config": {"measure": measured}, "keep": not values["is_encoded"]})
-    how = "bench/parity/code_filters.py: functions of the tools' sources; lines and shares by Dolma, encoded data by OpenCoder"
+    how = "bench/parity/code_filters.py: the tools' own functions; lines and shares by Dolma, encoded data by OpenCoder"
     head = {"tool": "StarCoder, Dolma, NeMo Curator, OpenCoder", "how": how}
     lines = ",\n".join(" " + json.dumps(case, ensure_ascii=False) for case in cases)
     CASES.write_text(json.dumps(head)[:-1] + ', "cases": [\n' + lines + "\n]}\n", encoding="utf-8")

@@ -89,6 +89,7 @@ STRINGS = (
 
 TEXTS = [
     "Too short.",
+    "Blanks are left when citations go.  [12]\nAnd so on it goes, as it does.\t[1]\n[1] [2] [3]\nOne line is plain.\n",
     PARAGRAPH,
     PARAGRAPH * 3,
     f"{PARAGRAPH}\n{PARAGRAPH}\nAnother line that nobody wrote before.\n{PARAGRAPH}",

@@ -94,6 +94,7 @@ def main() -> None:
         "python": platform.python_version(),
         "bytes": sum(path.stat().st_size for path in options.out.rglob("*.parquet")),
         # Of the largest of them.
+        "load_average": os.getloadavg()[0],
         "peak_mib": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >> 10,
         "questions": questions,
     }

@@ -207,6 +207,16 @@ def test_dedup_is_decided_again_as_a_run_decides_it(
     assert num_exact >= least_exact
 
 
+def test_a_changed_threshold_of_a_plugin_reads_no_document_again(tmp_path: Path) -> None:
+    run_recipe(tmp_path, recipe_text(STEPS), "run")
+    (tmp_path / "changed.toml").write_text(
+        recipe_text(STEPS, {"legal.licence_boilerplate.max_boilerplate_fraction": 0.3}), encoding="utf-8"
+    )
+    again = curate(tmp_path / "changed.toml", workers=1, output=tmp_path / "run")
+    # `map` of four sources stands; `decide` and `tokenise` run.
+    assert (again.num_reused, again.num_run) == (4, 8)
+
+
 def test_emptied_work_makes_dedup_an_estimate(tmp_path: Path) -> None:
     steps = {**STEPS, **KINDS["both"]}
     run_recipe(tmp_path, recipe_text(steps), "run")

@@ -26,6 +26,7 @@ VERBS = {
     "inspect": "show schema, counts, lineage and sample rows of a file or folder",
     "what-if": "show what other thresholds would keep and drop, without a new run",
     "explain": "explain a rule, an error code, a recipe key, or what happened to a document",
+    "clusters": "show what dedup found: clusters, similarities, members side by side",
     "diff": "show what two curated corpora differ in, by source, reason and document",
     "verify": "prove that a run lost, doubled and changed nothing",
     "plugin": "list, show, make and test plugins",

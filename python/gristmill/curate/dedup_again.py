@@ -140,8 +140,8 @@ def _judge(
     reasons = []
     if sum(entering):
         reasons.append(
-            f"{sum(entering):,} documents that come in may resemble others and were never compared; as many of them are "
-            "taken for near duplicates as of the like in the run"
+            f"{sum(entering):,} documents that come in may resemble others and were never compared; as many of them "
+            "are taken for near duplicates as of the like in the run"
         )
     uncovered = cast(int, found["uncovered"])
     if uncovered:

@@ -40,7 +40,7 @@ def what_if(
     write: str | Path | None = None,
     threads: int | None = None,
 ) -> WhatIf:
-    """Return what a recipe with other thresholds would keep and drop, compared with a finished run.
+    r"""Return what a recipe with other thresholds would keep and drop, compared with a finished run.
 
     Parameters
     ----------
@@ -66,6 +66,20 @@ def what_if(
     -----
     Cost: decoding one word of bits a document for each 64 thresholds, and the columns of changed thresholds; with dedup
     steps also the passes of `dedup_again`. Memory: a batch a thread.
+
+    Examples
+    --------
+    >>> import gristmill, json, pathlib, tempfile
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> texts = ["the mill and the river, which have been there with us", "no"]
+    >>> _ = (folder / "a.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    >>> _ = (folder / "recipe.toml").write_text(
+    ...     '[[source]]\nname = "a"\npaths = ["a.jsonl"]\n[[step]]\nuse = "gopher_quality"\nmin_words = 5\n'
+    ... )
+    >>> _ = gristmill.curate(folder / "recipe.toml", workers=1)
+    >>> answer = what_if(folder / "recipe.toml", ["min_words=50"])
+    >>> answer.before["a"].kept, answer.after["a"].kept, answer.leaves
+    (1, 0, {'a': 1})
     """
     if num_examples < 0 or (threads is not None and threads < 1):
         raise GristmillError("GM-WHATIF-006", f"{num_examples} examples, {threads} threads")

@@ -9,7 +9,21 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from gristmill.recipe.builtin import BuiltinStep
-from gristmill.recipe.rules import blocklist, c4, code, data_juicer, diversity, fineweb, gopher, nemo, spikes
+from gristmill.recipe.rules import (
+    blocklist,
+    c4,
+    code,
+    data_juicer,
+    diversity,
+    dolma,
+    fineweb,
+    gopher,
+    madlad,
+    nemo,
+    redpajama,
+    spikes,
+    web_lines,
+)
 from gristmill.recipe.step_base import ColumnKind
 from gristmill.recipe.values import Fraction, Section, Text, TextTuple
 
@@ -139,12 +153,16 @@ BUILTIN_STEPS: Mapping[str, type[BuiltinStep]] = {
     **gopher.STEPS,
     **c4.STEPS,
     **fineweb.STEPS,
+    **dolma.STEPS,
     **nemo.STEPS,
     **data_juicer.STEPS,
     **code.STEPS,
     **blocklist.STEPS,
     **spikes.STEPS,
     **diversity.STEPS,
+    **web_lines.STEPS,
+    **madlad.STEPS,
+    **redpajama.STEPS,
     "exact_dedup": ExactDedup,
     "minhash_dedup": MinhashDedup,
 }

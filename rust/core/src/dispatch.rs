@@ -55,7 +55,7 @@ pub(crate) use wide::Avx2;
 #[cfg(target_arch = "x86_64")]
 mod wide {
     use std::arch::x86_64::{
-        __m256i, _mm256_and_si256, _mm256_cmpeq_epi8, _mm256_min_epu8, _mm256_movemask_epi8, _mm256_or_si256,
+        __m256i, _mm256_cmpeq_epi8, _mm256_min_epu8, _mm256_movemask_epi8, _mm256_or_si256,
         _mm256_set_epi64x, _mm256_set1_epi8, _mm256_slli_epi16, _mm256_sub_epi8,
     };
 
@@ -113,12 +113,6 @@ mod wide {
         #[inline(always)]
         pub(crate) fn or(self, left: Bytes, right: Bytes) -> Bytes {
             halves!(half => _mm256_or_si256(left.0[half], right.0[half]))
-        }
-
-        /// Bitwise and.
-        #[inline(always)]
-        pub(crate) fn and(self, left: Bytes, right: Bytes) -> Bytes {
-            halves!(half => _mm256_and_si256(left.0[half], right.0[half]))
         }
 
         /// The bytes with that bit set.

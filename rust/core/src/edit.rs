@@ -9,8 +9,10 @@ pub struct EditLog {
     parts: Vec<&'static str>,
     starts: Vec<u32>,
     ends: Vec<u32>,
-    before: Vec<String>,
-    after: Vec<String>,
+    /// What stood there and what replaced it, edit after edit.
+    strings: String,
+    /// For each edit, where its two strings end in `strings`.
+    string_ends: Vec<[usize; 2]>,
 }
 
 /// One edit: bytes `start..end` of the text that `part` read held `before` and became `after`.
@@ -36,8 +38,10 @@ impl EditLog {
         self.parts.push(part);
         self.starts.push(start);
         self.ends.push(start + length);
-        self.before.push(before.to_owned());
-        self.after.push(after.to_owned());
+        self.strings.push_str(before);
+        let before_end = self.strings.len();
+        self.strings.push_str(after);
+        self.string_ends.push([before_end, self.strings.len()]);
     }
 
     /// The part that made the last edit; none in an empty log.
@@ -50,8 +54,8 @@ impl EditLog {
         self.parts.clear();
         self.starts.clear();
         self.ends.clear();
-        self.before.clear();
-        self.after.clear();
+        self.strings.clear();
+        self.string_ends.clear();
     }
 
     /// Number of edits.
@@ -66,13 +70,19 @@ impl EditLog {
 
     /// The edits in the order in which they were made.
     pub fn iter(&self) -> impl Iterator<Item = Edit<'_>> {
-        (0..self.len()).map(|index| Edit {
+        (0..self.len()).map(|index| self.edit(index))
+    }
+
+    fn edit(&self, index: usize) -> Edit<'_> {
+        let start = index.checked_sub(1).map_or(0, |before| self.string_ends[before][1]);
+        let [before_end, end] = self.string_ends[index];
+        Edit {
             part: self.parts[index],
             start: self.starts[index],
             end: self.ends[index],
-            before: &self.before[index],
-            after: &self.after[index],
-        })
+            before: &self.strings[start..before_end],
+            after: &self.strings[before_end..end],
+        }
     }
 
     /// Returns the text that was there before the recorded edits, given what they left.
@@ -95,12 +105,12 @@ impl EditLog {
             }
             let mut restored = String::with_capacity(current.len());
             let (mut read, mut written_before) = (0, 0);
-            for index in begin..end {
-                let untouched = self.starts[index] as usize - written_before;
+            for edit in (begin..end).map(|index| self.edit(index)) {
+                let untouched = edit.start as usize - written_before;
                 restored.push_str(&current[read..read + untouched]);
-                restored.push_str(&self.before[index]);
-                read += untouched + self.after[index].len();
-                written_before = self.ends[index] as usize;
+                restored.push_str(edit.before);
+                read += untouched + edit.after.len();
+                written_before = edit.end as usize;
             }
             restored.push_str(&current[read..]);
             current = restored;

@@ -26,7 +26,7 @@ def units(text: str) -> list[tuple[str, int, int]]:
         is_word = category[0] in "LMN" or character == "_"
         if character.isspace():
             is_run = is_open = False
-        elif is_open and category[0] == "M" or is_run and is_word and not is_alone:
+        elif (is_open and category[0] == "M") or (is_run and is_word and not is_alone):
             tokens[-1][1] = at + 1
         else:
             tokens.append([at, at + 1])

@@ -24,7 +24,7 @@ def tokens(text: str) -> list[str]:
         is_word = category[0] in "LMN" or character == "_"
         if character.isspace():
             is_run = is_open = False
-        elif is_open and category[0] == "M" or is_run and is_word and not is_alone:
+        elif (is_open and category[0] == "M") or (is_run and is_word and not is_alone):
             found[-1] += character
         else:
             found.append(character)

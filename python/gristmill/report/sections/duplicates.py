@@ -1,54 +1,60 @@
-"""Duplicates: how large clusters are, and removed documents beside the kept one, differing words marked."""
+"""Duplicates: the largest clusters, how similar removals are, and removed documents beside the kept one."""
 
 from __future__ import annotations
 
-import difflib
-import re
 from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from gristmill.report.blocks import Block, Column, Fact, Facts, Note, Pair, Pairs, Run, Side, Table
+from gristmill.curate.clusters import Clusters, find_clusters, has_dedup
+from gristmill.report.blocks import Block, Column, Fact, Facts, Histogram, Note, Pair, Pairs, Side, Table
 from gristmill.report.folder import RunFolder, mapping
-from gristmill.report.streams import ROWS_OF_NUMBERS, ROWS_WITH_TEXT, batches, smallest
+from gristmill.report.streams import ROWS_WITH_TEXT, batches, smallest
+from gristmill.report.word_differences import marked_differences
 
-CLUSTERS_COUNTED = 65_536
+CLUSTERS_LISTED = 12
+CROSSINGS_LISTED = 12
 LARGEST_SHOWN = 4
 PAIRS_A_STEP = 4
 MEMBERS_SHOWN = 3
 EXCERPT_CHARACTERS = 600
+FIRST_LINE_CHARACTERS = 80
+SOURCES_NAMED = 3
+KEY_DIGITS = 12
 Row = Mapping[str, object]
 _COLUMNS = ["step", "key", "doc", "id", "source", "duplicate_of", "similarity", "excerpt"]
 
 
 def build(run: RunFolder) -> Sequence[Block]:
-    """Return cluster sizes and side-by-side examples.
+    """Return counts, the largest clusters, similarities, sources and side-by-side examples.
 
-    Cost: two passes over `rejects/`, one over keys and texts of `documents/`. Memory: at most 65,536 clusters
-    are counted, those with the smallest keys; the page says so where there are more.
+    Cost: three passes over `rejects/`, one over narrow columns and one over the texts of `documents/`. Memory: as
+    `gristmill.curate.clusters.find_clusters` says; it does not grow with the run.
     """
-    sizes = _cluster_sizes(run)
-    if sizes is None or not sizes.height:
+    if not has_dedup(run.manifest):
         return []
-    largest = (
-        sizes.sort(["removed", "duplicate_of"], descending=[True, False])
-        .head(LARGEST_SHOWN)["duplicate_of"]
-        .to_list()
-    )
-    members = _members(run, largest)
+    found = find_clusters(run.path, run.manifest, top=CLUSTERS_LISTED)
+    if not found.num_clusters:
+        return _stage_counts(run)
+    survivors = [bytes.fromhex(one.survivor.key) for one in found.largest if one.survivor is not None]
+    shown = survivors[:LARGEST_SHOWN]
+    members = _members(run, shown)
     by_step = _pairs_by_step(run)
-    wanted = {*largest, *(row["duplicate_of"] for row in by_step)}
-    kept = _kept_texts(run, wanted)
+    kept = _kept_texts(run, {*survivors, *(_key(row["duplicate_of"]) for row in by_step)})
     stored = mapping(run.recipe.get("run")).get("rejects_excerpt_characters")
     limit = min(EXCERPT_CHARACTERS, stored) if isinstance(stored, int) else EXCERPT_CHARACTERS
     blocks: list[Block] = [
         Note(
             text="A document is removed only on a verified edge: the stated similarity to the document that "
-            "was kept beside it was computed, not estimated. Words that differ are marked; only the "
-            "beginnings of the texts are compared here."
+            "was kept beside it was computed, not estimated. A cluster is what such edges link, in chains too: more "
+            "than one of it may stay. Words that differ are marked, white space is not compared, and only the "
+            "beginnings of the texts are."
         ),
         *_stage_counts(run),
-        _sizes_table(sizes),
+        _largest_table(found, kept),
+        *_similarities(found),
+        _sizes_table(found),
+        _crossings_table(found),
     ]
     order = {step: number for number, step in enumerate(run.steps)}
     for step in sorted({str(row["step"]) for row in by_step}, key=lambda name: order.get(name, len(order))):
@@ -59,13 +65,23 @@ def build(run: RunFolder) -> Sequence[Block]:
             else f"{step}: examples"
         )
         blocks.append(Pairs(caption=title, items=[_pair(row, kept, limit) for row in rows], is_open=True))
-    for key in largest:
-        rows = [row for row in members if row["duplicate_of"] == key]
-        removed = sizes.filter(pl.col("duplicate_of") == key)["removed"].item()
-        if removed > 1:
-            caption = f"cluster of {key.hex()}: 1 kept, {removed:,} removed"
+    for cluster in found.largest[:LARGEST_SHOWN]:
+        rows = [
+            row
+            for row in members
+            if cluster.survivor is not None and _key(row["duplicate_of"]).hex() == cluster.survivor.key
+        ]
+        if cluster.size > 2 and rows:
+            caption = (
+                f"cluster of {cluster.key}: {cluster.kept:,} kept, {cluster.size - cluster.kept:,} removed"
+            )
             blocks.append(Pairs(caption=caption, items=[_pair(row, kept, limit) for row in rows]))
     return blocks
+
+
+def _key(value: object) -> bytes:
+    assert isinstance(value, bytes)
+    return value
 
 
 def _stage_counts(run: RunFolder) -> list[Block]:
@@ -79,32 +95,91 @@ def _stage_counts(run: RunFolder) -> list[Block]:
     return [Facts(items=items)] if items else []
 
 
-def _cluster_sizes(run: RunFolder) -> pl.DataFrame | None:
-    """Return the number of removed documents a survivor, exact for the survivors with the smallest keys."""
-    state: pl.DataFrame | None = None
-    for frame in batches(run.files("rejects"), ["duplicate_of"], rows=ROWS_OF_NUMBERS):
-        part = frame.drop_nulls().group_by("duplicate_of").agg(pl.len().cast(pl.Int64).alias("removed"))
-        joined = part if state is None else pl.concat([state, part])
-        # Cutting the largest keys never loses a count of those that stay: they were never cut before.
-        merged = joined.group_by("duplicate_of").agg(pl.col("removed").sum())
-        state = merged.sort("duplicate_of").head(CLUSTERS_COUNTED)
-    return state
+def _largest_table(found: Clusters, kept: Mapping[bytes, tuple[str, str]]) -> Table:
+    steps = list(found.removed)
+    rows: list[list[str | int | float | None]] = []
+    for one in found.largest:
+        low, high = one.similarities if one.similarities is not None else (None, None)
+        survivor = kept.get(bytes.fromhex(one.survivor.key)) if one.survivor is not None else None
+        rows.append(
+            [
+                one.key[:KEY_DIGITS],
+                one.size,
+                one.kept,
+                *(one.removed.get(step, 0) for step in steps),
+                None if low is None else round(low, 4),
+                None if high is None else round(high, 4),
+                _sources(one.sources),
+                "" if survivor is None else _first_line(survivor[1]),
+            ]
+        )
+    left_out = found.num_clusters - len(rows)
+    return Table(
+        caption="Largest clusters",
+        columns=[
+            Column(label="cluster", kind="code"),
+            Column(label="documents", kind="count"),
+            Column(label="kept", kind="count"),
+            *(Column(label=step, kind="count") for step in steps),
+            Column(label="least similar", kind="number"),
+            Column(label="most similar", kind="number"),
+            Column(label="sources"),
+            Column(label="the kept document begins"),
+        ],
+        rows=rows,
+        note=f"{left_out:,} smaller ones; the command clusters lists and writes them." if left_out else "",
+    )
 
 
-def _sizes_table(sizes: pl.DataFrame) -> Table:
-    counts = sizes.group_by("removed").len("survivors").sort("removed")
-    rows = [[removed, survivors, removed * survivors] for removed, survivors in counts.iter_rows()]
-    if len(rows) > 12:
-        tail = rows[11:]
-        rows = [
-            *rows[:11],
-            [f"{tail[0][0]:,} or more", sum(row[1] for row in tail), sum(row[2] for row in tail)],
-        ]
+def _sources(sources: Mapping[str, int]) -> str:
+    named = [f"{name} {number:,}" for name, number in list(sources.items())[:SOURCES_NAMED]]
+    more = len(sources) - len(named)
+    return ", ".join(named) + (f" and {more:,} more" if more else "")
+
+
+def _first_line(text: str) -> str:
+    line = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    return line if len(line) <= FIRST_LINE_CHARACTERS else line[:FIRST_LINE_CHARACTERS] + "\u2026"
+
+
+def _similarities(found: Clusters) -> list[Block]:
+    bins = found.bins()
+    if not bins:
+        return []
+    steps = list(found.similarities)
+    twins = sum(one.documents.get(step, 0) for one in bins if one.low < 1 for step in found.exact_steps)
     note = (
-        f"Only the {CLUSTERS_COUNTED:,} survivors with the smallest keys."
-        if sizes.height >= CLUSTERS_COUNTED
+        f"{twins:,} exact duplicates are below 1: the document that each is equal to was itself removed for a "
+        "similar one, which is named in its place."
+        if twins
         else ""
     )
+    return [
+        Histogram(
+            caption="How similar removed documents are to the kept one",
+            axis="similarity, from; 1 is for equal words",
+            series=steps,
+            labels=["1" if one.low == one.high else f"{one.low:.2f}" for one in bins],
+            values=[[one.documents[step] for step in steps] for one in bins],
+            note=note,
+        )
+    ]
+
+
+def _sizes_table(found: Clusters) -> Table:
+    rows: list[list[str | int]] = [
+        [removed, survivors, removed * survivors] for removed, survivors in found.removed_a_survivor.items()
+    ]
+    if len(rows) > 12:
+        tail = list(found.removed_a_survivor.items())[11:]
+        rows = [
+            *rows[:11],
+            [
+                f"{tail[0][0]:,} or more",
+                sum(survivors for _, survivors in tail),
+                sum(removed * survivors for removed, survivors in tail),
+            ],
+        ]
     return Table(
         caption="How many duplicates were removed for one kept document",
         columns=[
@@ -113,7 +188,24 @@ def _sizes_table(sizes: pl.DataFrame) -> Table:
             Column(label="documents removed", kind="count"),
         ],
         rows=rows,
-        note=note,
+    )
+
+
+def _crossings_table(found: Clusters) -> Table:
+    rest = found.crossings[CROSSINGS_LISTED:]
+    return Table(
+        caption="From which sources documents were removed, and for which",
+        columns=[
+            Column(label="removed from"),
+            Column(label="by", kind="code"),
+            Column(label="for one of"),
+            Column(label="documents", kind="count"),
+        ],
+        rows=[
+            [one.source, one.step, one.survivor_source, one.documents]
+            for one in found.crossings[:CROSSINGS_LISTED]
+        ],
+        note=f"{sum(one.documents for one in rest):,} more in {len(rest):,} rows." if rest else "",
     )
 
 
@@ -122,7 +214,7 @@ def _members(run: RunFolder, survivors: Sequence[bytes]) -> list[Row]:
         frame.filter(pl.col("duplicate_of").is_in(survivors))
         for frame in batches(run.files("rejects"), _COLUMNS, rows=ROWS_WITH_TEXT)
     )
-    state = smallest(frames, ["duplicate_of"], ["key", "doc"], limit=MEMBERS_SHOWN)
+    state = smallest(frames, ["duplicate_of"], ["similarity", "key", "doc"], limit=MEMBERS_SHOWN)
     return [] if state is None else list(state.rows(named=True))
 
 
@@ -148,8 +240,7 @@ def _kept_texts(run: RunFolder, keys: set[bytes]) -> dict[bytes, tuple[str, str]
 
 
 def _pair(row: Row, kept: Mapping[bytes, tuple[str, str]], limit: int) -> Pair:
-    survivor = row["duplicate_of"]
-    assert isinstance(survivor, bytes)
+    survivor = _key(row["duplicate_of"])
     name, text = kept.get(survivor, (survivor.hex(), ""))
     left, right = marked_differences(text, str(row["excerpt"] or ""), limit=limit)
     facts = [Fact(label="step", value=str(row["step"]), kind="code")]
@@ -166,30 +257,3 @@ def _pair(row: Row, kept: Mapping[bytes, tuple[str, str]], limit: int) -> Pair:
 
 def _name(row: Row) -> str:
     return str(row["id"]) if row["id"] else f"document {row['doc']}"
-
-
-def marked_differences(left: str, right: str, *, limit: int) -> tuple[list[Run], list[Run]]:
-    """Return the first `limit` characters of both texts as runs; words that the other lacks are marked.
-
-    A difference at the very end is not marked where a text was cut off: what follows is not known to differ.
-
-    Examples
-    --------
-    >>> left, right = marked_differences("one two three", "one 2 three", limit=99)
-    >>> [run.text for run in left if run.differs], [run.text for run in right if run.differs]
-    (['two'], ['2'])
-    """
-    words = [re.findall(r"\w+|\s+|[^\w\s]", text[:limit]) for text in (left, right)]
-    is_cut = len(left) >= limit or len(right) >= limit
-    matcher = difflib.SequenceMatcher(None, words[0], words[1], autojunk=False)
-    sides: tuple[list[Run], list[Run]] = ([], [])
-    codes = matcher.get_opcodes()
-    for number, (tag, left_from, left_to, right_from, right_to) in enumerate(codes, start=1):
-        differs = tag != "equal" and not (is_cut and number == len(codes))
-        for side, part in ((0, words[0][left_from:left_to]), (1, words[1][right_from:right_to])):
-            if part:
-                sides[side].append(Run(text="".join(part), differs=differs))
-    for side, text in enumerate((left, right)):
-        if len(text) >= limit:
-            sides[side].append(Run(text="\u2026", differs=False))
-    return sides

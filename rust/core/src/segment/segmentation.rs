@@ -154,6 +154,17 @@ impl Segmentation {
         self.flags.extend_from_slice(flags);
     }
 
+    /// Appends tokens of another segmentation, moved by that many bytes (modulo 2^32).
+    pub(super) fn extend_from(&mut self, other: &Self, tokens: std::ops::Range<usize>, distance: u32) {
+        let moved = |position: &u32| position.wrapping_add(distance);
+        self.starts.extend(other.starts[tokens.clone()].iter().map(moved));
+        self.ends.extend(other.ends[tokens.clone()].iter().map(moved));
+        self.hashes.extend_from_slice(&other.hashes[tokens.clone()]);
+        self.char_counts
+            .extend_from_slice(&other.char_counts[tokens.clone()]);
+        self.flags.extend_from_slice(&other.flags[tokens]);
+    }
+
     #[inline(always)]
     pub(super) fn push(&mut self, start: usize, end: usize, hash: u64, num_chars: u32, flags: u8) {
         self.starts.push(start as u32);

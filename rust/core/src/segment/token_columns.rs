@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::kept::{KeptLine, stretches};
 use super::segmentation::{ALL_SYMBOLS, HAS_LETTER};
 
 /// Every character of the token has a general category P.
@@ -107,6 +108,41 @@ impl TokenColumns {
     /// A line starts with the token of that index.
     pub(super) fn push_line_at(&mut self, index: usize) {
         self.line_first_tokens.push(index as u32);
+    }
+
+    /// Overwrites everything with the tokens of the lines that are left of the text of `before`; false, and nothing is
+    /// sure, if one of them is not whole.
+    pub(crate) fn keep_lines(&mut self, before: &Self, lines: &[KeptLine]) -> bool {
+        self.clear();
+        if !lines.iter().all(|line| line.is_whole) {
+            return false;
+        }
+        let mut token = 0;
+        stretches(lines, |stretch| {
+            let Ok(stretch) = stretch else {
+                return;
+            };
+            token += before.starts[token..].partition_point(|&start| start < stretch.before);
+            let end = stretch.before + stretch.num_bytes;
+            let number = before.starts[token..].partition_point(|&start| start < end);
+            let first = self.starts.len();
+            self.extend_from(before, token..token + number);
+            for column in [&mut self.starts, &mut self.ends] {
+                for position in &mut column[first..] {
+                    *position = position.wrapping_sub(stretch.before).wrapping_add(stretch.now);
+                }
+            }
+            token += number;
+        });
+        let (mut end, mut token) = (0, 0);
+        for line in lines {
+            self.line_first_tokens.push(token as u32);
+            end += line.num_bytes + 1;
+            while self.starts.get(token).is_some_and(|&start| start < end) {
+                token += 1;
+            }
+        }
+        true
     }
 
     /// Appends tokens of other columns.

@@ -5,8 +5,8 @@
 
 use std::cell::{Cell, OnceCell};
 
-use super::facts::{CharacterCounter, CharacterCounts, EnglishTokens, LineFacts, TextLine, LowerText, Words};
-use crate::segment::{Segmentation, TokenColumns};
+use super::facts::{CharacterCounter, CharacterCounts, EnglishTokens, LineFacts, TextLine, LowerText, Spots, Words};
+use crate::segment::{KeptLine, Segmentation, TokenColumns};
 
 /// String columns of a document, such as its URL, for the rules that read one.
 pub trait Columns {
@@ -100,6 +100,11 @@ impl<'d> Document<'d> {
         self.cache.lower_text.get(|lower| lower.fill(self))
     }
 
+    /// Places where a closer look may pay.
+    pub(crate) fn spots(self) -> &'d Spots {
+        self.cache.spots.get(|spots| spots.fill(self.text))
+    }
+
     /// How many characters of each kind there are.
     pub(crate) fn characters(self) -> &'d CharacterCounts {
         self.cache
@@ -119,11 +124,30 @@ pub struct Cache {
     word_hashes: Fact<Vec<u64>>,
     lower_text: Fact<LowerText>,
     english_tokens: Fact<EnglishTokens>,
+    spots: Fact<Spots>,
     characters: Fact<CharacterCounts>,
     character_counter: CharacterCounter,
 }
 
 impl Cache {
+    /// Forgets every fact, because only these lines are left of the text; keeps what is known of their tokens.
+    ///
+    /// English tokens cost more than all other facts together.
+    pub fn keep_lines(&mut self, lines: &[KeptLine]) {
+        let english_tokens = self.english_tokens.current.take();
+        self.forget();
+        if let Some(mut tokens) = english_tokens {
+            let kept = if tokens.keep_lines(lines) {
+                self.english_tokens.current.set(tokens)
+            } else {
+                Err(tokens)
+            };
+            if let Err(tokens) = kept {
+                self.english_tokens.spare.set(Some(tokens));
+            }
+        }
+    }
+
     /// Forgets every fact, because the text is another one now. Keeps the buffers.
     pub fn forget(&mut self) {
         self.split_lines.forget();
@@ -132,6 +156,7 @@ impl Cache {
         self.word_hashes.forget();
         self.lower_text.forget();
         self.english_tokens.forget();
+        self.spots.forget();
         self.characters.forget();
     }
 }

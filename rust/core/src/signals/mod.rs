@@ -40,6 +40,7 @@ pub use registry::{Entry, ListFile, ListFiles, Rule, Setup, Wanted, entries, fin
 pub use semantics::Semantics;
 
 use crate::edit::EditLog;
+use crate::segment::KeptLine;
 
 /// The type of a signal column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,6 +92,12 @@ pub trait Corrector {
     /// Pushes to `edits` what was changed (byte ranges of the document's text, so that [`EditLog::undo`] gives that
     /// text again), and one value for each column of the rule's [`Entry`] to `out`.
     fn correct(&mut self, document: Document<'_>, edits: &mut EditLog, out: &mut Vec<Value>) -> Option<String>;
+
+    /// The lines of the text that the last call returned, if it is known where they stood before: then their tokens need
+    /// not be cut again. Every line between two `\n` of the new text is there.
+    fn kept_lines(&self) -> Option<&[KeptLine]> {
+        None
+    }
 }
 
 /// `part / whole`, or 0 when the whole is empty.

@@ -3,7 +3,7 @@
 use super::reference::{Expected, page};
 use super::*;
 use crate::segment::reference::{SEGMENTER, nasty_text};
-use crate::segment::Segmentation;
+use crate::segment::{KeptLine, Segmentation};
 use proptest::prelude::*;
 use serde_json::Value as Json;
 use std::collections::BTreeSet;
@@ -83,12 +83,29 @@ fn run(rule: &mut Rule, document: Document<'_>, expected: &Expected) -> Vec<Valu
             let expected = expected.text.as_deref().expect("a corrector's definition says what is left");
             assert_eq!(edited.is_some(), expected != text, "{text:?}");
             assert_eq!(edits.is_empty(), edited.is_none(), "{text:?}");
+            if let (Some(edited), Some(lines)) = (&edited, corrector.kept_lines()) {
+                check_kept(document, edited, lines);
+            }
             let edited = edited.unwrap_or_else(|| text.to_owned());
             assert_eq!(edited, expected, "{text:?}");
             assert_eq!(edits.undo(&edited), text);
         }
     }
     values
+}
+
+/// What is carried over from line to line is what the edited text gives from scratch.
+fn check_kept(document: Document<'_>, edited: &str, lines: &[KeptLine]) {
+    let [mut expected, mut found, mut scratch] = [(); 3].map(|()| Segmentation::default());
+    SEGMENTER.segment(edited, &mut expected);
+    SEGMENTER.segment_kept(edited, document.segmentation(), lines, &mut scratch, &mut found);
+    assert_eq!(found, expected, "{edited:?}");
+    let (mut cache, fresh) = (Cache::default(), Cache::default());
+    Document::new(document.text(), document.segmentation(), &cache, &NoColumns).english_tokens();
+    cache.keep_lines(lines);
+    let [found, expected] = [&cache, &fresh]
+        .map(|cache| Document::new(edited, &found, cache, &NoColumns).english_tokens());
+    assert_eq!(found, expected, "{edited:?}");
 }
 
 fn check_kind(column: &Column, value: &Value) {

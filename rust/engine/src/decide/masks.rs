@@ -3,9 +3,10 @@
 //! Bit `k` of a row belongs to threshold `k`: it stands in word `k / 64` at place `k % 64`. Words are kept word by word,
 //! a value a row, as the columns `failed_0`, `failed_1`, … of `decisions/` hold them.
 
+use arrow_array::types::Int32Type;
 use arrow_array::{
-    Array, ArrayRef, BooleanArray, Float32Array, Float64Array, Int32Array, Int64Array, LargeStringArray,
-    RecordBatch, StringArray, UInt32Array, UInt64Array,
+    Array, ArrayRef, BooleanArray, DictionaryArray, Float32Array, Float64Array, Int32Array, Int64Array,
+    LargeStringArray, RecordBatch, StringArray, UInt32Array, UInt64Array,
 };
 use serde::Serialize;
 
@@ -154,6 +155,21 @@ fn rows_in_scope(conditions: &[Condition], batch: &RecordBatch, scope: &mut Vec<
         let wanted: Option<Vec<&str>> = condition.any_of.iter().map(serde_json::Value::as_str).collect();
         let any = column.as_any();
         match wanted {
+            Some(wanted) if any.is::<DictionaryArray<Int32Type>>() => {
+                if let Some(dictionary) = any.downcast_ref::<DictionaryArray<Int32Type>>() {
+                    let strings = dictionary.values().as_any().downcast_ref::<StringArray>();
+                    let met: Vec<bool> = strings
+                        .into_iter()
+                        .flatten()
+                        .map(|value| value.is_some_and(|value| wanted.contains(&value)))
+                        .collect();
+                    let is_met = |key: Option<i32>| {
+                        key.and_then(|key| met.get(usize::try_from(key).ok()?))
+                            .is_some_and(|&is_met| is_met)
+                    };
+                    narrow(scope, dictionary.keys().iter().map(is_met));
+                }
+            }
             Some(wanted) if any.is::<StringArray>() => {
                 let strings = any.downcast_ref::<StringArray>().into_iter().flatten();
                 narrow(

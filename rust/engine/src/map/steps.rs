@@ -127,6 +127,9 @@ fn load_files(files: &BTreeMap<String, Vec<ListFileSpec>>) -> Result<ListFiles> 
 pub struct Scratch {
     segmenter: Segmenter,
     segmentation: Segmentation,
+    /// Room for the segmentation of an edited text, and for one of its lines.
+    next_segmentation: Segmentation,
+    line_segmentation: Segmentation,
     cache: Cache,
     edits: EditLog,
     values: Vec<Value>,
@@ -197,9 +200,8 @@ pub fn run(
                 && !step.only_measures
             {
                 edit_rows.push(batch.docs[row], batch.keys[row], &step.name, &scratch.edits);
+                is_segmented = step.carry_over(&edited, is_segmented, scratch);
                 text = Cow::Owned(edited);
-                is_segmented = false;
-                scratch.cache.forget();
             }
             for &position in &step.positions {
                 batch.columns[column].data.push(scratch.values[position]);
@@ -224,6 +226,29 @@ pub fn run(
 }
 
 impl NativeStep {
+    /// Makes the segmentation and the facts in `scratch` those of the edited text, as far as they are known; returns
+    /// whether the segmentation is.
+    fn carry_over(&self, edited: &str, is_segmented: bool, scratch: &mut Scratch) -> bool {
+        let kept = match &self.kind {
+            Kind::Rule(Rule::Corrector(corrector)) if is_segmented => corrector.kept_lines(),
+            _ => None,
+        };
+        let Some(lines) = kept else {
+            scratch.cache.forget();
+            return false;
+        };
+        scratch.segmenter.segment_kept(
+            edited,
+            &scratch.segmentation,
+            lines,
+            &mut scratch.line_segmentation,
+            &mut scratch.next_segmentation,
+        );
+        std::mem::swap(&mut scratch.segmentation, &mut scratch.next_segmentation);
+        scratch.cache.keep_lines(lines);
+        true
+    }
+
     /// Runs the step on one document: leaves its values and edits in `scratch`, and returns the new text if there is one.
     fn apply(
         &mut self,

@@ -3,10 +3,14 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
+use arrow_schema::{DataType, Schema, SchemaRef};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
 
 use crate::decide::roots_of;
 use crate::error::{EngineError, Result};
@@ -56,8 +60,12 @@ pub(super) struct Rows {
 impl Rows {
     pub(super) fn open(path: &Path, names: &[&str], start: u64, end: u64) -> Result<Self> {
         let file = File::open(path).map_err(EngineError::io("open", path))?;
-        let builder =
-            ParquetRecordBatchReaderBuilder::try_new(file).map_err(EngineError::table("read", path))?;
+        let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new())
+            .map_err(EngineError::table("read", path))?;
+        let options = ArrowReaderOptions::new().with_schema(with_dictionaries(metadata.schema()));
+        let metadata = ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options)
+            .map_err(EngineError::table("read", path))?;
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata);
         let mask = ProjectionMask::roots(builder.parquet_schema(), roots_of(builder.schema(), names)?);
         let mut first_row = 0;
         let mut offset = 0;
@@ -118,4 +126,20 @@ impl Rows {
         self.batch = Some(batch.slice(rows, batch.num_rows() - rows));
         taken
     }
+}
+
+/// The same columns, with strings that conditions look at as dictionaries: few values, each of them looked at once.
+fn with_dictionaries(schema: &Schema) -> SchemaRef {
+    let fields = schema.fields().iter().map(|field| {
+        if field.data_type() == &DataType::Utf8 && field.name() != "id" {
+            let strings = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+            Arc::new(field.as_ref().clone().with_data_type(strings))
+        } else {
+            Arc::clone(field)
+        }
+    });
+    Arc::new(Schema::new_with_metadata(
+        fields.collect::<Vec<_>>(),
+        schema.metadata().clone(),
+    ))
 }

@@ -393,6 +393,14 @@ impl Tally {
         for row in 0..rows {
             self.atoms.clear();
             self.atoms.extend(block.words.iter().map(|word| word[row]));
+            if self.atoms.iter().all(|&word| word == 0) {
+                self.outcome.passed_before += 1;
+                self.outcome.passed_after += 1;
+                if self.has_verdicts {
+                    self.verdicts.push(0);
+                }
+                continue;
+            }
             let before = program.first_before(&self.atoms);
             let after = program.first_after(&self.atoms, &mut self.new);
             match before {

@@ -131,8 +131,14 @@ mod tests {
         let en = || serde_json::json!({});
         assert_eq!(number(en(), "The ASS, the ass_, a bass: ass."), Value::UInt32(2));
         assert_eq!(number(en(), "😀🖕🖕"), Value::UInt32(2));
-        assert_eq!(number(serde_json::json!({ "language": "zh" }), "性"), Value::UInt32(0));
-        assert_eq!(number(serde_json::json!({ "language": "th" }), "กกูก"), Value::UInt32(1));
+        assert_eq!(
+            number(serde_json::json!({ "language": "zh" }), "性"),
+            Value::UInt32(0)
+        );
+        assert_eq!(
+            number(serde_json::json!({ "language": "th" }), "กกูก"),
+            Value::UInt32(1)
+        );
         let with_capitals = "Pis y una mierda.";
         let es = |semantics| serde_json::json!({ "language": "es", "semantics": semantics });
         assert_eq!(number(es("gristmill"), with_capitals), Value::UInt32(2));
@@ -149,23 +155,39 @@ mod tests {
             .collect();
         assert_eq!(languages.len(), 29, "28 languages, and later English entries");
         for language in languages {
-            assert!(entries_of(language).unwrap().all(|entry| !entry.trim().is_empty()));
+            assert!(
+                entries_of(language)
+                    .unwrap()
+                    .all(|entry| !entry.trim().is_empty())
+            );
         }
     }
 
     #[test]
     fn a_file_adds_entries() {
         let content = "  Fnord \n\nÉtoile filante\n".as_bytes().to_vec();
-        let file = ListFile { name: "words.txt".to_owned(), content };
+        let file = ListFile {
+            name: "words.txt".to_owned(),
+            content,
+        };
         let files = ListFiles::from([("words_file".to_owned(), vec![file])]);
         let config = serde_json::json!({ "language": "none", "words_file": "words.txt" });
-        let setup = Setup { config: &config, wanted: Wanted::ALL, files: &files };
-        let Rule::Signal(mut rule) = (ENTRY.make)(&setup).unwrap() else { panic!("it edits nothing") };
+        let setup = Setup {
+            config: &config,
+            wanted: Wanted::ALL,
+            files: &files,
+        };
+        let Rule::Signal(mut rule) = (ENTRY.make)(&setup).unwrap() else {
+            panic!("it edits nothing")
+        };
         let text = "FNORD, fnords, une étoile filante; ÉTOILE FILANTE";
         let (mut segmentation, mut values) = (Segmentation::default(), Vec::new());
         Segmenter::default().segment(text, &mut segmentation);
         let cache = Cache::default();
-        rule.compute(Document::new(text, &segmentation, &cache, &NoColumns), &mut values);
+        rule.compute(
+            Document::new(text, &segmentation, &cache, &NoColumns),
+            &mut values,
+        );
         assert_eq!(values, [Value::UInt32(3)]);
     }
 }

@@ -1,6 +1,7 @@
 //! The rules of C4 (Raffel et al. 2020, T5, arXiv 1910.10683, section 2.2).
 
 pub(super) mod bad_words;
+mod citations;
 mod paragraphs;
 mod phrases;
 mod quality;

@@ -1,6 +1,6 @@
-//! Finds the phrases and brackets that C4 looks for, once a document and not once a line.
+//! The phrases and brackets that C4 looks for, by the spots at which a part of them stands.
 
-use memchr::memmem::Finder;
+use memchr::memmem;
 
 pub(super) const LOREM_IPSUM: u8 = 1;
 pub(super) const JAVASCRIPT: u8 = 1 << 1;
@@ -9,96 +9,62 @@ pub(super) const CURLY_BRACKET: u8 = 1 << 3;
 /// `[`, with which every citation starts.
 pub(super) const CITATION_BRACKET: u8 = 1 << 4;
 
-/// Where the phrases are in one text. Case is ignored for ASCII letters.
-#[derive(Debug, Clone)]
-pub(super) struct Phrases {
-    finders: [(Finder<'static>, u8); 4],
-    /// Four of the policy phrases are about cookies: found by their common part.
-    cookie: Finder<'static>,
-    lower: String,
-    /// Positions of what was found in the text, ascending, and what it was.
-    hits: Vec<(usize, u8)>,
-    next_hit: usize,
+/// Walks through the spots of one text, line by line. Case is ignored for ASCII letters.
+pub(super) struct Phrases<'a> {
+    text: &'a str,
+    /// Positions that are in no line so far.
+    spots: &'a [u32],
 }
 
-impl Default for Phrases {
-    fn default() -> Self {
-        Self {
-            finders: [
-                (Finder::new("lorem ipsum"), LOREM_IPSUM),
-                (Finder::new("javascript"), JAVASCRIPT),
-                (Finder::new("terms of use"), POLICY),
-                (Finder::new("privacy policy"), POLICY),
-            ],
-            cookie: Finder::new("cookie"),
-            lower: String::new(),
-            hits: Vec::new(),
-            next_hit: 0,
-        }
-    }
-}
-
-impl Phrases {
-    /// Finds everything in `text`, for [`Phrases::up_to`].
-    pub(super) fn find_all(&mut self, text: &str) {
-        self.lower.clear();
-        self.lower.push_str(text);
-        self.lower.make_ascii_lowercase();
-        self.hits.clear();
-        self.next_hit = 0;
-        let bytes = self.lower.as_bytes();
-        for (finder, kind) in &self.finders {
-            self.hits.extend(finder.find_iter(bytes).map(|at| (at, *kind)));
-        }
-        let lower = &self.lower;
-        let cookies = self
-            .cookie
-            .find_iter(bytes)
-            .filter(|&at| is_cookie_policy(lower, at));
-        self.hits.extend(cookies.map(|at| (at, POLICY)));
-        self.hits
-            .extend(memchr::memchr_iter(b'{', bytes).map(|at| (at, CURLY_BRACKET)));
-        self.hits
-            .extend(memchr::memchr_iter(b'[', bytes).map(|at| (at, CITATION_BRACKET)));
-        self.hits.sort_unstable();
+impl<'a> Phrases<'a> {
+    /// `spots` are those of [`Spots::phrases`](crate::signals::facts::Spots) of the text.
+    pub(super) fn new(text: &'a str, spots: &'a [u32]) -> Self {
+        Self { text, spots }
     }
 
-    /// What starts before byte `end` and not before that of the last call. No phrase goes beyond a line.
+    /// What stands before byte `end` and not before that of the last call. No phrase goes beyond a line.
     pub(super) fn up_to(&mut self, end: usize) -> u8 {
         let mut kinds = 0;
-        while let Some(&(at, kind)) = self.hits.get(self.next_hit)
-            && at < end
+        while let Some((&at, later)) = self.spots.split_first()
+            && (at as usize) < end
         {
-            kinds |= kind;
-            self.next_hit += 1;
+            kinds |= kind_at(self.text.as_bytes(), at as usize);
+            self.spots = later;
         }
         kinds
     }
+}
 
-    /// What is anywhere in `text`.
-    pub(super) fn in_text(&self, text: &str) -> u8 {
-        let lower = text.to_ascii_lowercase();
-        let bytes = lower.as_bytes();
-        let mut kinds = 0;
-        for (finder, kind) in &self.finders {
-            kinds |= finder.find(bytes).map_or(0, |_| *kind);
+/// What the spot at that position is a part of.
+fn kind_at(bytes: &[u8], at: usize) -> u8 {
+    // Whether the phrase stands so that the byte at `offset` of it is the spot.
+    let is_in = |phrase: &[u8], offset: usize| {
+        at.checked_sub(offset)
+            .and_then(|start| bytes.get(start..start + phrase.len()))
+            .is_some_and(|found| found.eq_ignore_ascii_case(phrase))
+    };
+    let found = |is_found: bool, kind: u8| u8::from(is_found) * kind;
+    match bytes[at] | 0x20 {
+        b'j' => found(is_in(b"javascript", 0), JAVASCRIPT),
+        b'v' => found(is_in(b"privacy policy", 3), POLICY),
+        b'k' => {
+            let is_policy = is_in(b"cookie policy", 3)
+                || is_in(b"cookies", 3)
+                    && (is_in(b"use cookies", 7)
+                        || is_in(b"uses cookies", 8)
+                        || is_in(b"use of cookies", 10));
+            found(is_policy, POLICY)
         }
-        kinds |= self
-            .cookie
-            .find_iter(bytes)
-            .find(|&at| is_cookie_policy(&lower, at))
-            .map_or(0, |_| POLICY);
-        kinds |= memchr::memchr(b'{', bytes).map_or(0, |_| CURLY_BRACKET);
-        kinds | memchr::memchr(b'[', bytes).map_or(0, |_| CITATION_BRACKET)
+        b'm' => found(is_in(b"lorem ipsum", 4), LOREM_IPSUM) | found(is_in(b"terms of use", 3), POLICY),
+        _ => match bytes[at] {
+            b'{' => CURLY_BRACKET,
+            b'[' => CITATION_BRACKET,
+            _ => 0,
+        },
     }
 }
 
-/// Whether the `cookie` at that position is part of a policy phrase.
-fn is_cookie_policy(lower: &str, at: usize) -> bool {
-    let (before, after) = lower.split_at(at);
-    after.starts_with("cookie policy")
-        || after.starts_with("cookies")
-            && ["use ", "uses ", "use of "]
-                .iter()
-                .any(|verb| before.ends_with(verb))
+/// Whether the text has the Kelvin sign, whose lower case in Python is the ASCII letter `k`.
+pub(super) fn has_kelvin_sign(text: &str) -> bool {
+    memmem::find(text.as_bytes(), "\u{212a}".as_bytes()).is_some()
 }

@@ -1,9 +1,16 @@
 //! The rules of C4 (Raffel et al. 2020, section 2.2), as datatrove's `C4QualityFilter` applies them.
 
-use super::phrases::{CITATION_BRACKET, CURLY_BRACKET, JAVASCRIPT, LOREM_IPSUM, POLICY, Phrases};
+use super::citations::{citation_length, citation_length_in_python};
+use super::phrases::{
+    CITATION_BRACKET, CURLY_BRACKET, JAVASCRIPT, LOREM_IPSUM, POLICY, Phrases, has_kelvin_sign,
+};
 use super::sentences::count_sentences;
 use crate::edit::EditLog;
-use crate::segment::is_white_space;
+use crate::segment::{
+    EnglishTokenizer, KeptLine, Segmentation, Segmenter, TokenColumns, is_white_space, num_sentences,
+    num_sentences_of,
+};
+use crate::signals::facts::{LineFacts, Spots};
 use crate::signals::{Column, Corrector, Document, Entry, Semantics, Setup, Value, boolean, count, uint};
 use serde::{Deserialize, Serialize};
 
@@ -72,17 +79,41 @@ impl Default for C4Config {
 /// the end of the line follows; marks such as `。` need nothing behind them. What is left at the end of a line
 /// is a sentence, too. There is no list of abbreviations: `Dr. No` is two.
 ///
-/// Differs from datatrove in that rule (spaCy splits sentences there); in that a hit of `lorem ipsum` or `{`
-/// becomes a column and the lines are corrected all the same; and in that case is ignored for ASCII letters,
-/// and digits of citations are ASCII, only.
-#[derive(Debug, Clone)]
+/// Differs from datatrove in that rule (spaCy splits sentences there), and in that case is ignored for ASCII letters,
+/// and digits of citations are ASCII, only. With `semantics = "datatrove"` it does not. Either way, a hit of `lorem
+/// ipsum` or `{` becomes a column and the lines are corrected all the same, where datatrove drops the document at once.
 struct C4Quality {
     config: C4Config,
-    phrases: Phrases,
     /// What stays, in order; they never overlap.
     pieces: Vec<Piece>,
-    /// The line under consideration, without its citations.
+    /// The lines that the pieces spell.
+    kept_lines: Vec<KeptLine>,
+    /// The line under consideration, without its citations, and its spots.
     cleaned: String,
+    cleaned_spots: Spots,
+    /// What counts sentences in the way of datatrove.
+    english: Option<Box<EnglishLine>>,
+}
+
+/// Cuts one line, that is no part of a text any more, into English tokens.
+#[derive(Default)]
+struct EnglishLine {
+    segmenter: Segmenter,
+    tokenizer: EnglishTokenizer,
+    segmentation: Segmentation,
+    columns: TokenColumns,
+}
+
+impl EnglishLine {
+    fn num_sentences(&mut self, line: &str) -> usize {
+        num_sentences_of(
+            line,
+            &self.segmenter,
+            &mut self.tokenizer,
+            &mut self.segmentation,
+            &mut self.columns,
+        )
+    }
 }
 
 /// A range of the text that stays.
@@ -104,40 +135,111 @@ struct Counts {
     num_lines_kept: usize,
 }
 
+/// How far the walk through the lines has come in what was found in the whole text.
+struct Walk<'a> {
+    text: &'a str,
+    phrases: Phrases<'a>,
+    /// Positions of possible terminal marks.
+    ends: &'a [u32],
+    /// English tokens, and the first that is in no line so far.
+    tokens: Option<&'a TokenColumns>,
+    next_token: usize,
+    /// Whether `k` must be looked for with all its capitals.
+    has_kelvin_sign: bool,
+}
+
+impl<'a> Walk<'a> {
+    fn new(document: Document<'a>, semantics: Semantics) -> Self {
+        let (text, spots) = (document.text(), document.spots());
+        let is_english = semantics == Semantics::Datatrove;
+        Self {
+            text,
+            phrases: Phrases::new(text, &spots.phrases),
+            ends: &spots.ends,
+            tokens: is_english.then(|| document.english_tokens()),
+            next_token: 0,
+            has_kelvin_sign: is_english && has_kelvin_sign(text),
+        }
+    }
+
+    /// Sentences of a line that stays as it is. Lines are asked in their order.
+    fn num_sentences(&mut self, start: usize, end: usize) -> usize {
+        if let Some(tokens) = self.tokens {
+            let starts = tokens.starts();
+            let skip = |from: usize, position: usize| {
+                let later = starts[from..].iter();
+                from + later.take_while(|&&token| (token as usize) < position).count()
+            };
+            let first = skip(self.next_token, start);
+            self.next_token = skip(first, end);
+            return match self.next_token - first {
+                0 => 0,
+                _ => num_sentences(self.text, start..end, tokens, first..self.next_token),
+            };
+        }
+        let from = self
+            .ends
+            .iter()
+            .take_while(|&&mark| (mark as usize) < start)
+            .count();
+        self.ends = &self.ends[from..];
+        let number = self
+            .ends
+            .iter()
+            .take_while(|&&mark| (mark as usize) < end)
+            .count();
+        let (marks, later) = self.ends.split_at(number);
+        self.ends = later;
+        count_sentences(self.text, start, end, marks)
+    }
+}
+
 impl C4Quality {
     /// Makes the rule.
     fn new(config: C4Config) -> Self {
         Self {
             config,
-            phrases: Phrases::default(),
             pieces: Vec::new(),
+            kept_lines: Vec::new(),
             cleaned: String::new(),
+            cleaned_spots: Spots::default(),
+            english: (config.semantics == Semantics::Datatrove).then(Box::default),
         }
     }
 
-    /// Whether the stripped `line` stays; it starts at byte `start` of the text. Pushes what stays to
-    /// `pieces`.
-    fn keeps_line(&mut self, line: &str, start: usize, counts: &mut Counts) -> bool {
+    /// Whether a line stays. Pushes what stays of it to `pieces`.
+    fn keeps_line(&mut self, facts: LineFacts, walk: &mut Walk<'_>, counts: &mut Counts) -> bool {
         let config = self.config;
+        let (start, end) = (facts.trimmed_start as usize, facts.trimmed_end as usize);
+        let line = &walk.text[start..end];
         // Every line asks, so what is found since the last line is in this one.
-        let mut hits = self.phrases.up_to(start + line.len());
-        if config.max_word_length > 0 && has_longer_word(line, config.max_word_length as usize) {
+        let mut hits = walk.phrases.up_to(end);
+        let max_word_length = config.max_word_length as usize;
+        if max_word_length > 0 && line.len() > max_word_length && has_longer_word(line, max_word_length) {
             return false;
         }
         self.pieces.push(Piece {
             start,
-            end: start + line.len(),
+            end,
             starts_line: true,
         });
-        let mut cleaned = line;
-        if config.remove_citations && hits & CITATION_BRACKET != 0 && self.cut_citations(line, start) {
-            cleaned = &self.cleaned;
-            hits = self.phrases.in_text(cleaned);
+        let is_cut =
+            config.remove_citations && hits & CITATION_BRACKET != 0 && self.cut_citations(line, start);
+        let cleaned = if is_cut { &self.cleaned } else { line };
+        if is_cut {
+            self.cleaned_spots.fill(cleaned);
+            hits = Phrases::new(cleaned, &self.cleaned_spots.phrases).up_to(cleaned.len());
+        }
+        if walk.has_kelvin_sign && cleaned.contains('\u{212a}') {
+            let lower = cleaned.replace('\u{212a}', "k");
+            let mut spots = Spots::default();
+            spots.fill(&lower);
+            hits = Phrases::new(&lower, &spots.phrases).up_to(lower.len());
         }
         if config.require_terminal_punctuation && !has_end_mark(cleaned) {
             return false;
         }
-        if !has_words(line, config.min_words_per_line as usize) {
+        if facts.num_words < config.min_words_per_line {
             return false;
         }
         counts.has_lorem_ipsum |= hits & LOREM_IPSUM != 0;
@@ -148,16 +250,28 @@ impl C4Quality {
         if config.remove_policy && hits & POLICY != 0 {
             return false;
         }
-        counts.num_sentences += count_sentences(cleaned);
+        counts.num_sentences += match (&mut self.english, is_cut) {
+            (_, false) => walk.num_sentences(start, end),
+            (None, true) => count_sentences(cleaned, 0, cleaned.len(), &self.cleaned_spots.ends),
+            // Sentences of white space only don't count, so that at the ends can go first.
+            (Some(english), true) => match cleaned.trim_matches(is_white_space) {
+                "" => 0,
+                stripped => english.num_sentences(stripped),
+            },
+        };
         true
     }
 
     /// Splits the last piece, which is `line`, around its citations; false if there is none.
     fn cut_citations(&mut self, line: &str, start: usize) -> bool {
+        let length_of = match self.config.semantics {
+            Semantics::Datatrove => citation_length_in_python,
+            _ => citation_length,
+        };
         self.cleaned.clear();
         let mut read = 0;
-        for (at, _) in line.match_indices('[') {
-            let Some(length) = citation_length(&line[at..]) else {
+        for at in memchr::memchr_iter(b'[', line.as_bytes()) {
+            let Some(length) = length_of(&line[at..]) else {
                 continue;
             };
             self.cleaned.push_str(&line[read..at]);
@@ -214,10 +328,24 @@ impl C4Quality {
         log_gap(text, read, text.len(), false, edits);
     }
 
-    fn joined(&self, text: &str) -> String {
+    /// The text that the pieces spell; fills `kept_lines`.
+    fn join(&mut self, text: &str) -> String {
         let mut joined = String::with_capacity(text.len());
-        for piece in &self.pieces {
-            if piece.starts_line {
+        self.kept_lines.clear();
+        for (index, piece) in self.pieces.iter().enumerate() {
+            let num_bytes = (piece.end - piece.start) as u32;
+            match self.kept_lines.last_mut() {
+                Some(line) if !piece.starts_line => {
+                    line.num_bytes += num_bytes;
+                    line.is_whole = false;
+                }
+                _ => self.kept_lines.push(KeptLine {
+                    start: piece.start as u32,
+                    num_bytes,
+                    is_whole: true,
+                }),
+            }
+            if piece.starts_line && index > 0 {
                 joined.push('\n');
             }
             joined.push_str(&text[piece.start..piece.end]);
@@ -227,14 +355,19 @@ impl C4Quality {
 }
 
 impl Corrector for C4Quality {
-    fn correct(&mut self, document: Document<'_>, edits: &mut EditLog, out: &mut Vec<Value>) -> Option<String> {
+    fn correct(
+        &mut self,
+        document: Document<'_>,
+        edits: &mut EditLog,
+        out: &mut Vec<Value>,
+    ) -> Option<String> {
         let text = document.text();
-        self.phrases.find_all(text);
+        let mut walk = Walk::new(document, self.config.semantics);
         self.pieces.clear();
         let mut counts = Counts::default();
-        for line in document.split_lines() {
+        for &line in document.split_lines() {
             let num_pieces = self.pieces.len();
-            let is_kept = self.keeps_line(line.trimmed(text), line.trimmed_start as usize, &mut counts);
+            let is_kept = self.keeps_line(line, &mut walk, &mut counts);
             if !is_kept {
                 self.pieces.truncate(num_pieces);
             }
@@ -251,16 +384,23 @@ impl Corrector for C4Quality {
         self.strip_pieces(text);
         let num_edits = edits.len();
         self.log_gaps(text, edits);
-        (edits.len() > num_edits).then(|| self.joined(text))
+        (edits.len() > num_edits).then(|| self.join(text))
+    }
+
+    fn kept_lines(&self) -> Option<&[KeptLine]> {
+        Some(&self.kept_lines)
     }
 }
 
 /// Records that bytes `start..end` become a line break or nothing: one edit for each removed line.
 fn log_gap(text: &str, start: usize, end: usize, becomes_line_break: bool, edits: &mut EditLog) {
     let mut gap = &text[start..end];
+    if gap == (if becomes_line_break { "\n" } else { "" }) {
+        return;
+    }
     let mut at = start;
     if becomes_line_break {
-        let Some(before_break) = gap.find('\n') else {
+        let Some(before_break) = memchr::memchr(b'\n', gap.as_bytes()) else {
             edits.push("", at, gap, "\n");
             return;
         };
@@ -276,29 +416,8 @@ fn log_gap(text: &str, start: usize, end: usize, becomes_line_break: bool, edits
     }
 }
 
-/// Bytes of the citation that `text` starts with: `[`, ASCII digits, `]`, or two fixed ones.
-fn citation_length(text: &str) -> Option<usize> {
-    for fixed in ["[edit]", "[citation needed]"] {
-        if text.starts_with(fixed) {
-            return Some(fixed.len());
-        }
-    }
-    let num_digits = text.bytes().skip(1).take_while(u8::is_ascii_digit).count();
-    (text.as_bytes().get(num_digits + 1) == Some(&b']')).then_some(num_digits + 2)
-}
-
 fn has_end_mark(line: &str) -> bool {
     line.ends_with(['.', '?', '!', '"', '\'']) && !line.ends_with("...")
-}
-
-/// Whether the line has at least that many words, split at white space.
-fn has_words(line: &str, number: usize) -> bool {
-    number == 0
-        || line
-            .split(is_white_space)
-            .filter(|word| !word.is_empty())
-            .nth(number - 1)
-            .is_some()
 }
 
 /// Whether a word, split at white space, has more than that many characters.
@@ -326,7 +445,7 @@ pub(super) const ENTRY: Entry = Entry {
     make: |setup| {
         let config: C4Config = setup.config()?;
         match config.semantics {
-            Semantics::Gristmill => Setup::corrector(C4Quality::new(config)),
+            Semantics::Gristmill | Semantics::Datatrove => Setup::corrector(C4Quality::new(config)),
             other => Err(other.refused("c4_quality")),
         }
     },
@@ -339,5 +458,8 @@ pub(super) const ENTRY: Entry = Entry {
         r#"{"require_terminal_punctuation": false, "min_words_per_line": 0, "max_word_length": 0,
             "remove_javascript": false, "remove_policy": false}"#,
         r#"{"min_words_per_line": 1, "remove_citations": false}"#,
+        r#"{"semantics": "datatrove"}"#,
+        r#"{"semantics": "datatrove", "require_terminal_punctuation": false}"#,
+        r#"{"semantics": "datatrove", "require_terminal_punctuation": false, "min_words_per_line": 0}"#,
     ],
 };

@@ -1,17 +1,32 @@
 //! C4's rules as their definitions read, on strings.
 
+use super::citations::is_decimal_digit;
 use super::quality::C4Config;
-use super::sentences::count_sentences;
-use crate::segment::is_white_space;
-use crate::signals::Value;
+use super::sentences::run_of_marks;
+use crate::segment::{english_reference_sentences, is_white_space};
 use crate::signals::reference::{Expected, length, split_lines, strip};
+use crate::signals::{Semantics, Value};
 use serde_json::Value as Json;
 
-fn without_citations(line: &str) -> String {
+/// Sentences of a line, looking at each character.
+pub(super) fn sentences(text: &str) -> usize {
+    let (mut num_sentences, mut sentence_start, mut position) = (0, 0, 0);
+    while position < text.len() {
+        let (end, ends_sentence) = run_of_marks(text, position);
+        if ends_sentence {
+            num_sentences += 1;
+            sentence_start = end;
+        }
+        position = end;
+    }
+    num_sentences + usize::from(!strip(&text[sentence_start..]).is_empty())
+}
+
+fn without_citations(line: &str, is_digit: fn(&char) -> bool) -> String {
     let (mut cleaned, mut rest) = (String::new(), line);
     'text: while let Some(first) = rest.chars().next() {
         if first == '[' {
-            let digits: String = rest[1..].chars().take_while(char::is_ascii_digit).collect();
+            let digits: String = rest[1..].chars().take_while(is_digit).collect();
             for citation in [
                 format!("[{digits}]"),
                 "[edit]".to_owned(),
@@ -48,12 +63,17 @@ pub(super) fn c4(config: &Json, text: &str) -> Expected {
             .split(is_white_space)
             .filter(|word| !word.is_empty())
             .collect();
-        let cleaned = if config.remove_citations {
-            without_citations(line)
-        } else {
-            line.to_owned()
+        let is_datatrove = config.semantics == Semantics::Datatrove;
+        let cleaned = match (config.remove_citations, is_datatrove) {
+            (false, _) => line.to_owned(),
+            (true, false) => without_citations(line, char::is_ascii_digit),
+            (true, true) => without_citations(line, |character| is_decimal_digit(*character)),
         };
-        let lower = cleaned.to_ascii_lowercase();
+        let lower = if is_datatrove {
+            cleaned.to_lowercase()
+        } else {
+            cleaned.to_ascii_lowercase()
+        };
         let ends_well = [".", "?", "!", "\"", "'"]
             .iter()
             .any(|mark| cleaned.ends_with(mark))
@@ -71,7 +91,11 @@ pub(super) fn c4(config: &Json, text: &str) -> Expected {
         num_kept += u32::from(is_kept && !line.is_empty());
         num_removed += u32::from(!is_kept && !line.is_empty());
         if is_kept {
-            num_sentences += count_sentences(&cleaned) as u32;
+            num_sentences += match (is_datatrove, strip(&cleaned)) {
+                (true, "") => 0,
+                (true, stripped) => english_reference_sentences(stripped),
+                (false, _) => sentences(&cleaned),
+            } as u32;
             kept.push(cleaned);
         }
     }

@@ -1,41 +1,45 @@
-//! Counts sentences with one plain rule; only C4 asks for them.
+//! Counts sentences in a line.
 //!
-//! A sentence ends after a run of terminal marks ([`is_terminal_mark`]) and closing marks (quotes and
-//! brackets), if the run starts with a terminal mark and white space or the end of the text follows. A run
-//! with a terminal mark outside ASCII (`。`, `！`, `؟`, ...) ends a sentence without white space, too. What is
-//! left at the end counts as a sentence if it has anything but white space. There is no list of
+//! A run of terminal marks, with the quotes and brackets that close behind it, ends a sentence if white space or the
+//! end of the line follows. A terminal mark outside ASCII (`。` `？` `؟` …) ends a sentence without white space, too.
+//! What is left at the end counts as a sentence if it has anything but white space. There is no list of
 //! abbreviations: `Dr. No` is two.
 
 use crate::segment::{is_terminal_mark, is_white_space};
 
-/// The number of sentences in `text`; 0 if it has only white space.
-pub(super) fn count_sentences(text: &str) -> usize {
-    let is_ascii = text.is_ascii();
-    let (mut num_sentences, mut sentence_start, mut position) = (0, 0, 0);
-    while let Some(offset) = next_mark(&text.as_bytes()[position..], is_ascii) {
-        let mark = position + offset;
-        let (end, ends_sentence) = run_of_marks(text, mark);
+/// The number of sentences in bytes `start..end` of `text`; 0 if they are only white space.
+///
+/// `marks` are the positions there at which a terminal mark may stand, as
+/// [`Spots::ends`](crate::signals::facts::Spots) has them.
+pub(super) fn count_sentences(text: &str, start: usize, end: usize, marks: &[u32]) -> usize {
+    let bytes = &text.as_bytes()[..end];
+    let (mut num_sentences, mut sentence_start, mut next) = (0, start, start);
+    for &mark in marks {
+        let mark = mark as usize;
+        if mark < next {
+            continue;
+        }
+        next = mark + 1;
+        let ends_sentence = match (bytes[mark], bytes.get(next)) {
+            // Nearly all marks are one of these two.
+            (..0x80, Some(b' ')) => true,
+            (..0x80, Some(following)) if following.is_ascii_alphanumeric() => false,
+            _ => {
+                let (run_end, ends_sentence) = run_of_marks(&text[..end], mark);
+                next = run_end;
+                ends_sentence
+            }
+        };
         if ends_sentence {
             num_sentences += 1;
-            sentence_start = end;
+            sentence_start = next;
         }
-        position = end;
     }
-    num_sentences + usize::from(text[sentence_start..].contains(|character| !is_white_space(character)))
-}
-
-/// Where the next character that may be a terminal mark starts: an ASCII one, or any outside ASCII.
-fn next_mark(bytes: &[u8], is_ascii: bool) -> Option<usize> {
-    if is_ascii {
-        return memchr::memchr3(b'.', b'!', b'?', bytes);
-    }
-    bytes
-        .iter()
-        .position(|byte| matches!(byte, b'.' | b'!' | b'?' | 0xc0..))
+    num_sentences + usize::from(text[sentence_start..end].contains(|character| !is_white_space(character)))
 }
 
 /// The end of the marks that start at `start` (at least one character on), and whether a sentence ends there.
-fn run_of_marks(text: &str, start: usize) -> (usize, bool) {
+pub(super) fn run_of_marks(text: &str, start: usize) -> (usize, bool) {
     let mut characters = text[start..].chars();
     let first = characters.next().unwrap_or_default();
     let mut end = start + first.len_utf8();
@@ -63,7 +67,9 @@ fn is_closing_mark(character: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::reference::sentences;
     use super::count_sentences;
+    use crate::signals::facts::Spots;
 
     #[test]
     fn counts_as_documented() {
@@ -86,7 +92,14 @@ mod tests {
             ("é è", 1),
             (". . .", 3),
         ] {
-            assert_eq!(count_sentences(text), expected, "{text:?}");
+            let mut spots = Spots::default();
+            spots.fill(text);
+            assert_eq!(
+                count_sentences(text, 0, text.len(), &spots.ends),
+                expected,
+                "{text:?}"
+            );
+            assert_eq!(sentences(text), expected, "{text:?}");
         }
     }
 }

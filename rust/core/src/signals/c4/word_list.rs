@@ -91,7 +91,9 @@ impl WordList {
     #[cold]
     fn count_entries_at(&self, text: &str, at: usize, bit: u32) -> usize {
         let first = self.entries.partition_point(|(other, _)| *other < bit);
-        let filed = self.entries[first..].iter().take_while(|(other, _)| *other == bit);
+        let filed = self.entries[first..]
+            .iter()
+            .take_while(|(other, _)| *other == bit);
         filed
             .filter(|(_, entry)| {
                 text.as_bytes()[at..].starts_with(entry.as_bytes())
@@ -112,7 +114,11 @@ impl WordList {
 fn key_at(bytes: &[u8], at: usize) -> u32 {
     match bytes.get(at..at + 4) {
         Some(four) => u32::from_le_bytes(four.try_into().expect("they are four")) & 0x00ff_ffff,
-        None => bytes[at..].iter().take(3).rev().fold(0, |key, &byte| key << 8 | u32::from(byte)),
+        None => bytes[at..]
+            .iter()
+            .take(3)
+            .rev()
+            .fold(0, |key, &byte| key << 8 | u32::from(byte)),
     }
 }
 
@@ -130,4 +136,58 @@ fn touches(text: &str, start: usize, end: usize, is_such: impl Fn(char) -> bool)
 fn is_word_character(character: char) -> bool {
     let class = CharacterClass::of(character);
     character == '_' || class.is_letter() || class.is_number()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::segment::reference::SEGMENTER;
+    use crate::signals::{Cache, Document, NoColumns};
+    use proptest::prelude::*;
+
+    const ENTRIES: [&str; 8] = ["as", "ass", "ass hole", "é", "σα", "ς", "x🖕", "-_"];
+
+    /// The definition, with the two neighbours looked at.
+    fn by_definition(text: &str, flanks: Flanks) -> usize {
+        let lower = text.to_lowercase();
+        let is_free = |neighbour: Option<char>| match (flanks, neighbour) {
+            (Flanks::Any, _) | (_, None) => true,
+            (Flanks::Space, Some(character)) => is_white_space(character),
+            (Flanks::Free, Some(character)) => !is_word_character(character),
+        };
+        let places = lower.char_indices().map(|(at, _)| lower.split_at(at));
+        places
+            .map(|(before, rest)| {
+                let occurs = |entry: &&&str| {
+                    rest.strip_prefix(**entry).is_some_and(|after| {
+                        is_free(before.chars().next_back()) && is_free(after.chars().next())
+                    })
+                };
+                ENTRIES.iter().filter(occurs).count()
+            })
+            .sum()
+    }
+
+    proptest! {
+        #[test]
+        fn entries_are_found_where_they_stand(
+            pieces in prop::collection::vec(
+                prop::sample::select(vec![
+                    "as", "ASS", "s", " ", " hole", "\u{301}", "É", "é", "Σα", "Σ", "x", "🖕", "-_", ".", "\n", "İ", "_",
+                ]),
+                0..16,
+            ),
+        ) {
+            let text = pieces.concat();
+            let mut segmentation = Segmentation::default();
+            SEGMENTER.segment(&text, &mut segmentation);
+            let cache = Cache::default();
+            let lower = Document::new(&text, &segmentation, &cache, &NoColumns).lower_text();
+            prop_assert_eq!(lower.text(), text.to_lowercase());
+            for flanks in [Flanks::Free, Flanks::Space, Flanks::Any] {
+                let list = WordList::new(ENTRIES, flanks);
+                prop_assert_eq!(list.count(lower, &segmentation), by_definition(&text, flanks), "{:?}", flanks);
+            }
+        }
+    }
 }

@@ -4,7 +4,8 @@
 //! `<` or `</` before an ASCII letter to the next `>` outside quotes of an attribute; and what stands in `script` and
 //! `style`, up to their end tag. A comment, script or style that is never closed goes on to the end of the text; a tag
 //! or declaration that is never closed is text. A character reference such as `&amp;` or `&#8212;` counts as one
-//! character. White space counts.
+//! character. ASCII white space that alone fills the place between two pieces of markup counts as one character too,
+//! and all other white space as it is.
 
 use memchr::{memchr, memchr2, memmem};
 
@@ -15,6 +16,8 @@ const MAX_REFERENCE_BYTES: usize = 32;
 pub(super) fn num_visible_characters(text: &str, num_characters: usize) -> usize {
     let bytes = text.as_bytes();
     let (mut at, mut num_hidden) = (0, 0);
+    // Where the text after the last markup begins.
+    let mut text_start = 0;
     while let Some(found) = memchr2(b'<', b'&', &bytes[at..]) {
         at += found;
         let end = match bytes[at] {
@@ -30,13 +33,20 @@ pub(super) fn num_visible_characters(text: &str, num_characters: usize) -> usize
         };
         match end {
             Some(end) => {
-                num_hidden += text[at..end].chars().count();
+                num_hidden += text[at..end].chars().count() + surplus_white_space(&bytes[text_start..at]);
                 at = end;
+                text_start = end;
             }
             None => at += 1,
         }
     }
-    num_characters - num_hidden
+    num_characters - num_hidden - surplus_white_space(&bytes[text_start..])
+}
+
+/// Characters beyond the first of a text that is all white space.
+fn surplus_white_space(text: &[u8]) -> usize {
+    let is_blank = text.iter().all(|byte| b" \t\n\x0c\r".contains(byte));
+    if is_blank { text.len().saturating_sub(1) } else { 0 }
 }
 
 /// Byte after a character reference, whose bytes are all ASCII.
@@ -142,6 +152,7 @@ mod tests {
             ("never <b closed", "never <b closed"),
             ("&amp;&#8212;&nosemicolon &;", "&—&nosemicolon &;"),
             ("ä<b>ö</b>", "äö"),
+            ("<p>a  b</p>\n\n  <p> </p><!-- -->\t\t", "a  b\n \t"),
             ("<a title=\"it's\" x='>'>t</a>", "t"),
         ] {
             let found = num_visible_characters(text, text.chars().count());

@@ -234,6 +234,9 @@ fn string(chars: &[char], at: usize, line_end: usize, marks: &Marks) -> Option<(
 fn visible(chars: &[char]) -> usize {
     let letter = |at: usize| chars.get(at).is_some_and(char::is_ascii_alphabetic);
     let (mut at, mut visible) = (0, 0);
+    // What stands between two pieces of markup: its visible characters, and whether all are white space.
+    let (mut between, mut is_blank) = (0, true);
+    let all = |between: usize, is_blank: bool| if is_blank { between.min(1) } else { between };
     while at < chars.len() {
         let end = if starts(chars, at, b"<!--") {
             Some(find(chars, at + 4, b"-->").map_or(chars.len(), |end| end + 3))
@@ -257,10 +260,20 @@ fn visible(chars: &[char]) -> usize {
         } else {
             None
         };
-        visible += usize::from(end.is_none());
-        at = end.unwrap_or(at + 1);
+        match end {
+            Some(end) => {
+                visible += all(between, is_blank);
+                (between, is_blank) = (0, true);
+                at = end;
+            }
+            None => {
+                between += 1;
+                is_blank &= " \t\n\u{c}\r".contains(chars[at]);
+                at += 1;
+            }
+        }
     }
-    visible
+    visible + all(between, is_blank)
 }
 
 fn start_tag_end(chars: &[char], at: usize) -> Option<usize> {

@@ -8,8 +8,14 @@ use serde::{Deserialize, Serialize};
 
 const COLUMNS: [Column; 7] = [
     boolean("has_curly_bracket", "Whether the text has `{`."),
-    boolean("has_lorem_ipsum", "Whether the text has `lorem ipsum`, in any case."),
-    boolean("has_javascript", "Whether the text has `javascript`, in any case, in words, too."),
+    boolean(
+        "has_lorem_ipsum",
+        "Whether the text has `lorem ipsum`, in any case.",
+    ),
+    boolean(
+        "has_javascript",
+        "Whether the text has `javascript`, in any case, in words, too.",
+    ),
     boolean(
         "has_naughty_word",
         "Whether a word between white space is a bad word of the English list, or the text has a phrase of it anywhere.",
@@ -75,7 +81,12 @@ fn has_end_mark(line: &str) -> bool {
 }
 
 impl Corrector for DolmaC4 {
-    fn correct(&mut self, document: Document<'_>, edits: &mut EditLog, out: &mut Vec<Value>) -> Option<String> {
+    fn correct(
+        &mut self,
+        document: Document<'_>,
+        edits: &mut EditLog,
+        out: &mut Vec<Value>,
+    ) -> Option<String> {
         let (text, segmentation) = (document.text(), document.segmentation());
         let lower = document.lower_text();
         let bytes = lower.text().as_bytes();

@@ -8,7 +8,10 @@ use unicode_normalization::char::is_combining_mark;
 
 const COLUMNS: [Column; 6] = [
     uint("num_bytes", "Bytes of the text in UTF-8."),
-    uint("num_characters", "Characters (Unicode scalar values) of the text."),
+    uint(
+        "num_characters",
+        "Characters (Unicode scalar values) of the text.",
+    ),
     uint(
         "num_stripped_characters",
         "Characters without white space at both ends of the text.",

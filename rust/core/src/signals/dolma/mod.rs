@@ -12,4 +12,9 @@ mod symbol_paragraphs;
 use super::Entry;
 
 /// The rules of this family.
-pub(super) const ENTRIES: &[Entry] = &[c4::ENTRY, length::ENTRY, repetitions::ENTRY, symbol_paragraphs::ENTRY];
+pub(super) const ENTRIES: &[Entry] = &[
+    c4::ENTRY,
+    length::ENTRY,
+    repetitions::ENTRY,
+    symbol_paragraphs::ENTRY,
+];

@@ -13,12 +13,17 @@ use std::collections::BTreeSet;
 use unicode_normalization::char::is_combining_mark;
 
 fn counts(numbers: &[usize]) -> Vec<Value> {
-    numbers.iter().map(|&number| Value::UInt32(number as u32)).collect()
+    numbers
+        .iter()
+        .map(|&number| Value::UInt32(number as u32))
+        .collect()
 }
 
 /// Python's `split_paragraphs(text)`: lines with their line feeds, blank ones left out.
 fn paragraphs(text: &str) -> Vec<&str> {
-    text.split_inclusive('\n').filter(|line| !strip(line).is_empty()).collect()
+    text.split_inclusive('\n')
+        .filter(|line| !strip(line).is_empty())
+        .collect()
 }
 
 /// `len(regex.split(r"\w+|[^\w\s]+", text))`.
@@ -36,9 +41,7 @@ fn num_pieces(text: &str) -> usize {
             Some(first.len_utf8())
         } else {
             number += 1;
-            rest.find(|character: char| {
-                character.is_whitespace() || is_word(character) != is_word(first)
-            })
+            rest.find(|character: char| character.is_whitespace() || is_word(character) != is_word(first))
         };
         rest = &rest[end.unwrap_or(rest.len())..];
     }
@@ -82,7 +85,11 @@ pub(super) fn c4(config: &Json, text: &str) -> Expected {
             words.contains(entry)
         }
     });
-    let is_ended = |line: &str| [".", "?", "!", "\""].iter().any(|mark| strip(line).ends_with(mark));
+    let is_ended = |line: &str| {
+        [".", "?", "!", "\""]
+            .iter()
+            .any(|mark| strip(line).ends_with(mark))
+    };
     let is_short = |line: &str| space_words(line).len() < 3;
     let lines: Vec<&str> = text.split('\n').collect();
     let mut values = vec![

@@ -24,14 +24,12 @@ pub(super) struct Repetition {
     pub(super) period: usize,
 }
 
-/// A stretch whose bytes are those `distance` further on; `start..end`, within one line.
+/// A stretch within one line whose bytes are those `distance` further on: `start..end`.
 #[derive(Debug, Clone, Copy)]
 struct Stretch {
     start: usize,
     end: usize,
     distance: usize,
-    /// End of the line in which the stretch starts.
-    line_end: usize,
 }
 
 /// A long stretch of one period, up to the last byte of its last copy.
@@ -114,7 +112,7 @@ impl Search {
                 if stretch.end - stretch.start < shortest {
                     continue;
                 }
-                self.remember_run(stretch);
+                self.remember_run(stretch, end);
                 self.stretches.push(stretch);
                 self.enqueue(text, self.stretches.len() - 1, stretch.start);
             }
@@ -130,30 +128,37 @@ impl Search {
 
     #[inline(always)]
     fn load(&self, at: usize) -> u64 {
-        let eight = self.bytes[at..at + 8].try_into().expect("the padding is eight bytes");
+        let eight = self.bytes[at..at + 8]
+            .try_into()
+            .expect("the padding is eight bytes");
         u64::from_le_bytes(eight)
     }
 
-    /// The whole stretch around a position at which bytes agree.
-    fn measure(&self, length: usize, (line_start, line_end): (usize, usize), at: usize, distance: usize) -> Stretch {
+    /// The whole stretch around a position at which bytes agree, as far as the line goes.
+    fn measure(
+        &self,
+        length: usize,
+        (line_start, line_end): (usize, usize),
+        at: usize,
+        distance: usize,
+    ) -> Stretch {
         let bytes = &self.bytes[..length];
         let before = bytes[line_start..at]
             .iter()
             .rev()
             .zip(bytes[line_start + distance..at + distance].iter().rev());
-        let after = bytes[at..length - distance].iter().zip(&bytes[at + distance..]);
+        let after = bytes[at..line_end].iter().zip(&bytes[at + distance..]);
         Stretch {
             start: at - before.take_while(|(left, right)| left == right).count(),
             end: at + after.take_while(|(left, right)| left == right).count(),
             distance,
-            line_end,
         }
     }
 
     /// Keeps a long run within its line, which makes larger distances of the same period pointless in it.
-    fn remember_run(&mut self, stretch: Stretch) {
+    fn remember_run(&mut self, stretch: Stretch, line_end: usize) {
         let end = stretch.end + stretch.distance;
-        if end <= stretch.line_end && end - stretch.start >= MIN_RUN_BYTES.max(8 * stretch.distance) {
+        if end <= line_end && end - stretch.start >= MIN_RUN_BYTES.max(8 * stretch.distance) {
             self.runs.push(Run {
                 start: stretch.start,
                 end,
@@ -170,8 +175,9 @@ impl Search {
         let covers = |run: &&Run| {
             distance % run.period == 0
                 && distance >= 4 * run.period
-                && at >= run.start + run.period
+                && at >= run.start
                 && at + distance < run.end
+                && (at >= run.start + run.period || at + distance + run.period <= run.end)
         };
         self.runs.iter().find(covers).map(|run| run.end)
     }
@@ -179,7 +185,7 @@ impl Search {
     /// Puts the first match of a stretch from a position on in the queue.
     fn enqueue(&mut self, text: &str, index: usize, from: usize) {
         let stretch = self.stretches[index];
-        for start in from.max(stretch.start)..stretch.end.min(stretch.line_end) {
+        for start in from.max(stretch.start)..stretch.end {
             if let Some(period) = period_at(text, start, stretch) {
                 self.next.push(Reverse((start, period, index)));
                 return;
@@ -193,7 +199,9 @@ fn longest_space(text: &str) -> usize {
     if text.is_ascii() {
         return 1;
     }
-    let spaces = text.chars().filter(|character| !character.is_ascii() && is_white_space(*character));
+    let spaces = text
+        .chars()
+        .filter(|character| !character.is_ascii() && is_white_space(*character));
     spaces.map(char::len_utf8).max().unwrap_or(1)
 }
 
@@ -204,9 +212,14 @@ fn period_at(text: &str, start: usize, stretch: Stretch) -> Option<usize> {
         return None;
     }
     let fits = |period: usize| {
-        period > 0 && start + period <= stretch.line_end.min(stretch.end) && match_end(text, start, period).is_some()
+        period > 0
+            && start + period <= stretch.end
+            && nth_copy_end(text, &text[start..start + period], start + period, 3).is_some()
     };
-    let space = text[start..next].chars().next_back().filter(|character| is_white_space(*character));
+    let space = text[start..next]
+        .chars()
+        .next_back()
+        .filter(|character| is_white_space(*character));
     let behind_space = space.map(|character| stretch.distance - character.len_utf8());
     behind_space
         .filter(|&period| fits(period))

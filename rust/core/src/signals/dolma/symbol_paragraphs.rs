@@ -32,9 +32,9 @@ pub(super) fn is_emoji(character: char) -> bool {
 fn is_of_symbols(line: &str) -> bool {
     // Most lines are done at their first letter.
     !line.bytes().any(|byte| byte.is_ascii_alphanumeric())
-        && line.chars().all(|character| {
-            character.is_whitespace() || is_punctuation(character) || is_emoji(character)
-        })
+        && line
+            .chars()
+            .all(|character| character.is_whitespace() || is_punctuation(character) || is_emoji(character))
 }
 
 impl Signal for SymbolParagraphs {

@@ -30,7 +30,8 @@ pub(crate) fn full_lines(document: Document<'_>) -> impl Iterator<Item = FullLin
         .filter(|(line, next_token)| line.first_token < *next_token)
         .map(move |(line, next_token)| FullLine {
             whole: &text[line.start as usize..line.end as usize],
-            trimmed: &text[starts[line.first_token as usize] as usize..ends[next_token as usize - 1] as usize],
+            trimmed: &text
+                [starts[line.first_token as usize] as usize..ends[next_token as usize - 1] as usize],
             num_chars: line.num_chars,
         })
 }

@@ -1,6 +1,5 @@
 //! Lines as Python's `str.splitlines` gives them, with what line rules ask of each.
 
-use crate::segment::is_white_space;
 use crate::signals::Document;
 use crate::signals::lines::split_lines;
 
@@ -38,32 +37,36 @@ impl LineFacts {
     }
 }
 
-/// Overwrites `into` with the lines of a document. Cost: one pass over lines and words.
+/// Overwrites `into` with the lines of a document. Cost: one pass over lines and tokens.
 pub(crate) fn fill_lines(document: Document<'_>, into: &mut Vec<LineFacts>) {
     into.clear();
-    let text = document.text();
-    let words = document.space_words();
-    let starts = words.starts();
-    let mut word = 0;
-    split_lines(text, document.segmentation(), |start, end| {
-        let first_word = word;
-        while starts.get(word).is_some_and(|&at| (at as usize) < end) {
-            word += 1;
+    let segmentation = document.segmentation();
+    let (starts, ends) = (segmentation.starts(), segmentation.ends());
+    let (mut token, mut word) = (0, 0);
+    split_lines(document.text(), segmentation, |start, end| {
+        let (first_token, first_word) = (token, word);
+        // A token that touches the one before belongs to its word; none touches across a line break.
+        let mut previous_end = u32::MAX;
+        while let (Some(&token_start), Some(&token_end)) = (starts.get(token), ends.get(token))
+            && (token_start as usize) < end
+        {
+            word += u32::from(token_start != previous_end);
+            previous_end = token_end;
+            token += 1;
         }
-        // A line break is white space, so words lie within lines, and its first and last word are where it is trimmed.
-        let (trimmed_start, trimmed_end) = if word > first_word {
-            (starts[first_word], words.ends()[word - 1])
+        // A line break is white space, so tokens lie within lines, and its first and last are where it is trimmed.
+        let (trimmed_start, trimmed_end) = if token > first_token {
+            (starts[first_token], previous_end)
         } else {
             (end as u32, end as u32)
         };
-        debug_assert!(!text[start..end].starts_with(is_white_space) || trimmed_start > start as u32 || start == end);
         into.push(LineFacts {
             start: start as u32,
             end: end as u32,
             trimmed_start,
             trimmed_end,
-            first_word: first_word as u32,
-            num_words: (word - first_word) as u32,
+            first_word,
+            num_words: word - first_word,
         });
     });
 }

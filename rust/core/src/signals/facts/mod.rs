@@ -6,6 +6,7 @@ mod english;
 mod lines;
 mod text_lines;
 mod lower;
+mod spots;
 mod word_hashes;
 mod words;
 
@@ -14,6 +15,7 @@ pub(crate) use english::EnglishTokens;
 pub(crate) use full_lines::full_lines;
 pub(crate) use lines::{LineFacts, fill_lines};
 pub(crate) use lower::LowerText;
+pub(crate) use spots::Spots;
 pub(crate) use word_hashes::{fill_word_hashes, word_hash};
 pub(crate) use text_lines::{TextLine, fill_text_lines};
 pub(crate) use words::Words;

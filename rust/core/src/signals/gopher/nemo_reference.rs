@@ -9,12 +9,20 @@ fn full_lines(text: &str) -> Vec<&str> {
 }
 
 pub(super) fn quality(text: &str, stop_words: &[String]) -> Vec<Value> {
-    let ellipses = ["...", "[...]", "…", "(...)", "[…]", "-»", "read more..", "read more"];
+    let ellipses = [
+        "...",
+        "[...]",
+        "…",
+        "(...)",
+        "[…]",
+        "-»",
+        "read more..",
+        "read more",
+    ];
     let words = space_words(text);
     let lines = full_lines(text);
     let num_words = |holds: &dyn Fn(&str) -> bool| words.iter().filter(|word| holds(word)).count();
-    let num_lines =
-        |holds: &dyn Fn(&str) -> bool| lines.iter().filter(|line| holds(strip(line))).count();
+    let num_lines = |holds: &dyn Fn(&str) -> bool| lines.iter().filter(|line| holds(strip(line))).count();
     let is_symbol = |word: &str| {
         let characters: Vec<char> = word.chars().collect();
         let mut runs = characters.clone();

@@ -211,3 +211,68 @@ pub(super) fn refinedweb(config: &Json, text: &str) -> Expected {
         text: Some(left),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use crate::signals::measure;
+
+    /// Lines that some rule has something to say of, and pieces that lines are made of.
+    fn page() -> impl Strategy<Value = String> {
+        let piece = prop::sample::select(vec![
+            "3 likes",
+            "1,2.5K  Views",
+            "٣ shares",
+            "7 \u{212a} comments",
+            "5\u{212a} downloads",
+            "12",
+            "²",
+            "½",
+            " ",
+            "\u{a0}",
+            "\u{1c}",
+            "items in cart",
+            "ITEMS IN CART",
+            "ıtems ın cart",
+            "Read more...",
+            "read more at",
+            "Sign-in",
+            "ſign-in",
+            "Home",
+            "NEWS",
+            "ÀÉÎ",
+            "𝐀𝐁",
+            "ǅ",
+            "a few words",
+            "and some more",
+            "!",
+            "«",
+            "\0",
+            "x\0y",
+            "\r",
+            "-",
+            "_",
+        ]);
+        let line = prop::collection::vec((piece, prop::sample::select(vec!["", " ", "  ", "\t"])), 0..5)
+            .prop_map(|pieces| {
+                pieces
+                    .into_iter()
+                    .flat_map(|(piece, gap)| [piece, gap])
+                    .collect::<String>()
+            });
+        prop::collection::vec(line, 0..8).prop_map(|lines| lines.join("\n"))
+    }
+
+    proptest! {
+        #[test]
+        fn pages_of_menus_are_left_as_the_definition_says(text in page()) {
+            let config = serde_json::json!({});
+            let expected = super::refinedweb(&config, &text);
+            let found = measure("refinedweb_lines", &config, &text).unwrap();
+            prop_assert_eq!(&found.values, &expected.values, "{:?}", text);
+            prop_assert_eq!(found.edits.undo(&found.text), &text[..]);
+            prop_assert_eq!(Some(found.text), expected.text, "{:?}", text);
+        }
+    }
+}

@@ -6,7 +6,16 @@ use crate::signals::facts::{full_lines, word_hash};
 use crate::signals::{Document, Signal, Value, count, share};
 
 /// What a line or a word that is an ellipsis ends with, or is.
-const ELLIPSES: [&str; 8] = ["...", "[...]", "…", "(...)", "[…]", "-»", "read more..", "read more"];
+const ELLIPSES: [&str; 8] = [
+    "...",
+    "[...]",
+    "…",
+    "(...)",
+    "[…]",
+    "-»",
+    "read more..",
+    "read more",
+];
 /// Those of them that can stand between white space.
 const ELLIPSIS_WORDS: [&str; 6] = ["...", "[...]", "…", "(...)", "[…]", "-»"];
 const BULLETS: [char; 12] = ['•', '‣', '⁃', '⁌', '⁍', '∙', '○', '●', '◘', '◦', '⦾', '⦿'];
@@ -82,11 +91,13 @@ fn num_alphabetic_words(document: Document<'_>) -> usize {
 
 fn ends_with_ellipsis(line: &str) -> bool {
     // Every mark ends in one of these.
-    matches!(line.as_bytes().last(), Some(b'.' | b']' | b')' | b'e' | b'E' | 0xa6 | 0xbb))
-        && ELLIPSES.iter().any(|mark| {
-            let (line, mark) = (line.as_bytes(), mark.as_bytes());
-            line.len() >= mark.len() && line[line.len() - mark.len()..].eq_ignore_ascii_case(mark)
-        })
+    matches!(
+        line.as_bytes().last(),
+        Some(b'.' | b']' | b')' | b'e' | b'E' | 0xa6 | 0xbb)
+    ) && ELLIPSES.iter().any(|mark| {
+        let (line, mark) = (line.as_bytes(), mark.as_bytes());
+        line.len() >= mark.len() && line[line.len() - mark.len()..].eq_ignore_ascii_case(mark)
+    })
 }
 
 /// Shares of the lines that are not blank; null if all are.

@@ -108,7 +108,10 @@ impl NemoRepetition {
             values[level - 2] = if level <= 4 {
                 top_share(level, found.most_frequent().1)
             } else {
-                share(copied_chars(level, found.copies().map(|(position, _)| position), windows), num_chars)
+                share(
+                    copied_chars(level, found.copies().map(|(position, _)| position), windows),
+                    num_chars,
+                )
             };
         });
         for (level, (value, is_done)) in (2..).zip(values.iter_mut().zip(is_done)) {

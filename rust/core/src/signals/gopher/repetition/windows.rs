@@ -34,6 +34,10 @@ impl Windows {
     pub(super) fn sum(&self, num_words: usize) -> usize {
         let starts = &self.before[..self.before.len().saturating_sub(num_words)];
         let ends = self.before.iter().skip(num_words);
-        starts.iter().zip(ends).map(|(start, end)| (end - start) as usize).sum()
+        starts
+            .iter()
+            .zip(ends)
+            .map(|(start, end)| (end - start) as usize)
+            .sum()
     }
 }
