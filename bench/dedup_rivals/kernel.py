@@ -75,9 +75,9 @@ def main() -> None:
             rensa = run([arguments.rensa_python, str(HERE / "kernel_rensa.py")], "rensa")
             timed = {f"gristmill, {name}": times for name, times in ours.items()}
             timed |= {f"rensa, {name}": times for name, times in rensa["seconds"].items()}  # type: ignore[attr-defined]
-            for name, times in timed.items():
+            for way, times in timed.items():
                 # The best of three in a row: what other processes took from the caches is no one's doing.
-                seconds.setdefault(name, []).append(min(times))  # type: ignore[call-overload]
+                seconds.setdefault(way, []).append(min(times))  # type: ignore[call-overload]
         flagged = {
             "gristmill": found(folder / "ours", truth),
             "rensa full": found(folder / "rensa", truth),

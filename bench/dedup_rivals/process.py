@@ -12,18 +12,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 HERE = Path(__file__).parent
-SAMPLE_S = 0.05
-ONE_THREAD = dict.fromkeys(
-    (
-        "OMP_NUM_THREADS",
-        "MKL_NUM_THREADS",
-        "OPENBLAS_NUM_THREADS",
-        "NUMEXPR_NUM_THREADS",
-        "RAYON_NUM_THREADS",
-        "POLARS_MAX_THREADS",
-        "TOKENIZERS_PARALLELISM",
-    ),
-    "1",
+SAMPLE_S = 0.1
+THREAD_SETTINGS = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "RAYON_NUM_THREADS",
+    "POLARS_MAX_THREADS",
 )
 
 
@@ -32,8 +28,8 @@ def once(
 ) -> dict[str, object]:
     """Return what the tool printed, with `process_wall_s`, `process_cpu_s` (imports included) and `peak_bytes`.
 
-    `peak_bytes` is the larger of what the process says of itself and the largest sum of resident memory over the
-    process and its descendants, looked at 20 times a second. Pages that forked processes share count for each.
+    `peak_bytes` is the larger of what the process says of itself and the largest sum of proportional resident memory
+    over it and its descendants, looked at 10 times a second.
     """
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
@@ -46,9 +42,10 @@ def once(
         str(scratch / "work"),
         json.dumps(settings),
     ]
+    one_thread = dict.fromkeys(THREAD_SETTINGS, "1")
     begun = time.perf_counter()
     with (scratch / "stdout").open("wb") as out, (scratch / "stderr").open("wb") as err:
-        process = subprocess.Popen(command, stdout=out, stderr=err, env={**os.environ, **ONE_THREAD})
+        process = subprocess.Popen(command, stdout=out, stderr=err, env={**os.environ, **one_thread})
         sampler = _Sampler(process.pid)
         sampler.start()
         _, status, usage = os.wait4(process.pid, 0)
@@ -85,14 +82,21 @@ class _Sampler(threading.Thread):
 
 
 def _tree_bytes(root: int) -> int:
-    page = os.sysconf("SC_PAGE_SIZE")
     total, waiting = 0, [root]
     while waiting:
         place = Path("/proc") / str(waiting.pop())
         try:
-            total += int((place / "statm").read_text(encoding="ascii").split()[1]) * page
+            total += _proportional_bytes(place)
             for task in (place / "task").iterdir():
                 waiting += map(int, (task / "children").read_text(encoding="ascii").split())
-        except (OSError, IndexError):
+        except OSError:
+            # It ended between two looks.
             continue
     return total
+
+
+def _proportional_bytes(place: Path) -> int:
+    for line in (place / "smaps_rollup").read_text(encoding="ascii").splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) * 1024
+    return 0

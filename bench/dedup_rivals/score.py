@@ -30,6 +30,8 @@ class Score:
         Of those, documents to which nothing in the whole set is that similar.
     precision
         1 - lost / removed.
+    removed_of_corpus, lost_of_corpus
+        The same counts among the documents that the corpus has as they are, without the made ones.
     """
 
     removed: int
@@ -38,6 +40,8 @@ class Score:
     lost: int
     alone: int
     precision: float
+    removed_of_corpus: int
+    lost_of_corpus: int
 
     def as_dict(self) -> dict[str, object]:
         """Return the fields by name."""
@@ -67,6 +71,7 @@ def score(decisions: Path, truth: Mapping[str, object], min_similarity: float = 
         recall[str(level)] = found / len(near) if near else 1.0
     at_least = similar[min_similarity]
     lost = [row for row in removed if not any(other not in removed for other in at_least.get(row, ()))]
+    first_of_corpus = int(truth["known_pairs_documents"])  # type: ignore[call-overload]
     return Score(
         removed=len(removed),
         recall=recall,
@@ -79,4 +84,6 @@ def score(decisions: Path, truth: Mapping[str, object], min_similarity: float = 
         lost=len(lost),
         alone=sum(row not in at_least for row in lost),
         precision=1 - len(lost) / len(removed) if removed else 1.0,
+        removed_of_corpus=sum(row >= first_of_corpus for row in removed),
+        lost_of_corpus=sum(row >= first_of_corpus for row in lost),
     )

@@ -50,6 +50,7 @@ WORD_TEXTS = [
 
 def as_tool() -> several.Measure:
     """Return what measures a text with the filters."""
+    several.hide_scripts()
     from datatrove.data import Document
     from datatrove.pipeline.filters import c4_filters
 

@@ -34,8 +34,8 @@ TEXTS = (
     " ".join(SENTENCES * 3),
     "Ein Müller mahlt, wer mahlt, der ist ein Müller. " * 8,
 )
-STREAM_TOLERANCE = 0.02
-"""zlib-rs finds other matches than zlib in some texts, so that streams differ by some bytes."""
+STREAM_TOLERANCE = 0.07
+"""zlib-rs looks for matches of four bytes where zlib looks for three, so short streams differ by up to three bytes."""
 
 
 def words_of(text: str) -> list[str]:
@@ -122,7 +122,7 @@ def write_cases(python: str) -> None:
         lexical.append({"text": text, "expect": found})
     script = "bench/parity/diversity.py"
     write("lexical_diversity", "lexicalrichness 0.5.1", f"{script}: its formulas on our words", lexical, 1e-9)
-    how = f"{script}: zlib.compress at level 6; the tolerance is for other matches that zlib-rs finds"
+    how = f"{script}: zlib.compress at level 6; zlib-rs looks for no matches of three bytes, hence the tolerance"
     write("compression_ratio", f"zlib {version}", how, streams, STREAM_TOLERANCE)
 
 

@@ -62,6 +62,7 @@ PIECE_TEXTS = [
 
 def as_tool() -> several.Measure:
     """Return what measures a text with Dolma's own functions."""
+    several.hide_scripts()
     from dolma.core.data_types import Document
     from dolma.taggers import c4, gopher, length, punctuation, repetitions
 

@@ -1,4 +1,4 @@
-"""Compares several steps with one tool's own functions, for the scripts of Dolma, Curator's Gopher filters and C4's words.
+"""Compares several steps with one tool's functions, for the scripts of Dolma, Curator's Gopher filters and C4's words.
 
 The tool runs in its own Python, which is handed JSON lines of `use`, `text` and `config`, and answers a line each:
 `values` by column, null where its function raises or says nothing, and `keep`, its decision by column. A tool that only
@@ -11,6 +11,7 @@ import argparse
 import gzip
 import io
 import json
+import math
 import subprocess
 import sys
 from collections import Counter
@@ -113,7 +114,7 @@ def compare(use: str, ours: Sequence[Values], theirs: Sequence[Mapping[str, Valu
             if other["values"][column] is None:
                 failed[column] += 1
                 continue
-            if mine[column] == other["values"][column]:
+            if is_same(mine[column], other["values"][column]):
                 same[column] += 1
             else:
                 different.setdefault(column, (position, mine[column], other["values"][column]))
@@ -129,6 +130,19 @@ def compare(use: str, ours: Sequence[Values], theirs: Sequence[Mapping[str, Valu
             f"the tool fails on {failed[column]}{note}"
         )
     return not different
+
+
+def is_same(mine: object, other: object) -> bool:
+    """Return whether two values are the same, but for the last digits of shares that were computed in another order."""
+    if isinstance(mine, float) and isinstance(other, (int, float)):
+        return math.isclose(mine, other, rel_tol=1e-12, abs_tol=1e-12)
+    return mine == other
+
+
+def hide_scripts() -> None:
+    """Take this folder off the module path: some scripts in it are named like the packages of their tools."""
+    here = Path(__file__).resolve().parent
+    sys.path[:] = [folder for folder in sys.path if Path(folder).resolve() != here]
 
 
 def keeps(value: object, comparison: str, threshold: float) -> bool:

@@ -35,7 +35,6 @@ URLS = (
     "https://notworse.co.uk/",
     "http://sub.mixed.org/",
     "http://mixed.org/",
-    "http://1.2.3.4/x",
     "https://fine.com/~bad",
     "https://fine.com/best-casino",
     "https://fine.com/casinos",

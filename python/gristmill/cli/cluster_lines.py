@@ -126,7 +126,7 @@ def largest_lines(found: Clusters, first_lines: Mapping[str, str], *, min_size: 
     yield from align(heads, rows)
     num_eligible = sum(number for size, number in found.sizes.items() if size >= min_size)
     if num_eligible > len(found.largest):
-        yield f"and {counted(num_eligible - len(found.largest), 'smaller cluster')}, with `--top` or `--write`"
+        yield f"and {counted(num_eligible - len(found.largest), 'further cluster')}, with `--top` or `--write`"
 
 
 def _range(similarities: tuple[float, float] | None) -> str:

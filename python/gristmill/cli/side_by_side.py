@@ -11,6 +11,8 @@ import os
 import shutil
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import TextIO
 
 from gristmill.report.visible import visible
@@ -193,9 +195,11 @@ def _width(cell: Sequence[Piece]) -> int:
 def _joined(left: Sequence[Piece], right: Sequence[Piece], columns: int, *, has_colour: bool) -> str:
     cells = []
     for side, cell in enumerate((left, right)):
+        runs = ("".join(text for text, _ in run) for _, run in groupby(cell, key=itemgetter(1)))
+        marks = (differs for differs, _ in groupby(cell, key=itemgetter(1)))
         painted = "".join(
             f"\x1b[{COLOURS[side]}m{text}\x1b[0m" if differs and has_colour else text
-            for text, differs in cell
+            for text, differs in zip(runs, marks, strict=True)
         )
         cells.append(painted + " " * (columns - _width(cell)))
     return SEPARATOR.join(cells).rstrip()

@@ -15,6 +15,9 @@ _UNSPACED = (
 )
 _WORDS = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+|\s+|[^\w\s]")
 
+CHANCE_WORDS = 2
+"""So few shared words between longer differences belong to the difference."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stretch:
@@ -81,16 +84,21 @@ def _is_beginning(one: Stretch) -> bool:
     return longer.startswith(shorter)
 
 
+def _is_chance(before: Stretch, shared: Stretch, after: Stretch) -> bool:
+    """Say whether no word is shared, or so few that they are likely to be in any two texts of such length."""
+    num_shared = sum(word[0].isalnum() for word in shared.left)
+    shortest = min(
+        sum(word[0].isalnum() for word in max(one.left, one.right, key=len)) for one in (before, after)
+    )
+    return num_shared == 0 or (num_shared <= CHANCE_WORDS and shortest >= 2 * CHANCE_WORDS)
+
+
 def _merged(found: list[Stretch]) -> list[Stretch]:
-    """Join differences with nothing but white space and marks between them: shared spaces say nothing."""
+    """Join differences with hardly anything between them: shared spaces, marks and chance words say nothing."""
     merged: list[Stretch] = []
     for place, one in enumerate(found):
-        is_bridge = (
-            not one.differs
-            and 0 < place < len(found) - 1
-            and found[place + 1].differs
-            and not any(word[0].isalnum() for word in one.left)
-        )
+        is_between = not one.differs and 0 < place < len(found) - 1 and found[place + 1].differs
+        is_bridge = is_between and _is_chance(found[place - 1], one, found[place + 1])
         if merged and merged[-1].differs and (one.differs or is_bridge):
             before = merged.pop()
             merged.append(Stretch(left=before.left + one.left, right=before.right + one.right, differs=True))

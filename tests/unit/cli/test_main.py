@@ -72,7 +72,7 @@ def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> N
     text = capsys.readouterr().out
     assert "--json" in text
     assert "--quiet" in text
-    module = import_module(f"gristmill.cli.{verb}")
+    module = import_module(f"gristmill.cli.{verb.replace('-', '_')}")
     assert module.__doc__
     assert callable(module.run if hasattr(module, "run") else module.run_list)
 

@@ -22,7 +22,12 @@ fn texts(path: &str) -> Result<Vec<String>, Box<dyn Error>> {
     let mut found = Vec::new();
     for line in fs::read_to_string(path)?.lines() {
         let document: serde_json::Value = serde_json::from_str(line)?;
-        found.push(document["text"].as_str().ok_or("a document without text")?.to_owned());
+        found.push(
+            document["text"]
+                .as_str()
+                .ok_or("a document without text")?
+                .to_owned(),
+        );
     }
     Ok(found)
 }
@@ -82,6 +87,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         writeln!(lines, "{}", u8::from(flag))?;
     }
     fs::write(flags_path, lines)?;
-    println!("{}", serde_json::json!({ "segment": segment_s, "segment and band keys": keys_s }));
+    println!(
+        "{}",
+        serde_json::json!({ "segment": segment_s, "segment and band keys": keys_s })
+    );
     Ok(())
 }

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from gristmill.curate.clusters.tally import Bin, Cluster, Crossing, Member
 
+MAX_NAMED = 8
+"""Documents listed where a name stands for several; looking up more would cost a pass each."""
 _LOOKED_UP = {
     "documents": ("doc", "key", "id", "source", "cluster"),
     "rejects": ("doc", "key", "id", "source", "kind", "step", "rule", "duplicate_of", "similarity"),
@@ -113,7 +115,10 @@ class Clusters:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OneCluster:
-    """A cluster with all its members: kept ones first, then removed ones, the least similar first."""
+    """A cluster with all its members.
+
+    Kept ones come first, those first that most others were removed for; then removed ones, the least similar first.
+    """
 
     cluster: Cluster
     members: tuple[Member, ...]
@@ -215,13 +220,17 @@ def find_document(run_folder: Path, manifest: Mapping[str, object], name: str) -
         ``GM-CLI-009`` when there is none, ``GM-CLUSTERS-001`` when there are several in different clusters.
     """
     for wanted in searches(name):
-        found = [row for table in _LOOKED_UP for row in _rows(run_folder, manifest, table, wanted)]
-        if len({row["cluster"] for row in found}) > 1 or (len(found) > 1 and found[0]["cluster"] is None):
+        found: list[dict[str, object]] = []
+        for row in (row for table in _LOOKED_UP for row in _rows(run_folder, manifest, table, wanted)):
+            found.append(row)
+            if _are_apart(found) and len(found) == MAX_NAMED:
+                break
+        if _are_apart(found):
             raise GristmillError(
                 "GM-CLUSTERS-001",
-                f"{len(found)} documents of `{run_folder}` are named `{name}`, in different clusters",
+                f"documents of `{run_folder}` in different clusters are named `{name}`",
                 hint="give one of their keys",
-                context=tuple(sorted(cast(bytes, row["key"]).hex() for row in found)[:8]),
+                context=tuple(sorted(cast(bytes, row["key"]).hex() for row in found)),
             )
         if found:
             return found[0]
@@ -231,6 +240,12 @@ def find_document(run_folder: Path, manifest: Mapping[str, object], name: str) -
         hint=f"a document is looked for by its number, its key (at least {SHORTEST_PREFIX} of its 32 digits), "
         "or its id",
     )
+
+
+def _are_apart(rows: list[dict[str, object]]) -> bool:
+    """Say whether documents are not all of one cluster."""
+    clusters = {row["cluster"] for row in rows}
+    return len(clusters) > 1 or (len(rows) > 1 and None in clusters)
 
 
 def _rows(
@@ -285,7 +300,9 @@ def one_cluster(run_folder: Path, manifest: Mapping[str, object], key: bytes) ->
         frame.filter(pl.col("duplicate_of").is_in(survivors))
         for frame in rows.read_table(run_folder, manifest, "rejects", rows.REMOVED_COLUMNS)
     )
-    members = rows.join(kept, removed).sort("fate", "similarity", "key", nulls_last=True)
+    members = rows.join(kept, removed).sort(
+        "fate", -pl.col("num_removed").cast(pl.Int64), "similarity", "key", nulls_last=True
+    )
     return OneCluster(
         cluster=Cluster.of(members), members=tuple(Member.of(row) for row in members.to_dicts())
     )

@@ -49,7 +49,7 @@ STANDARD: tuple[Section, ...] = (
     Section(name="edits", title="What edits cut", build=edits.build),
     Section(name="quarantine", title="Quarantine", build=quarantine.build),
     Section(name="distributions", title="Lengths, languages, sources", build=distributions.build),
-    Section(name="duplicates", title="Duplicates side by side", build=duplicates.build),
+    Section(name="duplicates", title="Duplicates", build=duplicates.build),
     Section(name="training", title="Training", build=training.build),
     Section(name="provenance", title="Recipe, versions, digests", build=provenance.build),
 )

@@ -127,7 +127,7 @@ def _largest_table(found: Clusters, kept: Mapping[bytes, tuple[str, str]]) -> Ta
             Column(label="the kept document begins"),
         ],
         rows=rows,
-        note=f"{left_out:,} smaller ones; the command clusters lists and writes them." if left_out else "",
+        note=f"{left_out:,} more; the command clusters lists and writes them." if left_out else "",
     )
 
 

@@ -18,46 +18,56 @@ pub struct KeptLine {
     pub is_whole: bool,
 }
 
-/// Neighbouring lines that moved by the same distance: bytes in the text before and in the text now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stretch {
-    pub(crate) before: u32,
-    pub(crate) now: u32,
-    pub(crate) num_bytes: u32,
+/// Walks through the tokens of a text, kept line by kept line.
+pub(super) struct Walk<'a> {
+    starts: &'a [u32],
+    ends: &'a [u32],
+    next: usize,
+    /// Tokens of the kept lines that follow each other without another in between.
+    range: Range<usize>,
 }
 
-/// Calls `stretch` for the largest stretches of whole lines, and `other` with the bytes of each other line.
-pub(crate) fn stretches(lines: &[KeptLine], mut each: impl FnMut(Result<Stretch, Range<usize>>)) {
-    let (mut now, mut open) = (0, None::<Stretch>);
-    for line in lines {
-        let start = now;
-        now += line.num_bytes + 1;
-        if !line.is_whole {
-            if let Some(stretch) = open.take() {
-                each(Ok(stretch));
-            }
-            each(Err(start as usize..(now - 1) as usize));
-            continue;
-        }
-        match &mut open {
-            // One byte stood between the lines, as one stands there now.
-            Some(stretch) if stretch.before + stretch.num_bytes + 1 == line.start => {
-                stretch.num_bytes += 1 + line.num_bytes;
-            }
-            _ => {
-                let next = Stretch {
-                    before: line.start,
-                    now: start,
-                    num_bytes: line.num_bytes,
-                };
-                if let Some(stretch) = open.replace(next) {
-                    each(Ok(stretch));
-                }
-            }
+impl<'a> Walk<'a> {
+    /// Starts at the first of the tokens with those positions.
+    pub(super) fn new(starts: &'a [u32], ends: &'a [u32]) -> Self {
+        Self {
+            starts,
+            ends,
+            next: 0,
+            range: 0..0,
         }
     }
-    if let Some(stretch) = open {
-        each(Ok(stretch));
+
+    /// Appends the positions of the tokens of a whole line, which starts at byte `now` of the new text. Returns a range of
+    /// earlier tokens that is complete: their other columns can be copied.
+    #[inline(always)]
+    pub(super) fn line(
+        &mut self,
+        line: KeptLine,
+        now: u32,
+        starts: &mut Vec<u32>,
+        ends: &mut Vec<u32>,
+    ) -> Option<Range<usize>> {
+        let later = &self.starts[self.next..];
+        let first = self.next + later.iter().take_while(|&&start| start < line.start).count();
+        let end = line.start + line.num_bytes;
+        self.next = first;
+        while let (Some(&token_start), Some(&token_end)) =
+            (self.starts.get(self.next), self.ends.get(self.next))
+            && token_start < end
+        {
+            starts.push(token_start.wrapping_sub(line.start).wrapping_add(now));
+            ends.push(token_end.wrapping_sub(line.start).wrapping_add(now));
+            self.next += 1;
+        }
+        let complete = (first != self.range.end).then(|| std::mem::replace(&mut self.range, first..first));
+        self.range.end = self.next;
+        complete
+    }
+
+    /// The range of tokens that is left to copy.
+    pub(super) fn finish(&mut self) -> Range<usize> {
+        std::mem::replace(&mut self.range, self.next..self.next)
     }
 }
 
@@ -65,7 +75,7 @@ impl Segmenter {
     /// The same as [`Segmenter::segment`] of `text`, given the segmentation `before` of the text that it is what is left
     /// of, line by line. `lines` are all lines of `text`. `scratch` is a buffer.
     ///
-    /// Cost: copies; a tenth of a segmentation where most lines were kept.
+    /// Cost: a pass over the tokens, and copies; a fraction of a segmentation.
     ///
     /// ```
     /// use gristmill_core::segment::{KeptLine, Segmentation, Segmenter};
@@ -94,35 +104,34 @@ impl Segmenter {
             self.segment(text, into);
             return;
         }
-        let mut token = 0;
-        stretches(lines, |stretch| match stretch {
-            Ok(stretch) => {
-                token += before.starts()[token..].partition_point(|&start| start < stretch.before);
-                let end = stretch.before + stretch.num_bytes;
-                let number = before.starts()[token..].partition_point(|&start| start < end);
-                into.extend_from(
-                    before,
-                    token..token + number,
-                    stretch.now.wrapping_sub(stretch.before),
-                );
-                token += number;
-            }
-            Err(line) => {
-                let start = line.start as u32;
-                self.segment(&text[line], scratch);
-                into.has_other_line_break |= scratch.has_other_line_break;
-                into.extend_from(scratch, 0..scratch.num_tokens(), start);
-            }
-        });
-        let (mut start, mut token) = (0, 0);
-        for line in lines {
+        // Every character of an ASCII text is a byte.
+        let is_ascii = before
+            .lines()
+            .last()
+            .is_some_and(|line| line.end as usize == before.num_chars());
+        let mut walk = Walk::new(before.starts(), before.ends());
+        let mut start = 0;
+        for &line in lines {
             let end = start + line.num_bytes;
-            let content = &text.as_bytes()[start as usize..end as usize];
-            let first_token = token as u32;
-            while into.starts().get(token).is_some_and(|&at| at < end) {
-                token += 1;
+            let first_token = into.num_tokens() as u32;
+            let content = &text[start as usize..end as usize];
+            if line.is_whole {
+                if let Some(tokens) = walk.line(line, start, &mut into.starts, &mut into.ends) {
+                    into.extend_other_columns(before, tokens);
+                }
+            } else {
+                let tokens = walk.finish();
+                into.extend_other_columns(before, tokens);
+                self.segment(content, scratch);
+                into.has_other_line_break |= scratch.has_other_line_break;
+                into.starts.extend(scratch.starts().iter().map(|at| at + start));
+                into.ends.extend(scratch.ends().iter().map(|at| at + start));
+                into.extend_other_columns(scratch, 0..scratch.num_tokens());
             }
-            let num_chars = content.iter().filter(|&&byte| byte & 0xc0 != 0x80).count();
+            let num_chars = match is_ascii {
+                true => content.len(),
+                false => content.bytes().filter(|&byte| byte & 0xc0 != 0x80).count(),
+            };
             into.num_chars += num_chars;
             into.lines.push(Line {
                 start,
@@ -132,6 +141,8 @@ impl Segmenter {
             });
             start = end + 1;
         }
+        let tokens = walk.finish();
+        into.extend_other_columns(before, tokens);
         into.num_chars += lines.len() - 1;
     }
 }

@@ -44,7 +44,6 @@ pub(crate) use english::reference::{num_sentences as english_reference_sentences
 pub(crate) use english::reference::{english_tokens as english_reference_tokens, is_python_alphabetic};
 pub use english::{EnglishTokenizer, num_sentences, num_sentences_of};
 pub use kept::KeptLine;
-pub(crate) use kept::stretches;
 pub use marks::{is_symbol, is_terminal_mark};
 pub use segmentation::{ALL_SYMBOLS, HAS_LETTER, HAS_NUMBER, HAS_UPPER, Line, NON_ASCII, Segmentation};
 pub use segmenter::Segmenter;

@@ -43,8 +43,8 @@ pub struct Line {
 /// ```
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Segmentation {
-    starts: Vec<u32>,
-    ends: Vec<u32>,
+    pub(super) starts: Vec<u32>,
+    pub(super) ends: Vec<u32>,
     hashes: Vec<u64>,
     char_counts: Vec<u32>,
     flags: Vec<u8>,
@@ -154,11 +154,8 @@ impl Segmentation {
         self.flags.extend_from_slice(flags);
     }
 
-    /// Appends tokens of another segmentation, moved by that many bytes (modulo 2^32).
-    pub(super) fn extend_from(&mut self, other: &Self, tokens: std::ops::Range<usize>, distance: u32) {
-        let moved = |position: &u32| position.wrapping_add(distance);
-        self.starts.extend(other.starts[tokens.clone()].iter().map(moved));
-        self.ends.extend(other.ends[tokens.clone()].iter().map(moved));
+    /// Appends what another segmentation says of tokens, but not where they are.
+    pub(super) fn extend_other_columns(&mut self, other: &Self, tokens: std::ops::Range<usize>) {
         self.hashes.extend_from_slice(&other.hashes[tokens.clone()]);
         self.char_counts
             .extend_from_slice(&other.char_counts[tokens.clone()]);

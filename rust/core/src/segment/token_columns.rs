@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::kept::{KeptLine, stretches};
+use super::kept::{KeptLine, Walk};
 use super::segmentation::{ALL_SYMBOLS, HAS_LETTER};
 
 /// Every character of the token has a general category P.
@@ -110,39 +110,40 @@ impl TokenColumns {
         self.line_first_tokens.push(index as u32);
     }
 
-    /// Overwrites everything with the tokens of the lines that are left of the text of `before`; false, and nothing is
-    /// sure, if one of them is not whole.
-    pub(crate) fn keep_lines(&mut self, before: &Self, lines: &[KeptLine]) -> bool {
+    /// Overwrites everything with the tokens of the lines that are left of the text of `before`. `cut` overwrites its
+    /// columns with the tokens of the line of that index; `scratch` is a buffer for them.
+    pub(crate) fn keep_lines(
+        &mut self,
+        before: &Self,
+        lines: &[KeptLine],
+        scratch: &mut Self,
+        mut cut: impl FnMut(usize, &mut Self),
+    ) {
         self.clear();
-        if !lines.iter().all(|line| line.is_whole) {
-            return false;
-        }
-        let mut token = 0;
-        stretches(lines, |stretch| {
-            let Ok(stretch) = stretch else {
-                return;
-            };
-            token += before.starts[token..].partition_point(|&start| start < stretch.before);
-            let end = stretch.before + stretch.num_bytes;
-            let number = before.starts[token..].partition_point(|&start| start < end);
-            let first = self.starts.len();
-            self.extend_from(before, token..token + number);
-            for column in [&mut self.starts, &mut self.ends] {
-                for position in &mut column[first..] {
-                    *position = position.wrapping_sub(stretch.before).wrapping_add(stretch.now);
+        let mut walk = Walk::new(&before.starts, &before.ends);
+        let mut start = 0;
+        for (index, &line) in lines.iter().enumerate() {
+            self.push_line();
+            if line.is_whole {
+                if let Some(tokens) = walk.line(line, start, &mut self.starts, &mut self.ends) {
+                    self.extend_other_columns(before, tokens);
                 }
+            } else {
+                let tokens = walk.finish();
+                self.extend_other_columns(before, tokens);
+                cut(index, scratch);
+                self.extend_from(scratch, 0..scratch.num_tokens());
             }
-            token += number;
-        });
-        let (mut end, mut token) = (0, 0);
-        for line in lines {
-            self.line_first_tokens.push(token as u32);
-            end += line.num_bytes + 1;
-            while self.starts.get(token).is_some_and(|&start| start < end) {
-                token += 1;
-            }
+            start += line.num_bytes + 1;
         }
-        true
+        let tokens = walk.finish();
+        self.extend_other_columns(before, tokens);
+    }
+
+    fn extend_other_columns(&mut self, other: &Self, tokens: Range<usize>) {
+        self.hashes.extend_from_slice(&other.hashes[tokens.clone()]);
+        self.char_counts.extend_from_slice(&other.char_counts[tokens.clone()]);
+        self.flags.extend_from_slice(&other.flags[tokens]);
     }
 
     /// Appends tokens of other columns.

@@ -130,22 +130,20 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// Forgets every fact, because only these lines are left of the text; keeps what is known of their tokens.
-    ///
-    /// English tokens cost more than all other facts together.
-    pub fn keep_lines(&mut self, lines: &[KeptLine]) {
+    /// Forgets every fact, because the text is another one now, with that segmentation: of the old one, only these lines
+    /// are left. Keeps what is known of their English tokens, which cost more than all other facts together.
+    pub fn keep_lines(&mut self, text: &str, segmentation: &Segmentation, lines: &[KeptLine]) {
         let english_tokens = self.english_tokens.current.take();
         self.forget();
-        if let Some(mut tokens) = english_tokens {
-            let kept = if tokens.keep_lines(lines) {
-                self.english_tokens.current.set(tokens)
-            } else {
-                Err(tokens)
-            };
-            if let Err(tokens) = kept {
-                self.english_tokens.spare.set(Some(tokens));
-            }
+        let Some(mut tokens) = english_tokens else {
+            return;
+        };
+        if lines.is_empty() {
+            self.english_tokens.spare.set(Some(tokens));
+            return;
         }
+        tokens.keep_lines(text, segmentation, lines);
+        self.english_tokens.current.get_or_init(|| tokens);
     }
 
     /// Forgets every fact, because the text is another one now. Keeps the buffers.

@@ -102,7 +102,7 @@ fn check_kept(document: Document<'_>, edited: &str, lines: &[KeptLine]) {
     assert_eq!(found, expected, "{edited:?}");
     let (mut cache, fresh) = (Cache::default(), Cache::default());
     Document::new(document.text(), document.segmentation(), &cache, &NoColumns).english_tokens();
-    cache.keep_lines(lines);
+    cache.keep_lines(edited, &found, lines);
     let [found, expected] = [&cache, &fresh]
         .map(|cache| Document::new(edited, &found, cache, &NoColumns).english_tokens());
     assert_eq!(found, expected, "{edited:?}");

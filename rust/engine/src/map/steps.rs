@@ -245,7 +245,7 @@ impl NativeStep {
             &mut scratch.next_segmentation,
         );
         std::mem::swap(&mut scratch.segmentation, &mut scratch.next_segmentation);
-        scratch.cache.keep_lines(lines);
+        scratch.cache.keep_lines(edited, &scratch.segmentation, lines);
         true
     }
 

@@ -34,6 +34,8 @@ mod url;
 
 pub use sentences::{num_sentences, num_sentences_of};
 
+use std::ops::Range;
+
 use characters::{BEFORE_DOT, CHARACTERS, Characters, PREFIX, SUFFIX};
 use exceptions::{EXCEPTIONS, Exceptions};
 
@@ -76,6 +78,17 @@ impl EnglishTokenizer {
     /// );
     /// ```
     pub fn tokenize(&mut self, text: &str, segmentation: &Segmentation, into: &mut TokenColumns) {
+        self.tokenize_lines(text, segmentation, 0..segmentation.lines().len(), into);
+    }
+
+    /// The same for some of the lines.
+    pub(crate) fn tokenize_lines(
+        &mut self,
+        text: &str,
+        segmentation: &Segmentation,
+        lines: Range<usize>,
+        into: &mut TokenColumns,
+    ) {
         into.clear();
         self.candidates.clear();
         let work = Work {
@@ -85,15 +98,14 @@ impl EnglishTokenizer {
             exceptions: &EXCEPTIONS,
         };
         let (starts, ends) = (segmentation.starts(), segmentation.ends());
-        let mut first = 0;
-        for line in segmentation
-            .lines()
-            .windows(2)
-            .map(|lines| lines[1].first_token)
-            .chain([starts.len() as u32])
-        {
+        let first_token_of = |line: usize| match segmentation.lines().get(line) {
+            Some(line) => line.first_token as usize,
+            None => starts.len(),
+        };
+        let mut first = first_token_of(lines.start);
+        for line in lines {
             into.push_line();
-            let end_of_line = line as usize;
+            let end_of_line = first_token_of(line + 1);
             while first < end_of_line {
                 let mut next = first + 1;
                 while next < end_of_line && starts[next] == ends[next - 1] {

@@ -123,6 +123,8 @@ struct Piece {
     end: usize,
     /// Whether it starts a line of the output, or goes on where a citation was cut out.
     starts_line: bool,
+    /// Whether it is a line from which nothing was cut out.
+    is_whole: bool,
 }
 
 /// What the columns are made of.
@@ -222,6 +224,7 @@ impl C4Quality {
             start,
             end,
             starts_line: true,
+            is_whole: true,
         });
         let is_cut =
             config.remove_citations && hits & CITATION_BRACKET != 0 && self.cut_citations(line, start);
@@ -277,12 +280,14 @@ impl C4Quality {
             self.cleaned.push_str(&line[read..at]);
             if let Some(piece) = self.pieces.last_mut() {
                 piece.end = start + at;
+                piece.is_whole = false;
             }
             read = at + length;
             self.pieces.push(Piece {
                 start: start + read,
                 end: start + line.len(),
                 starts_line: false,
+                is_whole: false,
             });
         }
         self.cleaned.push_str(&line[read..]);
@@ -337,12 +342,11 @@ impl C4Quality {
             match self.kept_lines.last_mut() {
                 Some(line) if !piece.starts_line => {
                     line.num_bytes += num_bytes;
-                    line.is_whole = false;
                 }
                 _ => self.kept_lines.push(KeptLine {
                     start: piece.start as u32,
                     num_bytes,
-                    is_whole: true,
+                    is_whole: piece.is_whole,
                 }),
             }
             if piece.starts_line && index > 0 {

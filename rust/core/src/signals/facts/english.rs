@@ -1,6 +1,6 @@
 //! English word tokens, for rules that follow datatrove.
 
-use crate::segment::{EnglishTokenizer, KeptLine, TokenColumns};
+use crate::segment::{EnglishTokenizer, KeptLine, Segmentation, TokenColumns};
 use crate::signals::Document;
 
 /// The tokens, and what cuts them.
@@ -8,8 +8,9 @@ use crate::signals::Document;
 pub(crate) struct EnglishTokens {
     tokenizer: EnglishTokenizer,
     columns: TokenColumns,
-    /// Room for the columns of an edited text.
+    /// Room for the columns of an edited text, and for those of one of its lines.
     spare: TokenColumns,
+    line: TokenColumns,
 }
 
 impl EnglishTokens {
@@ -19,11 +20,14 @@ impl EnglishTokens {
             .tokenize(document.text(), document.segmentation(), &mut self.columns);
     }
 
-    /// Makes the tokens those of a text of which these lines are left; false if they must be cut anew.
-    pub(crate) fn keep_lines(&mut self, lines: &[KeptLine]) -> bool {
-        let is_done = self.spare.keep_lines(&self.columns, lines);
+    /// Makes the tokens those of a text with that segmentation, of which only these lines are left, at least one.
+    pub(crate) fn keep_lines(&mut self, text: &str, segmentation: &Segmentation, lines: &[KeptLine]) {
+        let tokenizer = &mut self.tokenizer;
+        self.spare
+            .keep_lines(&self.columns, lines, &mut self.line, |line, columns| {
+                tokenizer.tokenize_lines(text, segmentation, line..line + 1, columns);
+            });
         std::mem::swap(&mut self.columns, &mut self.spare);
-        is_done
     }
 
     /// The tokens.
