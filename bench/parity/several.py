@@ -184,8 +184,9 @@ def write_cases(
     use: str,
     cases: Sequence[Mapping[str, object]],
     semantics: str | None,
+    is_shared: bool,
 ) -> None:
-    """Write `tests/parity/cases/<use>.json`, or `<use>.<semantics>.json`."""
+    """Write `tests/parity/cases/<use>.json`, or `<use>.<semantics>.json` where other tools have cases, too."""
     found = ask(script, python, [{"use": use, **case} for case in cases])
     rows = []
     for case, answered in zip(cases, found, strict=True):
@@ -194,7 +195,7 @@ def write_cases(
             expected = {"keep": all(answered["keep"].values())}
         rows.append({**case, **({} if semantics is None else {"semantics": semantics}), "expect": expected})
     rows = [row for row in rows if row["expect"]]
-    name = use if semantics is None else f"{use}.{semantics}"
+    name = f"{use}.{semantics}" if is_shared else use
     path = REPOSITORY / "tests/parity/cases" / f"{name}.json"
     lines = ",\n".join("  " + json.dumps(row) for row in rows)
     head = f'{{"tool": {json.dumps(tool)}, "how": {json.dumps(how)}, "cases": ['
@@ -256,5 +257,6 @@ def run(
                 use=use,
                 cases=cases(use),
                 semantics=semantics,
+                is_shared=use.startswith("gopher_"),
             )
     return 0 if agree else 1

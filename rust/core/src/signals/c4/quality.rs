@@ -414,9 +414,13 @@ fn log_gap(text: &str, start: usize, end: usize, becomes_line_break: bool, edits
         at += before_break + 1;
         gap = &gap[before_break + 1..];
     }
-    for line in gap.split_inclusive('\n') {
-        edits.push("", at, line, "");
-        at += line.len();
+    let line_ends = memchr::memchr_iter(b'\n', gap.as_bytes()).map(|line_break| line_break + 1);
+    let mut read = 0;
+    for line_end in line_ends.chain([gap.len()]) {
+        if read < line_end {
+            edits.push("", at + read, &gap[read..line_end], "");
+        }
+        read = line_end;
     }
 }
 
