@@ -200,9 +200,9 @@ def test_no_section_but_source_is_needed() -> None:
             "unknown key `min_word`; did you mean `min_words`?",
         ),
         (
-            SOURCE + '[[step]]\nuse = "gopher_quality"\nsemantics = "datatrove"\n',
+            SOURCE + '[[step]]\nuse = "fineweb_quality"\nsemantics = "dolma"\n',
             "GM-RECIPE-011",
-            "`gopher_quality` has no semantics `datatrove`",
+            "`fineweb_quality` has no semantics `dolma`",
         ),
         (SOURCE + '[[step]]\nuse = "clean"\non_error = "fail"\n', "GM-RECIPE-003", "plugin steps"),
         (SOURCE + '[[step]]\nuse = "clean"\n' * 2, "GM-RECIPE-008", "two steps are called `clean`"),

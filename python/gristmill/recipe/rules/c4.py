@@ -45,6 +45,7 @@ class C4Quality(RuleStep):
         "drop_lorem_ipsum": Rule(column="has_lorem_ipsum", keep="==", rule="has_lorem_ipsum"),
         "drop_curly_bracket": Rule(column="has_curly_bracket", keep="==", rule="has_curly_bracket"),
     }
+    semantics_known: ClassVar[tuple[str, ...]] = ("gristmill", "datatrove")
     edits_text: ClassVar[bool] = True
     source_note: ClassVar[str] = "Raffel et al. 2020, T5, arXiv 1910.10683, section 2.2."
 

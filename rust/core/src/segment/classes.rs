@@ -1,6 +1,7 @@
 //! Character classes of the segmentation: what each character does to a token, in one byte.
 
 use super::marks::is_symbol;
+use std::sync::LazyLock;
 use unicode_normalization::char::is_combining_mark;
 
 /// Belongs to words: a letter, mark or number of any script, or `_`.
@@ -20,12 +21,19 @@ pub(super) const MARK: u8 = 1 << 6;
 /// A letter of a script written without spaces: a word of its own.
 pub(super) const ALONE: u8 = 1 << 7;
 
+/// The classes of the basic plane, made once a process: a constant that takes milliseconds to compute.
+static BASIC_PLANE: LazyLock<Box<[u8]>> = LazyLock::new(|| {
+    (0..=0xffff)
+        .map(|code| char::from_u32(code).map_or(0, class_of))
+        .collect()
+});
+
 /// The classes of every character, ready for look-up.
 ///
 /// 64 KiB for the basic plane; characters beyond it are classified when they are met.
 #[derive(Debug, Clone)]
 pub(crate) struct Classes {
-    basic_plane: Box<[u8]>,
+    basic_plane: &'static [u8],
 }
 
 impl Default for Classes {
@@ -36,10 +44,9 @@ impl Default for Classes {
 
 impl Classes {
     pub(crate) fn new() -> Self {
-        let basic_plane = (0..=0xffff)
-            .map(|code| char::from_u32(code).map_or(0, class_of))
-            .collect();
-        Self { basic_plane }
+        Self {
+            basic_plane: &BASIC_PLANE,
+        }
     }
 
     /// The class of the scalar value `code`.

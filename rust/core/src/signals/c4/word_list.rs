@@ -20,36 +20,64 @@ pub(in super::super) enum Flanks {
 /// A list of entries, compared byte by byte with a text in lower case.
 #[derive(Debug, Clone)]
 pub(in super::super) struct WordList {
-    /// A bit for the first three bytes of every entry, as a set that errs on one side only.
+    /// A bit for the three bytes at every entry's anchor, as a set that errs on one side only.
     filter: Vec<u64>,
-    /// Entries of at least one byte, sorted by the bit of their first three bytes.
-    entries: Vec<(u32, Box<str>)>,
+    /// For each bit that is set, the first of its entries.
+    first_entries: Vec<u32>,
+    /// Sorted by bit.
+    entries: Vec<Entry>,
     flanks: Flanks,
+    /// Whether every entry has a space, so that a look at the text's spaces finds all.
+    are_phrases: bool,
+}
+
+/// An entry, once for each bit under which it is filed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Entry {
+    bit: u32,
+    /// Bytes before those that give the bit: none, or those of a phrase's first word but the last.
+    anchor: usize,
+    text: Box<str>,
 }
 
 impl WordList {
     /// The list of those entries; each counts once, empty ones do not.
     pub(in super::super) fn new<'e>(entries: impl IntoIterator<Item = &'e str>, flanks: Flanks) -> Self {
-        let mut list = Self {
-            filter: vec![0; 1 << (FILTER_BITS - 6)],
-            entries: Vec::new(),
-            flanks,
-        };
-        for entry in entries {
+        let texts: Vec<&str> = entries.into_iter().filter(|entry| !entry.is_empty()).collect();
+        let are_phrases = flanks == Flanks::Any && texts.iter().all(|entry| entry.trim().contains(' '));
+        let mut filed = Vec::new();
+        for text in texts {
+            let anchor = if are_phrases {
+                text.find(' ').map_or(0, |space| space.saturating_sub(1))
+            } else {
+                0
+            };
             // An entry shorter than a key is filed under every key that it may begin.
-            let num_free_bytes = 3_usize.saturating_sub(entry.len());
+            let num_free_bytes = 3_usize.saturating_sub(text.len() - anchor);
             for rest in 0..1_u32 << (8 * num_free_bytes) {
                 let free_bytes = rest << (8 * (3 - num_free_bytes));
-                let bit = bit_of(key_at(entry.as_bytes(), 0) | free_bytes);
-                list.filter[bit as usize >> 6] |= 1 << (bit & 63);
-                if !entry.is_empty() {
-                    list.entries.push((bit, entry.into()));
-                }
+                filed.push(Entry {
+                    bit: bit_of(key_at(text.as_bytes(), anchor) | free_bytes),
+                    anchor,
+                    text: text.into(),
+                });
             }
         }
-        list.entries.sort_unstable();
-        list.entries.dedup();
-        list
+        filed.sort_unstable();
+        filed.dedup();
+        let mut filter = vec![0; 1 << (FILTER_BITS - 6)];
+        let mut first_entries = vec![0; 1 << FILTER_BITS];
+        for (index, entry) in filed.iter().enumerate().rev() {
+            filter[entry.bit as usize >> 6] |= 1 << (entry.bit & 63);
+            first_entries[entry.bit as usize] = index as u32;
+        }
+        Self {
+            filter,
+            first_entries,
+            entries: filed,
+            flanks,
+            are_phrases,
+        }
     }
 
     /// How often entries occur; all of those that begin at one place count, and overlapping ones, too.
@@ -58,6 +86,11 @@ impl WordList {
     pub(in super::super) fn count(&self, lower: &LowerText, segmentation: &Segmentation) -> usize {
         let text = lower.text();
         let bytes = text.as_bytes();
+        if self.are_phrases {
+            return memchr::memchr_iter(b' ', bytes)
+                .map(|space| self.count_at(text, space.saturating_sub(1)))
+                .sum();
+        }
         if self.flanks == Flanks::Any || !lower.is_aligned() {
             return (0..bytes.len()).map(|at| self.count_at(text, at)).sum();
         }
@@ -68,7 +101,8 @@ impl WordList {
             number += self.count_at(text, start as usize);
             if flags & NON_ASCII != 0 {
                 let inside = start as usize + 1..end as usize;
-                number += inside.map(|at| self.count_at(text, at)).sum::<usize>();
+                let characters = inside.filter(|&at| text.is_char_boundary(at));
+                number += characters.map(|at| self.count_at(text, at)).sum::<usize>();
             }
         }
         number
@@ -79,6 +113,7 @@ impl WordList {
         self.count(lower, segmentation) > 0
     }
 
+    /// Entries whose anchor is at that byte.
     #[inline(always)]
     fn count_at(&self, text: &str, at: usize) -> usize {
         let bit = bit_of(key_at(text.as_bytes(), at));
@@ -88,23 +123,25 @@ impl WordList {
         self.count_entries_at(text, at, bit)
     }
 
-    #[cold]
+    #[inline(never)]
     fn count_entries_at(&self, text: &str, at: usize, bit: u32) -> usize {
-        let first = self.entries.partition_point(|(other, _)| *other < bit);
-        let filed = self.entries[first..]
-            .iter()
-            .take_while(|(other, _)| *other == bit);
+        let filed = &self.entries[self.first_entries[bit as usize] as usize..];
+        let is_there = |entry: &&Entry| {
+            let Some(start) = at.checked_sub(entry.anchor) else {
+                return false;
+            };
+            let end = start + entry.text.len();
+            text.as_bytes().get(start..end) == Some(entry.text.as_bytes())
+                && match self.flanks {
+                    Flanks::Any => true,
+                    Flanks::Free => !touches(text, start, end, is_word_character),
+                    Flanks::Space => !touches(text, start, end, |character| !is_white_space(character)),
+                }
+        };
         filed
-            .filter(|(_, entry)| {
-                text.as_bytes()[at..].starts_with(entry.as_bytes())
-                    && match self.flanks {
-                        Flanks::Any => true,
-                        Flanks::Free => !touches(text, at, at + entry.len(), is_word_character),
-                        Flanks::Space => {
-                            !touches(text, at, at + entry.len(), |character| !is_white_space(character))
-                        }
-                    }
-            })
+            .iter()
+            .take_while(|entry| entry.bit == bit)
+            .filter(is_there)
             .count()
     }
 }
@@ -145,10 +182,11 @@ mod tests {
     use crate::signals::{Cache, Document, NoColumns};
     use proptest::prelude::*;
 
+    const PHRASES: [&str; 3] = ["ass hole", "s h", "é as"];
     const ENTRIES: [&str; 8] = ["as", "ass", "ass hole", "é", "σα", "ς", "x🖕", "-_"];
 
     /// The definition, with the two neighbours looked at.
-    fn by_definition(text: &str, flanks: Flanks) -> usize {
+    fn by_definition(entries: &[&str], text: &str, flanks: Flanks) -> usize {
         let lower = text.to_lowercase();
         let is_free = |neighbour: Option<char>| match (flanks, neighbour) {
             (Flanks::Any, _) | (_, None) => true,
@@ -163,7 +201,7 @@ mod tests {
                         is_free(before.chars().next_back()) && is_free(after.chars().next())
                     })
                 };
-                ENTRIES.iter().filter(occurs).count()
+                entries.iter().filter(occurs).count()
             })
             .sum()
     }
@@ -186,8 +224,11 @@ mod tests {
             prop_assert_eq!(lower.text(), text.to_lowercase());
             for flanks in [Flanks::Free, Flanks::Space, Flanks::Any] {
                 let list = WordList::new(ENTRIES, flanks);
-                prop_assert_eq!(list.count(lower, &segmentation), by_definition(&text, flanks), "{:?}", flanks);
+                let expected = by_definition(&ENTRIES, &text, flanks);
+                prop_assert_eq!(list.count(lower, &segmentation), expected, "{:?}", flanks);
             }
+            let list = WordList::new(PHRASES, Flanks::Any);
+            prop_assert_eq!(list.count(lower, &segmentation), by_definition(&PHRASES, &text, Flanks::Any));
         }
     }
 }

@@ -77,7 +77,7 @@ pub(super) fn naughty_entries() -> impl Iterator<Item = &'static str> {
 }
 
 fn has_end_mark(line: &str) -> bool {
-    line.ends_with(['.', '?', '!', '"'])
+    matches!(line.as_bytes().last(), Some(b'.' | b'?' | b'!' | b'"'))
 }
 
 impl Corrector for DolmaC4 {

@@ -1,6 +1,7 @@
 //! Dolma's taggers of length that need no tokenizer model.
 
 use super::characters::is_digit;
+use crate::segment::{HAS_LETTER, HAS_NUMBER, NON_ASCII, Segmentation, is_white_space};
 use crate::signals::facts::full_lines;
 use crate::signals::{Column, Document, Entry, Setup, Signal, Value, count, uint};
 use serde::{Deserialize, Serialize};
@@ -87,16 +88,53 @@ const ASCII_KINDS: [Kind; 128] = {
     kinds
 };
 
+/// The kind of an ASCII or other character.
+fn kind(character: char) -> Kind {
+    match ASCII_KINDS.get(character as usize) {
+        Some(&kind) => kind,
+        None => kind_of(character),
+    }
+}
+
 /// Number of maximal runs of word characters, and of characters that are neither those nor white space.
 fn num_runs(text: &str) -> usize {
     let (mut number, mut before) = (0, Kind::Space);
     for character in text.chars() {
-        let kind = match ASCII_KINDS.get(character as usize) {
-            Some(&kind) => kind,
-            None => kind_of(character),
-        };
+        let kind = kind(character);
         number += usize::from(kind != before && kind != Kind::Space);
         before = kind;
+    }
+    number
+}
+
+/// The same for a text without U+001C to U+001F, which are white space for tokens only.
+///
+/// An ASCII token is of one kind, as one of letters, and no run goes beyond white space, which stands between tokens.
+fn num_runs_of_tokens(text: &str, segmentation: &Segmentation) -> usize {
+    let (mut number, mut before, mut end_before) = (0, Kind::Space, 0);
+    let tokens = segmentation.starts().iter().zip(segmentation.ends());
+    for ((&start, &end), flags) in tokens.zip(segmentation.flags()) {
+        if start != end_before {
+            before = Kind::Space;
+        }
+        end_before = end;
+        // Letters and marks are word characters; some numbers are not.
+        let is_of_letters = flags & (HAS_LETTER | HAS_NUMBER) == HAS_LETTER;
+        if is_of_letters || flags & NON_ASCII == 0 {
+            let kind = if is_of_letters {
+                Kind::Word
+            } else {
+                ASCII_KINDS[usize::from(text.as_bytes()[start as usize])]
+            };
+            number += usize::from(kind != before);
+            before = kind;
+            continue;
+        }
+        for character in text[start as usize..end as usize].chars() {
+            let kind = kind(character);
+            number += usize::from(kind != before);
+            before = kind;
+        }
     }
     number
 }
@@ -114,30 +152,24 @@ impl Signal for Length {
             }
             _ => 0,
         };
-        // No run goes beyond a line feed.
-        let num_of_text = num_runs(text);
-        let (mut num_paragraphs, mut num_in_blank_lines) = (segmentation.lines().len(), 0);
-        if num_paragraphs > 0 {
-            num_paragraphs = full_lines(document).count();
-            let lines = segmentation.lines().iter();
-            // U+001C to U+001F make a line blank, and are runs all the same.
-            let has_separators = memchr::memchr3(0x1c, 0x1d, 0x1e, text.as_bytes()).is_some()
-                || memchr::memchr(0x1f, text.as_bytes()).is_some();
-            if has_separators {
-                num_in_blank_lines = lines
-                    .map(|line| &text[line.start as usize..line.end as usize])
-                    .filter(|line| line.trim_matches(crate::segment::is_white_space).is_empty())
-                    .map(num_runs)
-                    .sum();
-            }
-        }
+        let num_paragraphs = full_lines(document).count();
+        let has_separators = memchr::memchr3(0x1c, 0x1d, 0x1e, text.as_bytes()).is_some()
+            || memchr::memchr(0x1f, text.as_bytes()).is_some();
+        let (num_in_text, num_in_blank_lines) = if has_separators {
+            // They are runs, and lines of them are blank all the same.
+            let is_blank = |line: &&str| line.trim_matches(is_white_space).is_empty();
+            let num_in_blank_lines = text.split('\n').filter(is_blank).map(num_runs).sum();
+            (num_runs(text), num_in_blank_lines)
+        } else {
+            (num_runs_of_tokens(text, segmentation), 0)
+        };
         out.extend([
             count(text.len()),
             count(num_chars),
             count(num_stripped),
-            count(num_of_text + 1),
+            count(num_in_text + 1),
             count(num_paragraphs),
-            count(num_of_text - num_in_blank_lines + num_paragraphs),
+            count(num_in_text - num_in_blank_lines + num_paragraphs),
         ]);
     }
 }

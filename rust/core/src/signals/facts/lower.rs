@@ -8,6 +8,8 @@ use crate::signals::Document;
 pub(crate) struct LowerText {
     text: String,
     is_aligned: bool,
+    /// The token under consideration.
+    token: String,
 }
 
 impl LowerText {
@@ -16,25 +18,34 @@ impl LowerText {
         &self.text
     }
 
-    /// Whether only ASCII letters have changed, so that positions are those of the document's text.
+    /// Whether no token has changed its length, so that tokens are where they are in the document's text.
     pub(crate) fn is_aligned(&self) -> bool {
         self.is_aligned
     }
 
-    /// Overwrites everything with a document's text. Cost: a copy, unless letters outside ASCII are upper case.
+    /// Overwrites everything with a document's text. Cost: a copy, and a look at each token's flags.
     pub(crate) fn fill(&mut self, document: Document<'_>) {
-        let text = document.text();
+        let (text, segmentation) = (document.text(), document.segmentation());
         self.text.clear();
-        let changes = |flags: &u8| flags & (HAS_UPPER | NON_ASCII) == HAS_UPPER | NON_ASCII;
-        self.is_aligned = !document.segmentation().flags().iter().any(changes);
-        if self.is_aligned {
-            self.text.push_str(text);
-            self.text.make_ascii_lowercase();
-        } else if text.contains('Σ') {
+        self.text.push_str(text);
+        self.text.make_ascii_lowercase();
+        self.is_aligned = true;
+        for (index, flags) in segmentation.flags().iter().enumerate() {
+            if flags & (HAS_UPPER | NON_ASCII) != HAS_UPPER | NON_ASCII {
+                continue;
+            }
+            let token = segmentation.token(text, index);
+            self.token.clear();
+            self.token.extend(token.chars().flat_map(char::to_lowercase));
             // What a sigma becomes hangs on where it stands.
-            self.text.push_str(&text.to_lowercase());
-        } else {
-            self.text.extend(text.chars().flat_map(char::to_lowercase));
+            if self.token.len() != token.len() || token.contains('Σ') {
+                self.is_aligned = false;
+                self.text.clear();
+                self.text.push_str(&text.to_lowercase());
+                return;
+            }
+            let start = segmentation.starts()[index] as usize;
+            self.text.replace_range(start..start + token.len(), &self.token);
         }
     }
 }
