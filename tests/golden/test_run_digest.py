@@ -15,6 +15,8 @@ from tests.support import write_corpus
 from gristmill.curate.run import curate
 
 GOLDEN = {
+    "decisions/part-00000.parquet": "b242ee893c535504",
+    "decisions/part-00001.parquet": "60fd0ceaab10c130",
     "documents/part-00000.parquet": "a52aa784b9d0a5b8",
     "documents/part-00001.parquet": "aae95bb2cc21fdca",
     "edits/part-00000.parquet": "e8415baa32eb9b02",
@@ -23,8 +25,8 @@ GOLDEN = {
     "rejects/part-00001.parquet": "f32ee2da179f45a3",
     "signals/part-00000.parquet": "0e2378443f208790",
     "signals/part-00001.parquet": "f1c90bd9bc9712b5",
-    "tokens/train/shard-00000.arrow": "8e100e9dcab2ab9d",
-    "tokens/validation/shard-00000.arrow": "6ae4536334a42612",
+    "tokens/train/shard-00000.arrow": "62becf51fb0c0c04",
+    "tokens/validation/shard-00000.arrow": "18b1630bc8150557",
 }
 
 
