@@ -261,12 +261,20 @@ def _run_steps(
 def _judge(compiled: _Compiled, found: pa.RecordBatch) -> dict[str, pa.ChunkedArray]:
     """Apply a rule's thresholds to its columns: the first that a row fails is the reason; null passes."""
     name = compiled.step.name
+    thresholds = compiled.step.thresholds()
+    # The opposite of what keeps; a null is neither.
+    drops = {">=": pc.less, "<=": pc.greater, ">": pc.less_equal, "<": pc.greater_equal, "==": pc.not_equal}
+    fails = []
+    for threshold in thresholds:
+        values = found.column(f"{name}.{threshold.column}")
+        if pa.types.is_boolean(values.type):
+            values = values.cast(pa.float64())
+        fails.append(drops[threshold.keep](values, pa.scalar(threshold.threshold, pa.float64())))
     reason = pa.nulls(found.num_rows, pa.utf8())
-    compare = {">=": pc.greater_equal, "<=": pc.less_equal, ">": pc.greater, "<": pc.less, "==": pc.equal}
-    for threshold in reversed(compiled.step.thresholds()):
-        values = found.column(f"{name}.{threshold.column}").cast(pa.float64())
-        fails = pc.invert(pc.fill_null(compare[threshold.keep](values, threshold.threshold), True))
-        reason = pc.if_else(fails, pa.scalar(threshold.rule), reason)
+    if fails:
+        fields = [str(number) for number in range(len(fails))]
+        which = pc.make_struct(*fails, field_names=fields)
+        reason = pc.case_when(which, *(pa.scalar(threshold.rule) for threshold in thresholds))
     return {
         f"{name}.keep": pa.chunked_array([pc.is_null(reason)]),
         f"{name}.reason": pa.chunked_array([reason]),

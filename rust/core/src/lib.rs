@@ -1,7 +1,7 @@
 //! Pure algorithms on text and slices: cleaning, segmentation, quality signals, shingles and MinHash.
 //!
-//! Not here: files, threads, clocks, Arrow, Python and `unsafe`. Everything in this crate is a function of
-//! its arguments, so the same input gives the same bytes on every machine.
+//! Not here: files, threads, clocks, Arrow, Python and, outside of `dispatch.rs`, `unsafe`. Everything in this crate is
+//! a function of its arguments, so the same input gives the same bytes on every machine.
 #![deny(unsafe_code)]
 
 mod dispatch;

@@ -20,6 +20,7 @@
 //!
 //! Not bit-compatible with any other tool's signatures, by intent: what they hash differs, too.
 
+use crate::dispatch::{self, Kernel};
 use crate::hash::mix64;
 use crate::segment::{Segmentation, fold};
 use crate::shingle::Shingles;
@@ -70,6 +71,7 @@ impl MultiplyAdd {
         }
     }
 
+    #[inline(always)]
     fn apply(self, halves: &[u32; BLOCK], into: &mut [u32; BLOCK]) {
         for (value, half) in into.iter_mut().zip(halves) {
             *value = half.wrapping_mul(self.multiplier).wrapping_add(self.offset);
@@ -132,7 +134,7 @@ impl MinHasher {
         if self.hashes.is_empty() {
             return false;
         }
-        self.sign();
+        dispatch::run(Signing(self));
         let keys = self
             .minima
             .chunks_exact(self.rows)
@@ -147,6 +149,7 @@ impl MinHasher {
     }
 
     /// Fills `minima` from `hashes`.
+    #[inline(always)]
     fn sign(&mut self) {
         self.minima.fill(i32::MAX);
         let (mut high, mut low, mut band_values) = ([0; BLOCK], [0; BLOCK], [0; BLOCK]);
@@ -168,6 +171,23 @@ impl MinHasher {
                 }
             }
         }
+    }
+}
+
+/// The hot loop. The wide path differs in the instructions that the compiler may use.
+struct Signing<'a>(&'a mut MinHasher);
+
+impl Kernel for Signing<'_> {
+    type Output = ();
+
+    fn portable(self) {
+        self.0.sign();
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn wide(self, _avx2: dispatch::Avx2) {
+        self.0.sign();
     }
 }
 
@@ -230,6 +250,9 @@ mod tests {
                 let keys = keys_of(&mut hasher, &text);
                 if !keys.is_empty() {
                     prop_assert_eq!(keys, by_definition(&hasher, &hasher.hashes));
+                    let wide = hasher.minima.clone();
+                    hasher.sign();
+                    prop_assert_eq!(&wide, &hasher.minima);
                 }
             }
         }

@@ -9,7 +9,7 @@ use gristmill_core::signals::{Measured, Value, find, measure};
 use serde_json::json;
 
 fn found(rule: &str, text: &str) -> Measured {
-    measure(rule, &json!({}), text).unwrap()
+    measure(rule, &json!({}), text).expect("a known rule with its defaults")
 }
 
 struct Golden {

@@ -81,9 +81,12 @@ pub fn run_steps(
     let options = arrow_array::RecordBatchOptions::new().with_row_count(Some(rows));
     let columns = RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options)
         .map_err(|error| EngineError::Spec(error.to_string()))?;
-    let left: LargeStringArray = (0..rows)
-        .map(|row| texts.is_valid(row).then(|| batch.texts.get(row)))
-        .collect();
+    let left = match edits {
+        false => texts.clone(),
+        true => (0..rows)
+            .map(|row| texts.is_valid(row).then(|| batch.texts.get(row)))
+            .collect(),
+    };
     Ok((left, columns))
 }
 

@@ -7,17 +7,9 @@ use super::word_hash::{Block, hash_bytes, hash_short, load};
 use crate::dispatch::{self, Kernel};
 
 /// Cuts texts into tokens and lines; holds the character tables, so make one and keep it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Segmenter {
     classes: Classes,
-}
-
-impl Default for Segmenter {
-    fn default() -> Self {
-        Self {
-            classes: Classes::new(),
-        }
-    }
 }
 
 /// Where the pass stands beside the token columns.

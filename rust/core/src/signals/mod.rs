@@ -93,7 +93,12 @@ pub trait Corrector {
     /// text again), and one value for each column of the rule's [`Entry`] to `out`.
     fn correct(&mut self, document: Document<'_>, edits: &mut EditLog, out: &mut Vec<Value>) -> Option<String>;
 
-    /// The lines of the text that the last call returned, if it is known where they stood before: then their tokens need
+    /// Pushes the same values as [`Corrector::correct`], and edits nothing.
+    fn measure(&mut self, document: Document<'_>, out: &mut Vec<Value>) {
+        self.correct(document, &mut EditLog::default(), out);
+    }
+
+    /// The lines of the text that the last call of [`Corrector::correct`] returned, if it is known where they stood before: then their tokens need
     /// not be cut again. Every line between two `\n` of the new text is there.
     fn kept_lines(&self) -> Option<&[KeptLine]> {
         None

@@ -9,10 +9,11 @@
 //! hashes tell words apart). In technical English four in ten positions are copies at level 2, and one in
 //! thirteen at level 10.
 //!
-//! What cannot be foreseen (is this 2-gram new?) is computed without branches: a wrong guess of the processor costs
-//! as much as the rest of the work on a token. Runs of copies in place of single ones make fewer steps and more
-//! wrong guesses, and came out slower.
+//! What cannot be foreseen (does it go on in its own way? is it new?) is computed without branches, in several light
+//! passes: a wrong guess of the processor costs as much as the rest of the work on a token. Runs of copies in place of
+//! single ones make fewer steps and more wrong guesses, and came out slower.
 
+use crate::dispatch::{self, Kernel};
 use crate::segment::fold;
 
 const PAIR_KEY: u64 = 0xd6e8_feb8_6659_fd93;
@@ -38,7 +39,30 @@ pub(super) struct Ngrams {
     pair_hashes: Vec<u64>,
     /// Ascending positions whose n-gram is a copy of an earlier one.
     repeated: Vec<Repeated>,
+    /// Which of them need the table.
+    undecided: Vec<u32>,
     marks: Marks,
+}
+
+/// The words of one text, to be counted. The wide path differs in the instructions that the compiler may use.
+struct Count<'a> {
+    ngrams: &'a mut Ngrams,
+    hashes: &'a [u64],
+    char_counts: &'a [u32],
+}
+
+impl Kernel for Count<'_> {
+    type Output = NgramChars;
+
+    fn portable(self) -> NgramChars {
+        self.ngrams.count_here(self.hashes, self.char_counts)
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn wide(self, _avx2: dispatch::Avx2) -> NgramChars {
+        self.ngrams.count_here(self.hashes, self.char_counts)
+    }
 }
 
 /// A position, and the first position of an equal n-gram.
@@ -90,6 +114,15 @@ impl Repeats<'_> {
 impl Ngrams {
     /// Counts characters in the n-grams of the words with those hashes and lengths.
     pub(super) fn count(&mut self, hashes: &[u64], char_counts: &[u32]) -> NgramChars {
+        dispatch::run(Count {
+            ngrams: self,
+            hashes,
+            char_counts,
+        })
+    }
+
+    #[inline(always)]
+    fn count_here(&mut self, hashes: &[u64], char_counts: &[u32]) -> NgramChars {
         let mut chars = NgramChars::default();
         let num_words = hashes.len();
         if num_words < 2 {
@@ -97,20 +130,14 @@ impl Ngrams {
         }
         self.marks.begin(num_words);
         for level in 2..=10_usize.min(num_words) {
+            self.find_level(level, hashes);
             if level <= 4 {
-                let (number, first) = self.find_level(level, hashes).copies_and_first();
+                let (number, first) = self.most_frequent(num_words).copies_and_first();
                 chars.top[level - 2] = (num_chars(char_counts, first, level) + level - 1) * number;
             } else if self.repeated.is_empty() {
                 break;
             } else {
-                let mut duplicates = Duplicates {
-                    level,
-                    char_counts,
-                    chars: 0,
-                    next: 0,
-                };
-                self.lengthen(level, hashes, &mut duplicates);
-                chars.duplicate[level - 5] = duplicates.chars;
+                chars.duplicate[level - 5] = self.duplicate_chars(level, char_counts);
             }
         }
         chars
@@ -127,7 +154,8 @@ impl Ngrams {
             if level > 2 && self.repeated.is_empty() {
                 break;
             }
-            let top = self.find_level(level, hashes);
+            self.find_level(level, hashes);
+            let top = self.most_frequent(num_words);
             visit(Repeats {
                 level,
                 top,
@@ -137,18 +165,18 @@ impl Ngrams {
     }
 
     /// Finds the copies of that level, given those of the level before.
-    fn find_level(&mut self, level: usize, hashes: &[u64]) -> Top {
-        let mut top = Top::begin(&mut self.marks, hashes.len());
+    #[inline(always)]
+    fn find_level(&mut self, level: usize, hashes: &[u64]) {
         if level == 2 {
-            self.find_pairs(hashes, &mut top);
+            self.find_pairs(hashes);
         } else {
-            self.lengthen(level, hashes, &mut top);
+            self.lengthen(level, hashes);
         }
-        top
     }
 
     /// Level 2: looked up only where a small table of counters lets a 2-gram repeat.
-    fn find_pairs(&mut self, hashes: &[u64], top: &mut Top) {
+    #[inline(always)]
+    fn find_pairs(&mut self, hashes: &[u64]) {
         let num_buckets = (4 * hashes.len()).next_power_of_two().max(64);
         let shift = 64 - num_buckets.trailing_zeros();
         self.bucket_counts.clear();
@@ -187,15 +215,13 @@ impl Ngrams {
             // Of a copy, both repeat; of a first one, nothing is known yet.
             marks.repeats_at_level[position] = 2 * u8::from(is_copy);
             marks.repeats_at_level[first] = 2 * u8::from(is_copy);
-            marks.num_copies[first] += u32::from(is_copy);
-            top.meet(first, marks.num_copies[first]);
         }
         self.repeated.truncate(num_copies);
     }
 
     /// From level n-1 to level n, at the copies; what becomes new drops out.
     #[inline(always)]
-    fn lengthen(&mut self, level: usize, hashes: &[u64], counter: &mut impl Counter) {
+    fn lengthen(&mut self, level: usize, hashes: &[u64]) {
         let last_words = &hashes[level - 1..];
         // Only the last copy can be too close to the end.
         if let Some(last) = self.repeated.last()
@@ -203,38 +229,84 @@ impl Ngrams {
         {
             self.repeated.pop();
         }
-        self.first_positions.begin_sparse(self.repeated.len());
+        if self.undecided.len() < self.repeated.len() {
+            self.undecided.resize(self.repeated.len(), 0);
+        }
         let repeated = &mut self.repeated[..];
+        let undecided = &mut self.undecided[..repeated.len()];
         let marks = &mut self.marks;
-        let mut num_copies = 0;
+        let (mut num_left, mut num_undecided) = (0, 0);
         for index in 0..repeated.len() {
-            let mut copy = repeated[index];
+            let copy = repeated[index];
             let position = copy.position as usize;
-            let shorter = copy.first as usize;
+            let goes_on = last_words[copy.first as usize] == last_words[position];
+            // Going on in its own way, it can only come again if the next words do.
+            let may_repeat = usize::from(marks.repeats_at_level[position + 1]) == level - 1;
+            repeated[num_left] = copy;
+            undecided[num_undecided] = num_left as u32;
+            num_undecided += usize::from(!goes_on & may_repeat);
+            num_left += usize::from(goes_on | may_repeat);
+        }
+        self.first_positions.begin(num_undecided);
+        for &index in &undecided[..num_undecided] {
+            let copy = &mut repeated[index as usize];
+            let (position, shorter) = (copy.position as usize, copy.first);
             let last_word = last_words[position];
-            if last_words[shorter] != last_word {
-                // It goes on in its own way, which can only come again if the next words do.
-                if usize::from(marks.repeats_at_level[position + 1]) != level - 1 {
-                    continue;
-                }
-                let hash = fold(last_word ^ shorter as u64, PAIR_KEY);
-                let origins = &mut marks.origins;
-                origins[position] = copy.first;
-                let is_same =
-                    |other: usize| origins[other] as usize == shorter && last_words[other] == last_word;
-                let first = self.first_positions.first(hash, position, is_same);
-                if first == position {
-                    continue;
-                }
-                copy.first = first as u32;
-            }
+            let origins = &mut marks.origins;
+            origins[position] = shorter;
+            let is_same = |other: usize| origins[other] == shorter && last_words[other] == last_word;
+            let hash = fold(last_word ^ u64::from(shorter), PAIR_KEY);
+            copy.first = self.first_positions.first(hash, position, is_same) as u32;
+        }
+        let mut num_copies = 0;
+        for index in 0..num_left {
+            let copy = repeated[index];
             repeated[num_copies] = copy;
-            num_copies += 1;
-            marks.repeats_at_level[position] = level as u8;
-            marks.repeats_at_level[copy.first as usize] = level as u8;
-            counter.count(copy, marks);
+            let is_copy = copy.first != copy.position;
+            num_copies += usize::from(is_copy);
+            for position in [copy.position, copy.first] {
+                let mark = &mut marks.repeats_at_level[position as usize];
+                *mark = if is_copy { level as u8 } else { *mark };
+            }
         }
         self.repeated.truncate(num_copies);
+    }
+
+    /// The most frequent of the repeated n-grams.
+    #[inline(always)]
+    fn most_frequent(&mut self, num_words: usize) -> Top {
+        let num_copies = &mut self.marks.num_copies[..num_words];
+        num_copies.fill(0);
+        let mut top = Top::default();
+        for copy in &self.repeated {
+            let number = &mut num_copies[copy.first as usize];
+            *number += 1;
+            top.0 = top
+                .0
+                .max(u64::from(*number) << 32 | u64::from(u32::MAX - copy.first));
+        }
+        top
+    }
+
+    /// Characters of copies, from left to right; a copy's words are skipped, and what starts there is not met.
+    #[inline(always)]
+    fn duplicate_chars(&mut self, level: usize, char_counts: &[u32]) -> usize {
+        let (mut chars, mut next) = (0, 0);
+        for copy in &self.repeated {
+            let position = copy.position as usize;
+            if position < next {
+                continue;
+            }
+            let unmet = &mut self.marks.unmet_at_level[copy.first as usize];
+            if usize::from(*unmet) == level {
+                *unmet = 0;
+                continue;
+            }
+            chars += num_chars(char_counts, position, level);
+            next = position + level;
+            self.marks.unmet_at_level[position..next].fill(level as u8);
+        }
+        chars
     }
 }
 
@@ -254,67 +326,21 @@ impl Marks {
     }
 }
 
-/// What a level counts, copy by copy from left to right.
-trait Counter {
-    fn count(&mut self, copy: Repeated, marks: &mut Marks);
-}
-
 /// The most frequent n-gram so far, the first among equals: copies beside the first one, and how early it is.
 #[derive(Debug, Clone, Copy)]
 struct Top(u64);
 
-impl Top {
+impl Default for Top {
     /// Without any copy the first n-gram of the text is the first among equals.
-    fn begin(marks: &mut Marks, num_words: usize) -> Self {
-        marks.num_copies[..num_words].fill(0);
+    fn default() -> Self {
         Self(u64::from(u32::MAX))
     }
+}
 
-    #[inline(always)]
-    fn meet(&mut self, first: usize, num_copies: u32) {
-        self.0 = self
-            .0
-            .max(u64::from(num_copies) << 32 | u64::from(u32::MAX - first as u32));
-    }
-
+impl Top {
     /// How often it occurs, and where first.
     fn copies_and_first(self) -> (usize, usize) {
         ((self.0 >> 32) as usize + 1, (u32::MAX - self.0 as u32) as usize)
-    }
-}
-
-impl Counter for Top {
-    #[inline(always)]
-    fn count(&mut self, copy: Repeated, marks: &mut Marks) {
-        let number = &mut marks.num_copies[copy.first as usize];
-        *number += 1;
-        self.meet(copy.first as usize, *number);
-    }
-}
-
-/// Characters of copies, from left to right; a copy's words are skipped, and what starts there is not met.
-struct Duplicates<'a> {
-    level: usize,
-    char_counts: &'a [u32],
-    chars: usize,
-    next: usize,
-}
-
-impl Counter for Duplicates<'_> {
-    #[inline(always)]
-    fn count(&mut self, copy: Repeated, marks: &mut Marks) {
-        let position = copy.position as usize;
-        if position < self.next {
-            return;
-        }
-        let unmet = &mut marks.unmet_at_level[copy.first as usize];
-        if usize::from(*unmet) == self.level {
-            *unmet = 0;
-            return;
-        }
-        self.chars += num_chars(self.char_counts, position, self.level);
-        self.next = position + self.level;
-        marks.unmet_at_level[position..self.next].fill(self.level as u8);
     }
 }
 
@@ -339,15 +365,7 @@ pub(super) struct FirstPositions {
 impl FirstPositions {
     /// Forgets everything and makes room for that many keys.
     pub(super) fn begin(&mut self, num_keys: usize) {
-        self.clear((2 * num_keys).next_power_of_two().max(64));
-    }
-
-    /// The same where most of the keys will not be asked for.
-    fn begin_sparse(&mut self, num_keys_at_most: usize) {
-        self.clear((num_keys_at_most + 1).next_power_of_two().max(64));
-    }
-
-    fn clear(&mut self, num_slots: usize) {
+        let num_slots = (2 * num_keys).next_power_of_two().max(64);
         self.slots.clear();
         self.slots.resize(num_slots, 0);
         self.shift = 64 - num_slots.trailing_zeros();
@@ -444,7 +462,9 @@ mod tests {
             for words in texts {
                 let char_counts: Vec<u32> = words.iter().map(|word| 1 + (word % 7) as u32).collect();
                 let hashes: Vec<u64> = words.iter().map(|&word| crate::hash::mix64(word + 1)).collect();
-                prop_assert_eq!(ngrams.count(&hashes, &char_counts), by_definition(&words, &char_counts));
+                let expected = by_definition(&words, &char_counts);
+                prop_assert_eq!(ngrams.count(&hashes, &char_counts), expected);
+                prop_assert_eq!(ngrams.count_here(&hashes, &char_counts), expected);
             }
         }
     }

@@ -79,7 +79,10 @@ fn run(rule: &mut Rule, document: Document<'_>, expected: &Expected) -> Vec<Valu
         }
         Rule::Corrector(corrector) => {
             let (text, mut edits) = (document.text(), EditLog::default());
+            corrector.measure(document, &mut values);
+            let measured = std::mem::take(&mut values);
             let edited = corrector.correct(document, &mut edits, &mut values);
+            assert_eq!(measured, values, "{text:?}");
             let expected = expected.text.as_deref().expect("a corrector's definition says what is left");
             assert_eq!(edited.is_some(), expected != text, "{text:?}");
             assert_eq!(edits.is_empty(), edited.is_none(), "{text:?}");

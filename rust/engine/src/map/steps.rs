@@ -80,6 +80,11 @@ impl NativeStep {
         }))
     }
 
+    /// Whether the step may change the text.
+    fn edits(&self) -> bool {
+        !self.only_measures && !matches!(&self.kind, Kind::Rule(Rule::Signal(_)))
+    }
+
     /// Makes the step leave the text as it is: its columns count what it would edit.
     pub fn only_measure(&mut self) {
         self.only_measures = true;
@@ -181,7 +186,9 @@ pub fn run(
             }));
     }
     let old = std::mem::replace(&mut batch.texts, Texts::with_capacity(0, 0));
-    let mut texts = Texts::with_capacity(rows, old.num_bytes());
+    // Without a step that edits, the texts stay where they are.
+    let edits = steps.iter().any(NativeStep::edits);
+    let mut texts = Texts::with_capacity(rows, if edits { old.num_bytes() } else { 0 });
     let mut kept = std::mem::take(&mut batch.segmentations);
     for row in 0..rows {
         let mut text = Cow::Borrowed(old.get(row));
@@ -220,9 +227,11 @@ pub fn run(
                 .segmentations
                 .push(Some(std::mem::take(&mut scratch.segmentation)));
         }
-        texts.push(&text);
+        if edits {
+            texts.push(&text);
+        }
     }
-    batch.texts = texts;
+    batch.texts = if edits { texts } else { old };
 }
 
 impl NativeStep {
@@ -284,6 +293,10 @@ impl NativeStep {
         match rule {
             Rule::Signal(signal) => {
                 signal.compute(document, &mut scratch.values);
+                None
+            }
+            Rule::Corrector(corrector) if self.only_measures => {
+                corrector.measure(document, &mut scratch.values);
                 None
             }
             Rule::Corrector(corrector) => {

@@ -365,7 +365,15 @@ impl Corrector for C4Quality {
         edits: &mut EditLog,
         out: &mut Vec<Value>,
     ) -> Option<String> {
+        self.measure(document, out);
         let text = document.text();
+        self.strip_pieces(text);
+        let num_edits = edits.len();
+        self.log_gaps(text, edits);
+        (edits.len() > num_edits).then(|| self.join(text))
+    }
+
+    fn measure(&mut self, document: Document<'_>, out: &mut Vec<Value>) {
         let mut walk = Walk::new(document, self.config.semantics);
         self.pieces.clear();
         let mut counts = Counts::default();
@@ -385,10 +393,6 @@ impl Corrector for C4Quality {
             count(counts.num_lines_removed),
             count(counts.num_lines_kept),
         ]);
-        self.strip_pieces(text);
-        let num_edits = edits.len();
-        self.log_gaps(text, edits);
-        (edits.len() > num_edits).then(|| self.join(text))
     }
 
     fn kept_lines(&self) -> Option<&[KeptLine]> {

@@ -1,5 +1,6 @@
 //! Data-Juicer's text filters (1.6.1) that need no model: lengths, character kinds, repetition and word lists.
 
+mod codes;
 #[cfg(test)]
 mod reference;
 mod repetition;
@@ -8,6 +9,7 @@ mod special_table;
 mod word_lists;
 mod words;
 
+use self::codes::CharacterCodes;
 use self::repetition::RepeatedGrams;
 use self::special::{SpecialCharacters, is_special_ascii};
 use self::words::{RefinedWords, WordSet};
@@ -98,6 +100,7 @@ struct DataJuicerText {
     special: SpecialCharacters,
     words: RefinedWords,
     grams: RepeatedGrams,
+    codes: CharacterCodes,
     characters: Vec<char>,
 }
 
@@ -116,6 +119,7 @@ impl DataJuicerText {
             special: SpecialCharacters::default(),
             words: RefinedWords::default(),
             grams: RepeatedGrams::default(),
+            codes: CharacterCodes::default(),
             characters: Vec::new(),
         }
     }
@@ -135,7 +139,9 @@ impl DataJuicerText {
     fn character_repetition(&mut self, document: Document<'_>) -> f64 {
         let (text, length) = (document.text(), self.character_repetition_length);
         if text.len() == document.segmentation().num_chars() {
-            self.grams.count(text.as_bytes(), length);
+            self.grams.count_bytes(text.as_bytes(), length);
+        } else if let Some(codes) = self.codes.encode(text) {
+            self.grams.count_bytes(codes, length);
         } else {
             self.characters.clear();
             self.characters.extend(text.chars());

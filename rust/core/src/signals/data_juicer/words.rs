@@ -1,38 +1,38 @@
 //! Words as Data-Juicer has them: cut at spaces, tabs and line feeds only, without special characters at the ends.
 
-use super::special::{SpecialCharacters, is_special_ascii};
+use super::special::SpecialCharacters;
 use crate::segment::{HAS_LETTER, HAS_UPPER, hash_bytes};
 use crate::signals::Document;
 
-/// Calls `piece` with the byte range of every piece between spaces, tabs and line feeds, and with the index of the word
-/// between white space that it is, if it is one.
-///
-/// Other white space stays in the pieces, so they are put together from the words between all white space.
-fn for_each_piece(document: Document<'_>, mut piece: impl FnMut(usize, usize, Option<usize>)) {
-    let bytes = document.text().as_bytes();
-    let words = document.space_words();
-    let (starts, ends) = (words.starts(), words.ends());
-    let mut start = 0;
-    // The gap before each word, and the one after the last.
-    for word in 0..=starts.len() {
-        let before = word.checked_sub(1);
-        let (word_start, gap_start) =
-            before.map_or((0, 0), |word| (starts[word] as usize, ends[word] as usize));
-        let gap_end = starts.get(word).map_or(bytes.len(), |&start| start as usize);
-        for (offset, byte) in bytes[gap_start..gap_end].iter().enumerate() {
-            if matches!(byte, b' ' | b'\t' | b'\n') {
-                if offset == 0 && start == word_start && before.is_some() {
-                    piece(start, gap_start, before);
-                } else if gap_start + offset > start {
-                    piece(start, gap_start + offset, None);
-                }
-                start = gap_start + offset + 1;
-            }
-        }
+/// A space, tab or line feed.
+const SEPARATOR: u8 = 1;
+/// An ASCII character that is special and not white space.
+const MARK: u8 = 2;
+/// An ASCII letter.
+const LETTER: u8 = 4;
+
+/// What each byte is, as bits.
+const KINDS: [u8; 256] = {
+    let mut kinds = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        kinds[byte] = match byte as u8 {
+            b' ' | b'\t' | b'\n' => SEPARATOR,
+            b'A'..=b'Z' | b'a'..=b'z' => LETTER,
+            other if other.is_ascii_punctuation() || other.is_ascii_digit() => MARK,
+            _ => 0,
+        };
+        byte += 1;
     }
-    if bytes.len() > start {
-        piece(start, bytes.len(), None);
-    }
+    kinds
+};
+
+/// What the byte at a position is; the end of the text separates.
+#[inline(always)]
+fn kind_at(bytes: &[u8], position: usize) -> u8 {
+    bytes
+        .get(position)
+        .map_or(SEPARATOR, |&byte| KINDS[usize::from(byte)])
 }
 
 /// The words of one text.
@@ -46,34 +46,105 @@ pub(super) struct RefinedWords {
 }
 
 impl RefinedWords {
-    /// Overwrites everything with the words of a document. Cost: one pass over its words.
+    /// Overwrites everything with the words of a document. Cost: one pass over its tokens.
     pub(super) fn fill(&mut self, document: Document<'_>, special: &SpecialCharacters) {
         self.hashes.clear();
         self.num_words = 0;
         let (text, segmentation) = (document.text(), document.segmentation());
-        let first_tokens = document.space_words().first_tokens();
-        let Self {
-            hashes,
-            num_words,
-            lower,
-        } = self;
-        for_each_piece(document, |start, end, word| {
+        let bytes = text.as_bytes();
+        let (starts, ends) = (segmentation.starts(), segmentation.ends());
+        let (flags, hashes) = (segmentation.flags(), segmentation.hashes());
+        // Where the next piece may start. Only compared with, so that no token waits for the one before.
+        let mut next = 0;
+        for (token, &start) in starts.iter().enumerate() {
+            let start = start as usize;
+            if start < next {
+                continue;
+            }
+            if start > next {
+                next = self.add_between(text, (next, start), special);
+            }
             // Most words are one token, or one and a mark, and the hash of a token is known.
-            if let Some(token) =
-                word.and_then(|word| plain_token(document, first_tokens[word] as usize, start, end))
-            {
-                *num_words += 1;
-                hashes.push(segmentation.lower_hash(text, token, lower));
-                return;
+            let end = ends[token] as usize;
+            if start == next && flags[token] & !HAS_UPPER == HAS_LETTER {
+                let is_plain = kind_at(bytes, start) & kind_at(bytes, end - 1) & LETTER != 0;
+                let end = end + usize::from(kind_at(bytes, end) == MARK);
+                if is_plain && kind_at(bytes, end) == SEPARATOR {
+                    self.num_words += 1;
+                    self.hashes.push(if flags[token] & HAS_UPPER == 0 {
+                        hashes[token]
+                    } else {
+                        segmentation.lower_hash(text, token, &mut self.lower)
+                    });
+                    next = end + 1;
+                    continue;
+                }
             }
-            let piece = &text[start..end];
-            *num_words += usize::from(!special.strip(piece).is_empty());
-            lower_case(piece, lower);
-            let word = special.strip(lower);
-            if !word.is_empty() {
-                hashes.push(hash_bytes(word.as_bytes()));
+            next = self.add_at(text, next, special) + 1;
+        }
+        let last = self.add_between(text, (next, bytes.len()), special);
+        if last < bytes.len() {
+            self.add_at(text, last, special);
+        }
+    }
+
+    /// Adds the pieces between separators that end before a token, and returns where the piece with the token starts.
+    fn add_between(
+        &mut self,
+        text: &str,
+        (start, token_start): (usize, usize),
+        special: &SpecialCharacters,
+    ) -> usize {
+        let bytes = text.as_bytes();
+        let mut next = start;
+        while next < token_start {
+            if KINDS[usize::from(bytes[next])] != SEPARATOR {
+                if !bytes[next..token_start]
+                    .iter()
+                    .any(|&byte| KINDS[usize::from(byte)] == SEPARATOR)
+                {
+                    break;
+                }
+                next = self.add_at(text, next, special);
             }
-        });
+            next += 1;
+        }
+        next
+    }
+
+    /// Adds the piece that starts there, and returns where it ends.
+    fn add_at(&mut self, text: &str, start: usize, special: &SpecialCharacters) -> usize {
+        let piece = &text.as_bytes()[start..];
+        if let Some(piece) = piece.first_chunk().and_then(ShortPiece::read) {
+            self.add_short(&piece);
+            return start + piece.length;
+        }
+        let is_inside = |byte: &&u8| KINDS[usize::from(**byte)] != SEPARATOR;
+        let end = start + piece.iter().take_while(is_inside).count();
+        self.add(&text[start..end], special);
+        end
+    }
+
+    /// Adds what is left of a short piece, if anything.
+    fn add_short(&mut self, piece: &ShortPiece) {
+        if piece.letters == 0 {
+            return;
+        }
+        let first = piece.letters.trailing_zeros() / 8;
+        let last = 15 - piece.letters.leading_zeros() / 8;
+        let word = (piece.lower >> (8 * first)).to_le_bytes();
+        self.num_words += 1;
+        self.hashes.push(hash_bytes(&word[..(last - first + 1) as usize]));
+    }
+
+    /// Adds what is left of any piece.
+    fn add(&mut self, piece: &str, special: &SpecialCharacters) {
+        self.num_words += usize::from(!special.strip(piece).is_empty());
+        lower_case(piece, &mut self.lower);
+        let word = special.strip(&self.lower);
+        if !word.is_empty() {
+            self.hashes.push(hash_bytes(word.as_bytes()));
+        }
     }
 
     /// Hashes of the words in lower case.
@@ -87,17 +158,42 @@ impl RefinedWords {
     }
 }
 
-/// The given token, if it is all that is left of a word that starts with it when special characters are stripped:
-/// ASCII letters, and behind it nothing or one token of ASCII marks.
-fn plain_token(document: Document<'_>, token: usize, start: usize, end: usize) -> Option<usize> {
-    let (bytes, segmentation) = (document.text().as_bytes(), document.segmentation());
-    let (ends, flags) = (segmentation.ends(), segmentation.flags());
-    let token_end = ends[token] as usize;
-    let is_plain = flags[token] & !HAS_UPPER == HAS_LETTER
-        && bytes[start].is_ascii_alphabetic()
-        && bytes[token_end - 1].is_ascii_alphabetic();
-    let is_all = token_end == end || token_end + 1 == end && is_special_ascii(bytes[token_end]);
-    (is_plain && is_all).then_some(token)
+/// A piece between separators of at most 15 bytes: ASCII letters, digits and marks.
+struct ShortPiece {
+    /// Its bytes in lower case, and others behind.
+    lower: u128,
+    /// The high bit of each of its bytes that is a letter; the others are special.
+    letters: u128,
+    length: usize,
+}
+
+/// A byte in each of sixteen.
+const EACH: u128 = u128::MAX / 0xff;
+const HIGH: u128 = 0x80 * EACH;
+
+impl ShortPiece {
+    /// The piece at the start of a block, if it is one; sixteen bytes are looked at together, because the length of
+    /// a loop over bytes cannot be foreseen.
+    fn read(block: &[u8; 16]) -> Option<Self> {
+        let block = u128::from_le_bytes(*block);
+        let low = block & !HIGH;
+        // Adding 0x80 - c to a byte below 0x80 sets its high bit exactly when it is at least c.
+        let at_least = |low: u128, byte: u8| low + u128::from(0x80 - byte) * EACH;
+        let others = |byte: u8| ((low ^ (u128::from(byte) * EACH)) + 0x7f * EACH) | block;
+        let separators = !(others(b' ') & others(b'\t') & others(b'\n')) & HIGH;
+        let inside = (separators & separators.wrapping_neg()).wrapping_sub(1) & HIGH;
+        let (control, delete) = (!at_least(low, 0x20), at_least(low, 0x7f));
+        if separators == 0 || (block | control | delete) & inside != 0 {
+            return None;
+        }
+        let folded = low | (0x20 * EACH);
+        let letters = at_least(folded, b'a') & !at_least(folded, b'z' + 1) & inside;
+        Some(Self {
+            lower: block | (letters & !(block << 2)) >> 2,
+            letters,
+            length: separators.trailing_zeros() as usize / 8,
+        })
+    }
 }
 
 /// Overwrites `lower` with the text in lower case, as Python's `str.lower` has it.
@@ -117,9 +213,12 @@ fn lower_case(text: &str, lower: &mut String) {
 /// A set of words, asked by hash once a word.
 #[derive(Debug, Clone, Default)]
 pub(super) struct WordSet {
-    /// Open addressing; 0 is free. The hash 0 belongs to no word that anybody has found.
-    slots: Vec<u64>,
+    /// Open addressing by buckets, from the left; 0 is free. The hash 0 belongs to no word that anybody has found.
+    buckets: Vec<[u64; BUCKET]>,
 }
+
+/// Hashes that are compared at once.
+const BUCKET: usize = 4;
 
 impl WordSet {
     pub(super) fn new<'w>(words: impl IntoIterator<Item = &'w str>) -> Self {
@@ -127,29 +226,48 @@ impl WordSet {
             .into_iter()
             .map(|word| hash_bytes(word.as_bytes()))
             .collect();
-        let mut slots = vec![0; (4 * hashes.len()).next_power_of_two().max(16)];
+        let mut buckets = vec![[0; BUCKET]; (2 * hashes.len()).next_power_of_two()];
         for hash in hashes {
-            let place = place_of(&slots, hash);
-            slots[place] = hash;
+            let mut index = hash as usize % buckets.len();
+            loop {
+                // The word itself, if it is there already.
+                if let Some(slot) = buckets[index]
+                    .iter_mut()
+                    .find(|slot| **slot == 0 || **slot == hash)
+                {
+                    *slot = hash;
+                    break;
+                }
+                index = (index + 1) % buckets.len();
+            }
         }
-        Self { slots }
+        Self { buckets }
     }
 
     /// How many of the hashes are those of words in the set.
     pub(super) fn count(&self, hashes: &[u64]) -> usize {
-        let is_in = |hash: &&u64| self.slots[place_of(&self.slots, **hash)] == **hash;
-        hashes.iter().filter(is_in).count()
+        let buckets = &self.buckets[..];
+        let mask = buckets.len() - 1;
+        let mut number = 0;
+        for &hash in hashes {
+            let mut index = hash as usize & mask;
+            let (mut is_in, mut is_full) = look_up(&buckets[index], hash);
+            // Whether a word is in the set is a coin toss; a full bucket is rare.
+            while is_full & !is_in {
+                index = (index + 1) & mask;
+                (is_in, is_full) = look_up(&buckets[index], hash);
+            }
+            number += usize::from(is_in);
+        }
+        number
     }
 }
 
-/// The slot that holds the hash, or the free one where it would be.
-fn place_of(slots: &[u64], hash: u64) -> usize {
-    let mask = slots.len() - 1;
-    let mut place = hash as usize & mask;
-    while slots[place] != 0 && slots[place] != hash {
-        place = (place + 1) & mask;
-    }
-    place
+/// Whether the hash is in the bucket, and whether the bucket is full.
+#[inline(always)]
+fn look_up(bucket: &[u64; BUCKET], hash: u64) -> (bool, bool) {
+    let is_in = bucket.iter().fold(false, |is_in, &slot| is_in | (slot == hash));
+    (is_in, bucket[BUCKET - 1] != 0)
 }
 
 #[cfg(test)]
@@ -162,5 +280,16 @@ mod tests {
         let hashes = ["the", "The", "a", "", "über", "b"].map(|word| hash_bytes(word.as_bytes()));
         assert_eq!(set.count(&hashes), 3);
         assert_eq!(WordSet::new([]).count(&hashes), 0);
+    }
+
+    #[test]
+    fn buckets_that_are_full_go_on_in_the_next() {
+        // Of 2^14 words, some share a bucket with five others.
+        let words: Vec<String> = (0..1 << 15).map(|number: u32| format!("w{number}")).collect();
+        let hashes: Vec<u64> = words.iter().map(|word| hash_bytes(word.as_bytes())).collect();
+        let set = WordSet::new(words[..1 << 14].iter().map(String::as_str));
+        assert!(set.buckets.iter().any(|bucket| !bucket.contains(&0)));
+        assert_eq!(set.count(&hashes[..1 << 14]), 1 << 14);
+        assert_eq!(set.count(&hashes[1 << 14..]), 0);
     }
 }

@@ -173,7 +173,7 @@ impl Search {
     /// wins. It cannot start before the run, because the run would then go on to the left.
     fn covering_run(&self, at: usize, distance: usize) -> Option<usize> {
         let covers = |run: &&Run| {
-            distance % run.period == 0
+            distance.is_multiple_of(run.period)
                 && distance >= 4 * run.period
                 && at >= run.start
                 && at + distance < run.end

@@ -42,11 +42,6 @@ impl CharacterCounts {
             .sum()
     }
 
-    /// All characters.
-    pub(crate) fn all(&self) -> usize {
-        self.count_ascii(|_| true) + self.count_other(|_| true)
-    }
-
     /// Letters (general category L): Python's `isalpha`.
     pub(crate) fn letters(&self) -> usize {
         self.count_ascii(|byte| byte.is_ascii_alphabetic()) + self.count_other(CharacterClass::is_letter)
@@ -100,14 +95,12 @@ impl CharacterCounter {
         let mut rest = text;
         while let Some(at) = rest.bytes().position(|byte| byte >= 0x80) {
             rest = &rest[at..];
-            let mut characters = rest.chars();
-            while let Some(character) = characters.next() {
-                if character.is_ascii() {
-                    break;
-                }
+            let length = rest.find(|character: char| character.is_ascii()).unwrap_or(rest.len());
+            let (others, after) = rest.split_at(length);
+            for character in others.chars() {
                 counts.other_classes[usize::from(self.classes.get(character as u32))] += 1;
             }
-            rest = characters.as_str();
+            rest = after;
         }
     }
 }
@@ -124,7 +117,8 @@ mod tests {
             let mut counts = CharacterCounts::default();
             CharacterCounter::default().count(&text, &mut counts);
             let by = |holds: fn(char) -> bool| text.chars().filter(|&character| holds(character)).count();
-            prop_assert_eq!(counts.all(), text.chars().count());
+            let all = counts.count_ascii(|_| true) + counts.count_other(|_| true);
+            prop_assert_eq!(all, text.chars().count());
             prop_assert_eq!(counts.white_space(), by(crate::segment::is_white_space));
             prop_assert_eq!(counts.of_ascii(b'#'), by(|character| character == '#'));
             let is_letter = |character: char| CharacterClass::of(character).is_letter();

@@ -21,11 +21,6 @@ pub(crate) struct LineFacts {
 }
 
 impl LineFacts {
-    /// The line as it stands in the text.
-    pub(crate) fn text(self, text: &str) -> &str {
-        &text[self.start as usize..self.end as usize]
-    }
-
     /// The line without white space at its ends.
     pub(crate) fn trimmed(self, text: &str) -> &str {
         &text[self.trimmed_start as usize..self.trimmed_end as usize]

@@ -6,8 +6,9 @@ mod reference;
 
 use super::ngrams::FirstPositions;
 use super::{Column, Document, Entry, Semantics, Setup, Signal, Value, float, share};
-use crate::segment::{hash_bytes, is_terminal_mark, is_white_space};
+use crate::segment::{is_terminal_mark, is_white_space};
 use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
 
 const COLUMNS: [Column; 4] = [
     float(
@@ -85,7 +86,7 @@ impl Signal for FinewebQuality {
             num_terminal += usize::from(is_terminal_mark(last));
             num_short += usize::from(line.num_chars <= self.config.short_line_length);
             let position = self.hashes.len();
-            let hash = hash_bytes(content.as_bytes());
+            let hash = xxh3_64(content.as_bytes());
             self.hashes.push(hash);
             if self
                 .seen

@@ -3,7 +3,6 @@
 use super::stop_words::StopWords;
 use crate::segment::{ALL_SYMBOLS, HAS_LETTER};
 use crate::signals::{Document, Signal, Value, count, share};
-use memchr::memmem::Finder;
 
 /// Word counts, word lengths, symbols, bullets and stop words.
 ///
@@ -11,8 +10,6 @@ use memchr::memmem::Finder;
 /// together), which moves `alphabetic_word_fraction` by a few hundredths either way.
 pub(super) struct GopherQuality {
     stop_words: StopWords,
-    ellipsis: Finder<'static>,
-    ellipsis_character: Finder<'static>,
 }
 
 impl GopherQuality {
@@ -20,10 +17,25 @@ impl GopherQuality {
     pub(super) fn new(stop_words: &[String]) -> Self {
         Self {
             stop_words: StopWords::new(stop_words),
-            ellipsis: Finder::new("..."),
-            ellipsis_character: Finder::new("…"),
         }
     }
+}
+
+/// How often `...`, without overlap, and `…` occur.
+fn num_ellipses(document: Document<'_>) -> usize {
+    let bytes = document.text().as_bytes();
+    let (mut number, mut num_dots, mut next) = (0, 0, 0);
+    for &position in &document.spots().ends {
+        let position = position as usize;
+        if bytes[position] == b'.' {
+            num_dots = if position == next { num_dots + 1 } else { 1 };
+            number += usize::from(num_dots % 3 == 0);
+            next = position + 1;
+        } else {
+            number += usize::from(bytes[position..].starts_with("…".as_bytes()));
+        }
+    }
+    number
 }
 
 /// Shares of lines that start with a bullet and that end with an ellipsis; null without lines.
@@ -35,8 +47,8 @@ fn line_fractions(document: Document<'_>) -> [Value; 2] {
     let (mut num_bullets, mut num_ellipses) = (0, 0);
     for line in lines {
         let line = line.trimmed(document.text());
-        num_bullets += usize::from(line.starts_with(['•', '-']));
-        num_ellipses += usize::from(line.ends_with("...") || line.ends_with('…'));
+        num_bullets += usize::from(line.starts_with('-') || line.starts_with("•"));
+        num_ellipses += usize::from(line.ends_with("...") || line.ends_with("…"));
     }
     [num_bullets, num_ellipses].map(|number| Value::Float64(share(number, lines.len())))
 }
@@ -78,8 +90,7 @@ impl GopherQuality {
         };
         let bytes = document.text().as_bytes();
         let num_hashes = memchr::memchr_iter(b'#', bytes).count();
-        let num_ellipses =
-            self.ellipsis.find_iter(bytes).count() + self.ellipsis_character.find_iter(bytes).count();
+        let num_ellipses = num_ellipses(document);
         let mean_length = match num_words {
             0 => Value::Null,
             _ => Value::Float64(share(num_word_chars, num_words)),

@@ -6,7 +6,7 @@ use crate::segment::Segmentation;
 use crate::signals::lines::trim;
 use crate::signals::ngrams::{NgramChars, Ngrams};
 use crate::signals::{Document, Signal, Value, Wanted, share};
-use memchr::memmem;
+use std::ops::Range;
 
 /// Position of the first column about n-grams.
 const FIRST_NGRAM_COLUMN: usize = 4;
@@ -56,15 +56,28 @@ impl GopherRepetition {
 
     fn count_paragraphs(&mut self, text: &str, segmentation: &Segmentation) {
         let (start, end) = trim(text, (0, text.len()));
-        let stripped = &text[start..end];
-        self.pieces.begin(segmentation.lines().len());
-        let mut rest = stripped;
-        while let Some(length) = memmem::find(rest.as_bytes(), b"\n\n") {
-            let paragraph = &rest[..length];
+        let lines = segmentation.lines();
+        self.pieces.begin(lines.len());
+        let mut add = |paragraph: Range<usize>| {
+            let paragraph = &text[paragraph];
             self.pieces.add(paragraph, || paragraph.chars().count());
-            rest = rest[length..].trim_start_matches('\n');
+        };
+        // An empty line in the stripped text is a run of two `\n` at least.
+        let mut open = start..start;
+        for line in lines {
+            let (line_start, line_end) = (line.start as usize, line.end as usize);
+            if line_start == line_end {
+                if open.start < open.end {
+                    add(open.clone());
+                }
+                open = end..end;
+            } else if line_start < end && line_end > start {
+                open = open.start.min(line_start.max(start))..line_end.min(end);
+            }
         }
-        self.pieces.add(rest, || rest.chars().count());
+        if open.start < open.end || start == end {
+            add(open);
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! Counts lines or paragraphs that come again.
 
-use crate::segment::hash_bytes;
 use crate::signals::ngrams::FirstPositions;
 use crate::signals::share;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// Lines or paragraphs of one text, and how many came again.
 #[derive(Debug, Clone, Default)]
@@ -23,7 +23,7 @@ impl Pieces {
     }
 
     pub(super) fn add(&mut self, content: &str, num_chars: impl Fn() -> usize) {
-        let hash = hash_bytes(content.as_bytes());
+        let hash = xxh3_64(content.as_bytes());
         let position = self.hashes.len();
         self.hashes.push(hash);
         let hashes = &self.hashes;
