@@ -2,11 +2,11 @@
 
 python bench/datatrove/filters.py --corpus DATA/corpus --rival-python RIVAL/bin/python
 
-datatrove runs Gopher repetition, Gopher quality, C4 without terminal punctuation and FineWeb in that order, and a document
+datatrove runs Gopher repetition, Gopher quality, C4 without terminal punctuation and FineWeb in that order; a document
 that one of them drops is not shown to the next. gristmill computes every signal of all four for every document, through
-`gristmill.signals` on an Arrow table; and once more through the steps of a recipe, in which FineWeb's rule reads the text
-that C4's left. Both sides are CPU time of one core; imports, reading and the first document, which loads datatrove's
-tokenizer, are not counted.
+`gristmill.signals` on an Arrow table; and once more through the steps of a recipe, in which FineWeb's rule reads the
+text that C4's left. Both sides are CPU time of one core; imports, reading and the first document, which loads
+datatrove's tokenizer, are not counted.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 python bench/rules/cost.py --corpus DATA/corpus
 
-Writes `figures.json` and `cost.md` to bench/results/rules. All figures are nanoseconds of CPU time a byte of text, of one
-core, text in memory, every column computed, with the default definitions; the documents are those of
+Writes `figures.json` and `cost.md` to bench/results/rules. All figures are nanoseconds of CPU time a byte of text, of
+one core, text in memory, every column computed, with the default definitions; the documents are those of
 bench/datatrove/filters.py.
 """
 

@@ -74,7 +74,9 @@ impl EditLog {
     }
 
     fn edit(&self, index: usize) -> Edit<'_> {
-        let start = index.checked_sub(1).map_or(0, |before| self.string_ends[before][1]);
+        let start = index
+            .checked_sub(1)
+            .map_or(0, |before| self.string_ends[before][1]);
         let [before_end, end] = self.string_ends[index];
         Edit {
             part: self.parts[index],

@@ -128,7 +128,9 @@ impl EngineError {
             Self::Tokenizer { .. } => {
                 Some("`tokenizer` names a `tokenizer.json` or a folder that holds one".to_owned())
             }
-            Self::Changed { .. } => Some("run the same command again: it plans with the new content".to_owned()),
+            Self::Changed { .. } => {
+                Some("run the same command again: it plans with the new content".to_owned())
+            }
             Self::Cancelled => Some("the same command continues where this one stopped".to_owned()),
             _ => None,
         }

@@ -39,7 +39,7 @@ mod word_hash;
 pub(crate) use character_class::CharacterClass;
 pub(crate) use classes::{Classes, is_white_space};
 #[cfg(test)]
-pub(crate) use english::reference::{num_sentences as english_reference_sentences};
+pub(crate) use english::reference::num_sentences as english_reference_sentences;
 #[cfg(test)]
 pub(crate) use english::reference::{english_tokens as english_reference_tokens, is_python_alphabetic};
 pub use english::{EnglishTokenizer, num_sentences, num_sentences_of};
@@ -47,6 +47,6 @@ pub use kept::KeptLine;
 pub use marks::{is_symbol, is_terminal_mark};
 pub use segmentation::{ALL_SYMBOLS, HAS_LETTER, HAS_NUMBER, HAS_UPPER, Line, NON_ASCII, Segmentation};
 pub use segmenter::Segmenter;
-pub(crate) use word_hash::fold;
 pub use token_columns::{ALL_PUNCTUATION, ENDS_SENTENCE, TokenColumns};
+pub(crate) use word_hash::fold;
 pub use word_hash::hash_bytes;

@@ -142,7 +142,8 @@ impl TokenColumns {
 
     fn extend_other_columns(&mut self, other: &Self, tokens: Range<usize>) {
         self.hashes.extend_from_slice(&other.hashes[tokens.clone()]);
-        self.char_counts.extend_from_slice(&other.char_counts[tokens.clone()]);
+        self.char_counts
+            .extend_from_slice(&other.char_counts[tokens.clone()]);
         self.flags.extend_from_slice(&other.flags[tokens]);
     }
 

@@ -5,7 +5,9 @@
 
 use std::cell::{Cell, OnceCell};
 
-use super::facts::{CharacterCounter, CharacterCounts, EnglishTokens, LineFacts, TextLine, LowerText, Spots, Words};
+use super::facts::{
+    CharacterCounter, CharacterCounts, EnglishTokens, LineFacts, LowerText, Spots, TextLine, Words,
+};
 use crate::segment::{KeptLine, Segmentation, TokenColumns};
 
 /// String columns of a document, such as its URL, for the rules that read one.
@@ -75,7 +77,9 @@ impl<'d> Document<'d> {
 
     /// Lines between line feeds, as Python's `text.split("\n")` gives them.
     pub(crate) fn text_lines(self) -> &'d [TextLine] {
-        self.cache.text_lines.get(|lines| super::facts::fill_text_lines(self, lines))
+        self.cache
+            .text_lines
+            .get(|lines| super::facts::fill_text_lines(self, lines))
     }
 
     /// Words between white space, as Python's `str.split` gives them.
@@ -85,7 +89,10 @@ impl<'d> Document<'d> {
 
     /// English word tokens as datatrove has them, see [`crate::segment::EnglishTokenizer`].
     pub(crate) fn english_tokens(self) -> &'d TokenColumns {
-        self.cache.english_tokens.get(|tokens| tokens.fill(self)).columns()
+        self.cache
+            .english_tokens
+            .get(|tokens| tokens.fill(self))
+            .columns()
     }
 
     /// A hash for each of those words, case-sensitive.

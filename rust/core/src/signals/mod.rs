@@ -91,7 +91,12 @@ pub trait Corrector {
     ///
     /// Pushes to `edits` what was changed (byte ranges of the document's text, so that [`EditLog::undo`] gives that
     /// text again), and one value for each column of the rule's [`Entry`] to `out`.
-    fn correct(&mut self, document: Document<'_>, edits: &mut EditLog, out: &mut Vec<Value>) -> Option<String>;
+    fn correct(
+        &mut self,
+        document: Document<'_>,
+        edits: &mut EditLog,
+        out: &mut Vec<Value>,
+    ) -> Option<String>;
 
     /// Pushes the same values as [`Corrector::correct`], and edits nothing.
     fn measure(&mut self, document: Document<'_>, out: &mut Vec<Value>) {

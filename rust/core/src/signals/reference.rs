@@ -40,7 +40,9 @@ pub(super) fn english_tokens(text: &str) -> Vec<&str> {
 
 /// `text.split()`.
 pub(super) fn space_words(text: &str) -> Vec<&str> {
-    text.split(is_white_space).filter(|word| !word.is_empty()).collect()
+    text.split(is_white_space)
+        .filter(|word| !word.is_empty())
+        .collect()
 }
 
 pub(super) fn strip(text: &str) -> &str {

@@ -31,12 +31,21 @@ impl Rules {
             for (number, variant) in entry.variants.iter().enumerate() {
                 let config: Json = serde_json::from_str(variant).unwrap();
                 let make = |wanted| {
-                    let setup = Setup { config: &config, wanted, files: &ListFiles::new() };
+                    let setup = Setup {
+                        config: &config,
+                        wanted,
+                        files: &ListFiles::new(),
+                    };
                     (entry.make)(&setup).unwrap_or_else(|error| panic!("{} {variant}: {error}", entry.name))
                 };
                 let wanted = Wanted::of((number % 3..entry.columns.len()).step_by(3));
                 let (rule, partial) = (make(Wanted::ALL), (make(wanted), wanted));
-                variants.push(Variant { entry, config, rule, partial });
+                variants.push(Variant {
+                    entry,
+                    config,
+                    rule,
+                    partial,
+                });
             }
         }
         Self {
@@ -56,14 +65,22 @@ impl Rules {
             let values = run(&mut variant.rule, document, &expected);
             assert_eq!(values.len(), entry.columns.len(), "{}", entry.name);
             for ((column, value), expected) in entry.columns.iter().zip(&values).zip(&expected.values) {
-                assert_eq!(value, expected, "{}.{} {config} of {text:?}", entry.name, column.name);
+                assert_eq!(
+                    value, expected,
+                    "{}.{} {config} of {text:?}",
+                    entry.name, column.name
+                );
                 check_kind(column, value);
             }
             assert_eq!(values.len(), expected.values.len(), "{}", entry.name);
             let (rule, wanted) = &mut variant.partial;
             let partial = run(rule, document, &expected);
             for position in (0..values.len()).filter(|&position| wanted.has(position)) {
-                assert_eq!(partial[position], values[position], "{} alone", entry.columns[position].name);
+                assert_eq!(
+                    partial[position], values[position],
+                    "{} alone",
+                    entry.columns[position].name
+                );
             }
         }
     }
@@ -83,7 +100,10 @@ fn run(rule: &mut Rule, document: Document<'_>, expected: &Expected) -> Vec<Valu
             let measured = std::mem::take(&mut values);
             let edited = corrector.correct(document, &mut edits, &mut values);
             assert_eq!(measured, values, "{text:?}");
-            let expected = expected.text.as_deref().expect("a corrector's definition says what is left");
+            let expected = expected
+                .text
+                .as_deref()
+                .expect("a corrector's definition says what is left");
             assert_eq!(edited.is_some(), expected != text, "{text:?}");
             assert_eq!(edits.is_empty(), edited.is_none(), "{text:?}");
             if let (Some(edited), Some(lines)) = (&edited, corrector.kept_lines()) {
@@ -106,8 +126,8 @@ fn check_kept(document: Document<'_>, edited: &str, lines: &[KeptLine]) {
     let (mut cache, fresh) = (Cache::default(), Cache::default());
     Document::new(document.text(), document.segmentation(), &cache, &NoColumns).english_tokens();
     cache.keep_lines(edited, &found, lines);
-    let [found, expected] = [&cache, &fresh]
-        .map(|cache| Document::new(edited, &found, cache, &NoColumns).english_tokens());
+    let [found, expected] =
+        [&cache, &fresh].map(|cache| Document::new(edited, &found, cache, &NoColumns).english_tokens());
     assert_eq!(found, expected, "{edited:?}");
 }
 
@@ -172,16 +192,29 @@ fn names_are_distinct_and_columns_described() {
         assert_eq!(columns.len(), entry.columns.len(), "{}", entry.name);
         assert!(entry.columns.len() <= 128, "{}", entry.name);
         for column in entry.columns {
-            assert!(column.description.ends_with('.'), "{}.{}", entry.name, column.name);
+            assert!(
+                column.description.ends_with('.'),
+                "{}.{}",
+                entry.name,
+                column.name
+            );
         }
-        assert!(entry.variants.contains(&"{}"), "{} is tested with its defaults", entry.name);
+        assert!(
+            entry.variants.contains(&"{}"),
+            "{} is tested with its defaults",
+            entry.name
+        );
     }
 }
 
 #[test]
 fn unknown_configuration_keys_are_refused() {
     for entry in entries() {
-        assert!(make(entry.name, &serde_json::json!({ "no_such_key": 3 })).is_err(), "{}", entry.name);
+        assert!(
+            make(entry.name, &serde_json::json!({ "no_such_key": 3 })).is_err(),
+            "{}",
+            entry.name
+        );
     }
     assert!(make("no_such_rule", &serde_json::json!({})).is_err());
 }

@@ -146,7 +146,8 @@ impl TryFrom<RawStep> for StepSpec {
                 let entry = find(name).ok_or_else(|| format!("there is no rule `{name}`"))?;
                 let mut columns: Vec<usize> = (0..entry.columns.len()).collect();
                 if let Some(wanted) = &raw.columns {
-                    columns.retain(|&position| wanted.iter().any(|name| name == entry.columns[position].name));
+                    columns
+                        .retain(|&position| wanted.iter().any(|name| name == entry.columns[position].name));
                     if columns.len() != wanted.len() {
                         return Err(format!("`{name}` lacks one of the columns {wanted:?}"));
                     }

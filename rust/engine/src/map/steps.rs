@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use arrow_schema::{DataType, Field};
 use gristmill_core::edit::EditLog;
 use gristmill_core::segment::{Segmentation, Segmenter};
-use gristmill_core::signals::{Cache, Column, ColumnType, Columns, Document, ListFile, ListFiles, Rule, Setup, Value, Wanted};
+use gristmill_core::signals::{
+    Cache, Column, ColumnType, Columns, Document, ListFile, ListFiles, Rule, Setup, Value, Wanted,
+};
 use gristmill_core::text::clean::Cleaner;
 
 use crate::error::{EngineError, Result};

@@ -256,11 +256,8 @@ impl C4Quality {
         counts.num_sentences += match (&mut self.english, is_cut) {
             (_, false) => walk.num_sentences(start, end),
             (None, true) => count_sentences(cleaned, 0, cleaned.len(), &self.cleaned_spots.ends),
-            // Sentences of white space only don't count, so that at the ends can go first.
-            (Some(english), true) => match cleaned.trim_matches(is_white_space) {
-                "" => 0,
-                stripped => english.num_sentences(stripped),
-            },
+            // datatrove strips a line before its citations go, not after.
+            (Some(english), true) => english.num_sentences(cleaned),
         };
         true
     }

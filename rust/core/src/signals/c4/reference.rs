@@ -91,10 +91,10 @@ pub(super) fn c4(config: &Json, text: &str) -> Expected {
         num_kept += u32::from(is_kept && !line.is_empty());
         num_removed += u32::from(!is_kept && !line.is_empty());
         if is_kept {
-            num_sentences += match (is_datatrove, strip(&cleaned)) {
-                (true, "") => 0,
-                (true, stripped) => english_reference_sentences(stripped),
-                (false, _) => sentences(&cleaned),
+            num_sentences += if is_datatrove {
+                english_reference_sentences(&cleaned)
+            } else {
+                sentences(&cleaned)
             } as u32;
             kept.push(cleaned);
         }

@@ -6,6 +6,7 @@ mod length;
 #[cfg(test)]
 mod reference;
 mod repetitions;
+mod repetitions_filter;
 mod repetitions_search;
 mod symbol_paragraphs;
 

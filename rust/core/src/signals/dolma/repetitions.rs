@@ -1,5 +1,6 @@
 //! Dolma's taggers `repetitions_v1` and `paragraph_repetitions_v1`: strings that come four times or more in a row.
 
+use super::repetitions_filter::Filter;
 use super::repetitions_search::Search;
 use crate::signals::{Column, Document, Entry, Setup, Signal, Value, count, float, share, uint};
 use memchr::memmem;
@@ -35,8 +36,8 @@ pub(super) struct RepetitionsConfig {
 /// Measures what `(.+?)(\s?\1){3,}` matches.
 struct Repetitions {
     config: RepetitionsConfig,
+    filter: Filter,
     search: Search,
-    totals: Totals,
 }
 
 /// What the columns are made of.
@@ -48,33 +49,35 @@ struct Totals {
     num_chars: usize,
 }
 
-impl Repetitions {
-    fn search(&mut self, text: &str) {
-        let totals = &mut self.totals;
-        for found in self.search.find(text) {
+impl Totals {
+    /// Adds what the expression matches in a text.
+    fn add(&mut self, search: &mut Search, text: &str) {
+        for found in search.find(text) {
             let place = &text[found.start..found.end];
             let string = &place[..found.period];
             let num_chars = place.chars().count();
             let num_copies = memmem::find_iter(place.as_bytes(), string.as_bytes()).count();
-            totals.number += 1;
-            totals.most_copies = totals.most_copies.max(num_copies);
-            totals.longest = totals.longest.max(num_chars);
-            totals.num_chars += num_chars;
+            self.number += 1;
+            self.most_copies = self.most_copies.max(num_copies);
+            self.longest = self.longest.max(num_chars);
+            self.num_chars += num_chars;
         }
     }
 }
 
 impl Signal for Repetitions {
     fn compute(&mut self, document: Document<'_>, out: &mut Vec<Value>) {
-        self.totals = Totals::default();
-        if self.config.by_paragraph {
-            for line in document.text().split_inclusive('\n') {
-                self.search(line);
+        let (text, mut totals) = (document.text(), Totals::default());
+        for window in self.filter.windows(text, document.segmentation()) {
+            let window = &text[window.clone()];
+            if self.config.by_paragraph {
+                for line in window.split_inclusive('\n') {
+                    totals.add(&mut self.search, line);
+                }
+            } else {
+                totals.add(&mut self.search, window);
             }
-        } else {
-            self.search(document.text());
         }
-        let totals = self.totals;
         out.extend([
             count(totals.number),
             count(totals.most_copies),
@@ -91,8 +94,8 @@ pub(super) const ENTRY: Entry = Entry {
     make: |setup| {
         Setup::signal(Repetitions {
             config: setup.config()?,
+            filter: Filter::default(),
             search: Search::default(),
-            totals: Totals::default(),
         })
     },
     #[cfg(test)]
@@ -104,8 +107,11 @@ pub(super) const ENTRY: Entry = Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::segment::reference::SEGMENTER;
+    use crate::segment::{Segmentation, hash_bytes};
     use crate::signals::dolma::reference::matches;
     use proptest::prelude::*;
+    use std::ops::Range;
 
     proptest! {
         #[test]
@@ -126,6 +132,88 @@ mod tests {
         }
     }
 
+    /// What the search finds in the windows of the filter, with the text's places.
+    fn found_in_windows(filter: &mut Filter, text: &str) -> Vec<(usize, usize, usize)> {
+        let (mut segmentation, mut search, mut places) =
+            (Segmentation::default(), Search::default(), Vec::new());
+        SEGMENTER.segment(text, &mut segmentation);
+        for window in filter.windows(text, &segmentation) {
+            let found = search.find(&text[window.clone()]).iter();
+            places.extend(
+                found.map(|found| (window.start + found.start, window.start + found.end, found.period)),
+            );
+        }
+        places
+    }
+
+    fn found_in_text(text: &str) -> Vec<(usize, usize, usize)> {
+        let mut search = Search::default();
+        let found = search.find(text).iter();
+        found
+            .map(|found| (found.start, found.end, found.period))
+            .collect()
+    }
+
+    proptest! {
+        #[test]
+        fn the_windows_of_the_filter_have_every_match(
+            noise in prop::collection::vec("[a-z ]{0,40}[a-e \n\u{a0}é漢.-]{0,12}", 4..5),
+            strings in prop::collection::vec(("[a-z]{1,6}[a-z ]{0,30}", 1..12_usize, "[a-c é\u{2003}\t]{0,4}", "[ \n]?", 1..7_usize), 3..4),
+            joints in prop::collection::vec(0..4_usize, 24..25),
+        ) {
+            let mut text = noise[0].clone();
+            let mut joints = joints.iter().cycle();
+            for ((string, times, tail, space, num_copies), noise) in strings.iter().zip(&noise[1..]) {
+                // A string of up to a few hundred bytes that does not repeat itself, and at least one copy.
+                let string: String = (0..*times).map(|number| format!("{string}{number}")).collect::<String>() + tail;
+                for _ in 0..*num_copies {
+                    text.push_str(&string);
+                    text.push_str(if joints.next() == Some(&0) { "" } else { space });
+                }
+                text.push_str(noise);
+            }
+            let mut filter = Filter::default();
+            for text in [&text, text.trim(), &text.repeat(4)] {
+                prop_assert_eq!(found_in_windows(&mut filter, text), found_in_text(text), "{:?}", text);
+            }
+        }
+    }
+
+    #[test]
+    fn the_filter_finds_every_period_at_every_place() {
+        let mut filter = Filter::default();
+        let noise: String = (0..100_000_u32)
+            .map(|number| char::from(b'a' + (hash_bytes(&number.to_le_bytes()) % 26) as u8))
+            .collect();
+        for period in (1..70).chain([115, 116, 243, 244, 245, 500, 1100]) {
+            for before in 0..(2 * period).min(64) {
+                let string = &noise[5000..5000 + period];
+                let text = format!(
+                    "{}{}{}",
+                    &noise[..before],
+                    string.repeat(4),
+                    &noise[9000..9000 + before]
+                );
+                let mut segmentation = Segmentation::default();
+                SEGMENTER.segment(&text, &mut segmentation);
+                let windows = filter.windows(&text, &segmentation);
+                let place = before..before + 4 * period;
+                let holds = |window: &Range<usize>| window.start <= place.start && place.end <= window.end;
+                assert!(windows.iter().any(holds), "{place:?} of {text:?} in {windows:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn prose_has_no_window() {
+        let text =
+            "Most lines of most pages never say anything four times in a row, and hence need no search.\n";
+        let numbered: String = (0..40).map(|number| format!("{number} {text}")).collect();
+        let mut segmentation = Segmentation::default();
+        SEGMENTER.segment(&numbered, &mut segmentation);
+        assert!(Filter::default().windows(&numbered, &segmentation).is_empty());
+    }
+
     #[test]
     fn long_lines_are_searched_in_time() {
         let mut search = Search::default();
@@ -136,6 +224,10 @@ mod tests {
             "line of text\n".repeat(1 << 14),
         ] {
             assert_eq!(search.find(&text).len(), 1, "{}", &text[..20]);
+            assert_eq!(
+                found_in_windows(&mut Filter::default(), &text),
+                found_in_text(&text)
+            );
         }
         let numbers: String = (0..1 << 15).map(|number| format!("{number:x}-")).collect();
         for found in search.find(&numbers) {

@@ -83,7 +83,8 @@ impl CharacterCounter {
             tables[0][usize::from(byte)] += 1;
         }
         let mut num_other_bytes = 0;
-        for (byte, total) in (0..256).map(|byte| (byte, tables.iter().map(|table| table[byte]).sum::<u32>())) {
+        for (byte, total) in (0..256).map(|byte| (byte, tables.iter().map(|table| table[byte]).sum::<u32>()))
+        {
             match counts.ascii.get_mut(byte) {
                 Some(count) => *count = total,
                 None => num_other_bytes += total,
@@ -95,7 +96,9 @@ impl CharacterCounter {
         let mut rest = text;
         while let Some(at) = rest.bytes().position(|byte| byte >= 0x80) {
             rest = &rest[at..];
-            let length = rest.find(|character: char| character.is_ascii()).unwrap_or(rest.len());
+            let length = rest
+                .find(|character: char| character.is_ascii())
+                .unwrap_or(rest.len());
             let (others, after) = rest.split_at(length);
             for character in others.chars() {
                 counts.other_classes[usize::from(self.classes.get(character as u32))] += 1;

@@ -1,12 +1,12 @@
 //! Facts about a text that several rules share: one file each. [`super::Document`] hands them out.
 
 mod characters;
-mod full_lines;
 mod english;
+mod full_lines;
 mod lines;
-mod text_lines;
 mod lower;
 mod spots;
+mod text_lines;
 mod word_hashes;
 mod words;
 
@@ -16,6 +16,6 @@ pub(crate) use full_lines::full_lines;
 pub(crate) use lines::{LineFacts, fill_lines};
 pub(crate) use lower::LowerText;
 pub(crate) use spots::Spots;
-pub(crate) use word_hashes::{fill_word_hashes, word_hash};
 pub(crate) use text_lines::{TextLine, fill_text_lines};
+pub(crate) use word_hashes::{fill_word_hashes, word_hash};
 pub(crate) use words::Words;

@@ -52,11 +52,6 @@ impl Words {
         &self.starts
     }
 
-    /// Byte after the last of each word.
-    pub(crate) fn ends(&self) -> &[u32] {
-        &self.ends
-    }
-
     /// Characters (Unicode scalar values) of each word.
     pub(crate) fn num_chars(&self) -> &[u32] {
         &self.num_chars

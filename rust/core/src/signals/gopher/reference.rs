@@ -3,7 +3,8 @@
 use crate::segment::{is_python_alphabetic, is_symbol};
 use crate::signals::Value;
 use crate::signals::reference::{
-    Expected, duplicates, english_tokens, length, ratio, ratio_or_null, split_at_newlines, split_lines, strip, tokens,
+    Expected, duplicates, english_tokens, length, ratio, ratio_or_null, split_at_newlines, split_lines,
+    strip, tokens,
 };
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -118,6 +119,11 @@ fn quality_values(
             lines.len(),
         ),
         ratio_or_null(tokens.iter().filter(is_alphabetic).count(), tokens.len()),
-        Value::UInt32(stop_words.iter().filter(|word| tokens.contains(&word.as_str())).count() as u32),
+        Value::UInt32(
+            stop_words
+                .iter()
+                .filter(|word| tokens.contains(&word.as_str()))
+                .count() as u32,
+        ),
     ]
 }

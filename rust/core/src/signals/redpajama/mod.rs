@@ -1,13 +1,16 @@
 //! The quality signals of RedPajama-V2 that are rules over text.
 
+mod counts;
 mod coverage;
-mod lines;
-mod raw_words;
+mod distribution;
+mod other_word;
+mod pass;
 #[cfg(test)]
 mod reference;
 mod signals;
+mod source;
 mod stop_words;
-mod words;
+mod word_set;
 
 use super::Entry;
 

@@ -1,14 +1,13 @@
-//! All columns of `redpajama_signals`, from one pass over words, one over raw words and one over lines.
+//! All columns of `redpajama_signals`, from one pass over the tokens, and tables of the words where they are wanted.
 
 use serde::{Deserialize, Serialize};
 
 use super::coverage::{Coverage, CoveredChars};
-use super::lines::LineSums;
-use super::raw_words::{RawCounter, RawCounts, WordSet};
+use super::distribution::Distribution;
+use super::pass::Pass;
 use super::stop_words::ENGLISH;
-use super::words::PlainWords;
+use super::word_set::WordSet;
 use crate::segment::hash_bytes;
-use crate::signals::ngrams::FirstPositions;
 use crate::signals::{Column, Document, Entry, Setup, Signal, Value, Wanted, count, float, share, uint};
 
 const COLUMNS: [Column; 29] = [
@@ -140,11 +139,9 @@ impl RedpajamaConfig {
 struct RedpajamaSignals {
     wanted: Wanted,
     stop_words: WordSet,
-    words: PlainWords,
+    pass: Pass,
     coverage: Coverage,
-    seen: FirstPositions,
-    /// Copies of the word that stands first at that position.
-    num_copies: Vec<u32>,
+    distribution: Distribution,
     javascript: u64,
 }
 
@@ -153,75 +150,31 @@ impl RedpajamaSignals {
         Self {
             wanted,
             stop_words: WordSet::new(&config.stop_words()),
-            words: PlainWords::default(),
+            pass: Pass::default(),
             coverage: Coverage::default(),
-            seen: FirstPositions::default(),
-            num_copies: Vec::new(),
+            distribution: Distribution::default(),
             javascript: hash_bytes(b"javascript"),
         }
-    }
-
-    /// Number of different words, and the entropy of their distribution.
-    fn distribution(&mut self) -> (usize, f64) {
-        let hashes = &self.words.hashes[..];
-        self.seen.begin(hashes.len());
-        self.num_copies.clear();
-        self.num_copies.resize(hashes.len(), 0);
-        let mut num_different = 0;
-        for (position, &hash) in hashes.iter().enumerate() {
-            let first = self.seen.first(hash, position, |other| hashes[other] == hash);
-            num_different += usize::from(first == position);
-            self.num_copies[first] += 1;
-        }
-        // Of a word that occurs once, the logarithm is zero.
-        let repeated = self
-            .num_copies
-            .iter()
-            .filter(|&&number| number > 1)
-            .map(|&number| f64::from(number));
-        let sum: f64 = repeated.map(|number| number * number.ln()).sum();
-        let total = hashes.len() as f64;
-        (num_different, (total.ln() - sum / total).max(0.0))
     }
 }
 
 impl Signal for RedpajamaSignals {
     fn compute(&mut self, document: Document<'_>, out: &mut Vec<Value>) {
-        let (text, segmentation, wanted) = (document.text(), document.segmentation(), self.wanted);
-        self.words.fill(document);
-        let raw = if wanted.any(4..5) || wanted.any(6..7) || wanted.any(9..11) || wanted.has(13) {
-            RawCounter {
-                text,
-                segmentation,
-                stop_words: &self.stop_words,
-            }
-            .count()
-        } else {
-            RawCounts::default()
-        };
-        let lines = if wanted.any(1..2) || wanted.any(5..6) || wanted.any(23..29) {
-            LineSums::of(document, &self.words)
-        } else {
-            LineSums::default()
-        };
+        let wanted = self.wanted;
+        self.pass.run(document, &self.stop_words);
+        let (pass, raw, lines) = (&self.pass, self.pass.raw, self.pass.lines);
+        let (num_chars, num_words) = (document.segmentation().num_chars(), pass.num_words);
         let (num_different, entropy) = if wanted.any(7..9) {
-            self.distribution()
+            self.distribution.of(pass.hashes())
         } else {
             (0, 0.0)
         };
-        let words = &self.words;
-        let num_words = words.hashes.len();
-        let num_word_chars: usize = words.num_chars.iter().map(|&number| number as usize).sum();
-        let of_words = |number: usize| Value::Float64(share(number, num_word_chars));
-        let characters = document.characters();
-        let num_symbols = characters.of_ascii(b'#') + raw.num_dot_ellipses + raw.num_ellipses;
-        let num_brackets = characters.of_ascii(b'{') + characters.of_ascii(b'}');
         out.extend([
-            count(segmentation.num_chars()),
+            count(num_chars),
             count(lines.num_lines),
             count(num_words),
-            share_or_null(num_word_chars, num_words),
-            share_or_null(num_symbols, raw.num_words),
+            share_or_null(pass.num_word_chars, num_words),
+            share_or_null(raw.num_symbols, raw.num_words),
             share_or_null(lines.num_ellipsis, lines.num_lines),
             share_or_null(raw.num_words - raw.num_alphabetic, raw.num_words),
             share_or_null(num_different, num_words),
@@ -233,10 +186,10 @@ impl Signal for RedpajamaSignals {
             share_or_null(raw.num_all_caps, raw.num_words),
             count(raw.num_sentences),
             Value::Float64(share(
-                words.num_lorem_ipsum,
-                num_word_chars + num_words.saturating_sub(1),
+                pass.num_lorem_ipsum(),
+                pass.num_word_chars + num_words.saturating_sub(1),
             )),
-            Value::Float64(share(num_brackets, segmentation.num_chars())),
+            Value::Float64(share(raw.num_brackets, num_chars)),
             Value::Float64(if num_words == 0 {
                 0.0
             } else {
@@ -244,14 +197,15 @@ impl Signal for RedpajamaSignals {
             }),
         ]);
         let chars = if wanted.any(14..23) {
-            self.coverage.count(&words.hashes, &words.num_chars)
+            self.coverage.count(pass.hashes(), pass.num_chars())
         } else {
             CoveredChars::default()
         };
+        let of_words = |number: usize| Value::Float64(share(number, pass.num_word_chars));
         out.extend(chars.top.map(of_words));
         out.extend(chars.repeated.map(of_words));
-        let num_javascript = words
-            .hashes
+        let num_javascript = pass
+            .hashes()
             .iter()
             .filter(|&&hash| hash == self.javascript)
             .count();
@@ -291,3 +245,26 @@ pub(super) const ENTRY: Entry = Entry {
         r#"{"stop_words": ["a", "is", "é", "...", "漢字", "So", "_"]}"#,
     ],
 };
+
+#[cfg(test)]
+mod tests {
+    use crate::signals::measure;
+    use crate::signals::redpajama::reference::redpajama;
+
+    #[test]
+    fn odd_words_agree_with_the_definition() {
+        let config = serde_json::json!({});
+        for text in [
+            "lorem ipsum, Lo-REM - “ _ \n (ip-sum) LOREM Ipsumé lorém lorem “ipsum",
+            "ipsum lorem \0 ipsum lorem\u{7f} ipsum floREM\u{a0}ipsumS ip Ip i",
+            "a___’ ___ _a_ a_b_ __. a’b’c don’t dont DON'T Don't",
+            "word\0 word\u{7f}. word. word{ #tag {x} # word# wait... what.... ..\u{301}. …… a…b. Why?! No",
+            "ABCDEFGHIJKL ABCDEFGHIJKl ABCDEFG1 A1 1A 12,345.67 x² ½ Ⅷ ⓐⒶ ǅ ǄA ΣΑΣ ΣΑΣ. straße STRASSE",
+            "• item.\n– item\u{2003}\n\n  ▪ JavaScript java-script…\n“Quote.”\nJAVASCRIPT",
+            "zzz ZZZ",
+        ] {
+            let found = measure("redpajama_signals", &config, text).unwrap();
+            assert_eq!(found.values, redpajama(&config, text).values, "{text:?}");
+        }
+    }
+}
