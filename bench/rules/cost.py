@@ -66,6 +66,17 @@ def table(figures: dict[str, dict[str, dict[str, float]]], totals: dict[str, flo
     return "\n".join(lines) + "\n"
 
 
+def write_costs(costs: dict[str, float]) -> None:
+    """Write the costs that `gristmill explain rule` and the reference show."""
+    lines = [
+        "# Nanoseconds of CPU time a byte of text beyond segmentation, measured by bench/rules/cost.py.",
+        "[costs]",
+        *(f"{name} = {max(0.01, round(cost, 2))}" for name, cost in sorted(costs.items())),
+    ]
+    folder = HERE.parent.parent / "python" / "gristmill" / "recipe" / "rules"
+    (folder / "costs.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
 def main() -> None:
     """Measure, print, and write the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -95,6 +106,7 @@ def main() -> None:
         }
         for name in sorted(measured)
     }
+    write_costs({name: figures["own_ns_per_byte"] for name, figures in steps.items()})
     apart = middle["all_but_compression"] + middle["minhash"]
     totals = {
         "segmentation": middle["segmentation"],

@@ -21,6 +21,6 @@ def test_signals_in_polars_and_duckdb() -> None:
     found = blocks("signals-in-your-own-tools.md")
     assert len(found) == 3
     names: dict[str, object] = {}
-    exec("\n".join(found), names)  # noqa: S102 - the guide's own code
+    exec("\n".join(found), names)
     assert names["dropped"].rows() == [("menu", "num_stop_words"), ("code", "min_mean_word_length")]  # type: ignore[attr-defined]
     assert sum(count for _, count in names["by_reason"]) == 3  # type: ignore[attr-defined]

@@ -174,10 +174,8 @@ impl<'a> Walk<'a> {
             };
             let first = skip(self.next_token, start);
             self.next_token = skip(first, end);
-            return match self.next_token - first {
-                0 => 0,
-                _ => num_sentences(self.text, start..end, tokens, first..self.next_token),
-            };
+            // A blank line is one sentence there.
+            return num_sentences(self.text, start..end, tokens, first..self.next_token);
         }
         let from = self
             .ends
