@@ -22,6 +22,11 @@ KEY = pa.binary(16)
 STEPS = ("exact_dedup", "minhash_dedup")
 
 
+@pytest.fixture(autouse=True)
+def _a_terminal_of_100_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+
+
 def output(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     assert main(arguments) == 0, capsys.readouterr().err
     return capsys.readouterr().out
