@@ -12,8 +12,9 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import cast
 
 import pluggy
@@ -264,10 +265,22 @@ def _import_entry_point(found: Found) -> ModuleType:
     return module
 
 
+class _FromSource(SourceFileLoader):
+    """Compiles the file as it stands.
+
+    Python's cache goes by size and whole seconds, so a file edited twice within one could run as it was before.
+    """
+
+    def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002 - the name that importlib calls it with
+        """Return the code of the source."""
+        return self.source_to_code(self.get_data(self.path), self.path)
+
+
 def _import_file(found: Found) -> ModuleType:
     assert found.file is not None
     name = _file_module(found)
-    spec = importlib.util.spec_from_file_location(name, found.file)
+    loader = _FromSource(name, str(found.file))
+    spec = importlib.util.spec_from_file_location(name, found.file, loader=loader)
     if spec is None or spec.loader is None:
         raise ImportError(f"`{found.file}` cannot be imported")
     module = importlib.util.module_from_spec(spec)
