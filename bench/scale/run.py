@@ -147,7 +147,9 @@ def stage_seconds(run: Path) -> dict[str, float]:
 
 def dedup_bytes(run: Path) -> int:
     """Return the bytes of what dedup keeps beside the texts: keys, buckets, edges, removals, clusters."""
-    names = {f"{name}.bin" for name in ("index", "exact", "bands", "buckets", "edges", "removals", "clusters")}
+    names = {
+        f"{name}.bin" for name in ("index", "exact", "bands", "buckets", "edges", "removals", "clusters")
+    }
     files = (run / "work" / "data").iterdir()
     return sum(path.stat().st_size for path in files if path.name.partition(".")[2] in names)
 

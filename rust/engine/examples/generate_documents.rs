@@ -119,7 +119,11 @@ fn write_record(identity: Identity, words: &[String], line: &mut Vec<u8>) -> Res
     let mut other = Draw(mix64(seed ^ member));
     for position in 0..num_words {
         let drawn = draw.word();
-        let word = &words[if position < num_words - num_other { drawn } else { other.word() }];
+        let word = &words[if position < num_words - num_other {
+            drawn
+        } else {
+            other.word()
+        }];
         // A sentence of twelve words, a paragraph of five sentences.
         let (first, last) = (position % 12 == 0, position % 12 == 11);
         if first {
