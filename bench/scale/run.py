@@ -4,8 +4,8 @@
     python bench/scale/run.py /somewhere/large --documents 1000000 5000000 20000000 --cap-mib 2048
 
 For each size it prints, and writes to bench/results/scale/figures.json: wall and CPU seconds of the whole command and
-by stage, seconds per million documents, peak memory, bytes that dedup left on disk a document, and how many duplicates of
-the known families (see rust/engine/examples/generate_documents.rs) were removed, missed, and removed wrongly.
+by stage, seconds per million documents, peak memory, bytes that dedup left on disk a document, and how many duplicates
+of the known families (see rust/engine/examples/generate_documents.rs) were removed, missed, and removed wrongly.
 
 The cap is a memory cgroup (version 1) around the command where this process may make one; page cache counts there, too,
 and is taken back by the kernel. Elsewhere the peak of the resident sets is compared with it. Linux only. A corpus is
