@@ -12,4 +12,5 @@ pub mod segment;
 pub mod shingle;
 pub mod signals;
 pub mod text;
+pub mod tokens;
 pub mod union_find;

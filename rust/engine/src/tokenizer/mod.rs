@@ -1,11 +1,18 @@
 //! Text to token ids with a Hugging Face `tokenizer.json`, exactly as the `tokenizers` crate gives them.
 //!
+//! Known families go through [`gristmill_core::tokens`], which is several times faster; everything else goes through the
+//! crate itself. [`Tokenizer::path_taken`] says which, and why.
+//!
 //! Three modes. `plain` (the default of recipes): text never becomes a control token, whatever it spells. `hf`: as
 //! `Tokenizer.encode(text, add_special_tokens=False)`. A list: `plain`, apart from the tokens it names. No mode adds
 //! beginning- or end-of-text ids; the shard writer does that by id.
 
-use std::path::Path;
+mod plan;
 
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use gristmill_core::tokens::Encoder;
 use serde::Deserialize;
 use tokenizers::Tokenizer as HfTokenizer;
 
@@ -28,14 +35,40 @@ pub enum SpecialMode {
 
 /// A loaded tokenizer. Memory: that of the vocabulary, up to some 200 MB for 250,000 entries.
 pub struct Tokenizer {
-    inner: HfTokenizer,
+    encoding: Encoding,
     /// Strings whose ids ordinary text must not produce, with those ids.
     controls: Vec<(String, u32)>,
+    /// One bit an id: whether it is one of those.
+    control_bits: Vec<u64>,
     vocabulary_size: u32,
     path: std::path::PathBuf,
 }
 
+enum Encoding {
+    /// Our own path. A cache changes with each text, so one text is encoded at a time.
+    Own(Box<Mutex<Encoder>>),
+    /// The library, and why.
+    Library(Box<HfTokenizer>, String),
+}
+
+/// Whether to look for our own path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Route {
+    /// Our own path where there is one.
+    Fastest,
+    /// The library, always.
+    Library,
+}
+
 impl Tokenizer {
+    /// Loads `tokenizer.json` for the fastest path. See [`Self::load_for`].
+    ///
+    /// # Errors
+    /// [`EngineError::Tokenizer`] when the file is not a tokenizer.
+    pub fn load(path: &Path, mode: &SpecialMode) -> Result<Self> {
+        Self::load_for(path, mode, Route::Fastest)
+    }
+
     /// Loads `tokenizer.json`.
     ///
     /// In `plain` mode the added tokens that are special, or that are no entry of the model's own vocabulary, are taken
@@ -43,7 +76,7 @@ impl Tokenizer {
     ///
     /// # Errors
     /// [`EngineError::Tokenizer`] when the file is not a tokenizer.
-    pub fn load(path: &Path, mode: &SpecialMode) -> Result<Self> {
+    pub fn load_for(path: &Path, mode: &SpecialMode, route: Route) -> Result<Self> {
         let fail = |detail: String| EngineError::Tokenizer {
             path: path.to_owned(),
             detail,
@@ -62,17 +95,38 @@ impl Tokenizer {
         for key in ["truncation", "padding"] {
             json[key] = serde_json::Value::Null;
         }
-        let text = json.to_string();
-        drop(json);
-        let inner: HfTokenizer = text
-            .parse()
-            .map_err(|error: tokenizers::Error| fail(error.to_string()))?;
+        let recognised = match route {
+            Route::Fastest => plan::recognise(&json),
+            Route::Library => Err("it was asked for".to_owned()),
+        };
+        let encoding = match recognised {
+            Ok(encoder) => Encoding::Own(Box::new(Mutex::new(encoder))),
+            Err(reason) => {
+                let text = json.to_string();
+                drop(json);
+                let parsed: std::result::Result<HfTokenizer, tokenizers::Error> = text.parse();
+                Encoding::Library(Box::new(parsed.map_err(|error| fail(error.to_string()))?), reason)
+            }
+        };
+        let mut control_bits = vec![0; vocabulary_size as usize / 64 + 1];
+        for (_, id) in &controls {
+            control_bits[*id as usize / 64] |= 1 << (id % 64);
+        }
         Ok(Self {
-            inner,
+            encoding,
             controls,
+            control_bits,
             vocabulary_size,
             path: path.to_owned(),
         })
+    }
+
+    /// Whether texts take our own path (`None`), or why they go through the library.
+    pub fn path_taken(&self) -> Option<&str> {
+        match &self.encoding {
+            Encoding::Own(_) => None,
+            Encoding::Library(_, reason) => Some(reason),
+        }
     }
 
     /// One more than the largest id, added tokens included.
@@ -87,17 +141,28 @@ impl Tokenizer {
     pub fn encode_into(&self, text: &str, ids: &mut Vec<u32>) -> Result<()> {
         let start = ids.len();
         self.encode_piece(text, ids)?;
-        let made_control = |id: &u32| self.controls.iter().any(|(_, control)| control == id);
-        if !self.controls.is_empty() && ids[start..].iter().any(made_control) {
+        if !self.controls.is_empty() && ids[start..].iter().any(|&id| self.is_control(id)) {
             ids.truncate(start);
             self.encode_broken(text, ids)?;
         }
         Ok(())
     }
 
+    fn is_control(&self, id: u32) -> bool {
+        self.control_bits[id as usize / 64] >> (id % 64) & 1 == 1
+    }
+
     fn encode_piece(&self, text: &str, ids: &mut Vec<u32>) -> Result<()> {
-        let encoding = self
-            .inner
+        let library = match &self.encoding {
+            Encoding::Own(encoder) => {
+                // A panic in between leaves a cache, which holds no half-written answer.
+                let mut encoder = encoder.lock().unwrap_or_else(PoisonError::into_inner);
+                encoder.encode(text, ids);
+                return Ok(());
+            }
+            Encoding::Library(library, _) => library,
+        };
+        let encoding = library
             .encode_fast(text, false)
             .map_err(|error| EngineError::Tokenizer {
                 path: self.path.clone(),
@@ -128,7 +193,7 @@ impl Tokenizer {
             // A one-character control cannot be cut: its ids are left out rather than let through.
             let mut kept = before;
             for at in before..ids.len() {
-                if !self.controls.iter().any(|(_, control)| *control == ids[at]) {
+                if !self.is_control(ids[at]) {
                     ids[kept] = ids[at];
                     kept += 1;
                 }
@@ -184,7 +249,14 @@ fn remove_controls(json: &mut serde_json::Value, allowed: &[String]) -> Vec<(Str
                 return true;
             }
             controls.push((content.to_owned(), token["id"].as_u64().unwrap_or(0) as u32));
-            false
+            if allowed.is_empty() || in_vocabulary.contains(content) {
+                return false;
+            }
+            // The library numbers added tokens in order, so one that is left out would move the ids behind it: it stays
+            // under a name of noncharacters, which no text holds by chance, and which is caught by its id if one does.
+            let number = controls.len();
+            token["content"] = format!("\u{fdd0}\u{fdd1}{number}\u{fdd0}").into();
+            true
         });
     }
     controls

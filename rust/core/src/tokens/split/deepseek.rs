@@ -1,0 +1,85 @@
+//! DeepSeek's three patterns, one applied to what the other left.
+
+use super::super::classes::{Classes, LETTER, MARK, NUMBER, PUNCTUATION, SPACE, SYMBOL, decode};
+use super::{digits, line_ends, white_space};
+
+/// `[一-龥぀-ゟ゠-ヿ]`
+#[inline(always)]
+fn is_east_asian(text: &[u8], at: usize) -> Option<usize> {
+    // Three bytes each, from U+3040 to U+30FF and from U+4E00 to U+9FA5.
+    if !matches!(text.get(at), Some(0xe3..=0xe9)) {
+        return None;
+    }
+    let (code, num_bytes) = decode(text, at);
+    matches!(code, 0x3040..=0x30ff | 0x4e00..=0x9fa5).then_some(num_bytes)
+}
+
+fn east_asian(text: &[u8], mut at: usize) -> usize {
+    while let Some(num_bytes) = is_east_asian(text, at) {
+        at += num_bytes;
+    }
+    at
+}
+
+/// The end of the part that starts at `at`: up to three numbers, a run of Chinese characters and kana, or what lies between.
+pub(super) fn part_end(classes: Classes, text: &[u8], at: usize) -> usize {
+    if classes.at(text, at).is(NUMBER) {
+        return digits(classes, text, at, 3);
+    }
+    let run_end = east_asian(text, at);
+    if run_end > at {
+        return run_end;
+    }
+    let mut end = at;
+    loop {
+        let found = classes.at(text, end);
+        if found.num_bytes == 0 || found.is(NUMBER) || is_east_asian(text, end).is_some() {
+            return end;
+        }
+        end += found.num_bytes;
+    }
+}
+
+/// The end of the piece that starts at `at`, in a part that ends where `text` ends.
+#[inline(always)]
+pub(super) fn next(classes: Classes, text: &[u8], at: usize) -> usize {
+    if let Some(end) = matched(classes, text, at) {
+        return end;
+    }
+    // What nothing matches is one piece, up to the next match.
+    let mut end = at + classes.at(text, at).num_bytes;
+    while end < text.len() && matched(classes, text, end).is_none() {
+        end += classes.at(text, end).num_bytes;
+    }
+    end
+}
+
+#[inline(always)]
+fn matched(classes: Classes, text: &[u8], at: usize) -> Option<usize> {
+    const WORD: u8 = LETTER | MARK;
+    const SIGN: u8 = PUNCTUATION | SYMBOL;
+    let byte = text[at];
+    let first = classes.at(text, at);
+    let after = at + first.num_bytes;
+    if byte.is_ascii_punctuation() && text.get(after).is_some_and(u8::is_ascii_alphabetic) {
+        let letters = text[after..].iter().take_while(|byte| byte.is_ascii_alphabetic());
+        return Some(after + letters.count());
+    }
+    let can_lead = !first.is(LETTER | SIGN) && !matches!(byte, b'\r' | b'\n');
+    if can_lead {
+        let second = classes.at(text, after);
+        if second.is(WORD) {
+            return Some(classes.run(text, after + second.num_bytes, WORD));
+        }
+    }
+    if first.is(WORD) {
+        return Some(classes.run(text, after, WORD));
+    }
+    if first.is(SIGN) {
+        return Some(line_ends(text, classes.run(text, after, SIGN)));
+    }
+    if byte == b' ' && classes.at(text, after).is(SIGN) {
+        return Some(line_ends(text, classes.run(text, after, SIGN)));
+    }
+    first.is(SPACE).then(|| white_space(classes, text, at))
+}
