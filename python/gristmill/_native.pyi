@@ -67,7 +67,13 @@ class MapTask:
 class Tokenizer:
     """A loaded `tokenizer.json`."""
 
-    def __new__(cls, path: str | PathLike[str], special: str, session: Session) -> Tokenizer: ...
+    def __new__(
+        cls, path: str | PathLike[str], special: str, session: Session, only_library: bool = False
+    ) -> Tokenizer: ...
+    @property
+    def library_reason(self) -> str | None:
+        """Why texts go through the `tokenizers` library; None on gristmill's own path."""
+
     @property
     def vocabulary_size(self) -> int:
         """One more than the largest id."""

@@ -8,7 +8,7 @@ use arrow_array::{Array, ArrayRef, LargeStringArray};
 use arrow_schema::{DataType, Field};
 use gristmill_engine::file_table::FileTable as EngineFileTable;
 use gristmill_engine::near::{self, NearSpec};
-use gristmill_engine::tokenizer::{SpecialMode, Tokenizer as EngineTokenizer};
+use gristmill_engine::tokenizer::{Route, SpecialMode, Tokenizer as EngineTokenizer};
 use gristmill_engine::{EngineError, tables};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -66,11 +66,23 @@ pub(crate) struct Tokenizer {
 #[pymethods]
 impl Tokenizer {
     #[new]
-    fn new(py: Python<'_>, path: PathBuf, special: &str, session: &Session) -> PyResult<Self> {
+    #[pyo3(signature = (path, special, session, only_library=false))]
+    fn new(
+        py: Python<'_>,
+        path: PathBuf,
+        special: &str,
+        session: &Session,
+        only_library: bool,
+    ) -> PyResult<Self> {
         let inner = enter_native(py, &session.inner, || {
             let mode: SpecialMode =
                 serde_json::from_str(special).map_err(|error| EngineError::Spec(error.to_string()))?;
-            EngineTokenizer::load(&path, &mode)
+            let route = if only_library {
+                Route::Library
+            } else {
+                Route::Fastest
+            };
+            EngineTokenizer::load_for(&path, &mode, route)
         })?;
         Ok(Self { inner })
     }
@@ -79,6 +91,12 @@ impl Tokenizer {
     #[getter]
     fn vocabulary_size(&self) -> u32 {
         self.inner.vocabulary_size()
+    }
+
+    /// Why texts go through the library; None on our own path.
+    #[getter]
+    fn library_reason(&self) -> Option<&str> {
+        self.inner.path_taken()
     }
 
     /// Token ids of each text; null for a null text.
