@@ -107,8 +107,9 @@ def compile_steps(recipe: Recipe) -> CompiledSteps:
         minhash = {
             "bands": near.bands,
             "rows": near.rows,
-            "shingle_words": near.shingle_words,
             "seed": near.seed,
+            "shingles": {"unit": "word", "size": near.shingle_words},
+            "family": "gristmill",
         }
     return CompiledSteps(
         steps=tuple(steps),

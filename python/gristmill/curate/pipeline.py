@@ -234,7 +234,7 @@ def confirm_of(plan: Plan) -> dict[str, object] | None:
     """Return how near duplicates are confirmed, or None without such a step."""
     if plan.minhash is None:
         return None
-    return {"shingle_words": plan.minhash["shingle_words"], "min_similarity": plan.min_similarity}
+    return {"shingles": plan.minhash["shingles"], "min_similarity": plan.min_similarity}
 
 
 def _dedup_partition(source: int, found: Json, verdict: Json) -> dict[str, object]:

@@ -62,7 +62,7 @@ pub fn near_duplicates(
     )?;
     let options = VerifyOptions {
         min_similarity: spec.min_similarity,
-        shingle_words: spec.minhash.shingle_words as usize,
+        shingles: spec.minhash.shingles,
         retry: dedup::RetryLimits::default(),
     };
     dedup::verify(
@@ -97,7 +97,7 @@ fn write_partition(
     let mut exact = ExactRunWriter::new(folder, spec.memory_bytes / 4)?;
     let mut bands = BandRunWriter::new(folder, spec.minhash.bands as usize, spec.memory_bytes / 2)?;
     let (segmenter, mut segmentation) = (Segmenter::default(), Segmentation::default());
-    let mut hasher = MinHasher::new(spec.minhash);
+    let mut hasher = MinHasher::new(spec.minhash)?;
     let mut keys = Vec::new();
     let mut index = Vec::with_capacity(texts.len() * 48);
     let mut verdict = Vec::with_capacity(texts.len() * 2);

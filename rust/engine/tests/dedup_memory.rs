@@ -7,6 +7,7 @@ use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
 use gristmill_core::hash::{content_hash, mix64};
+use gristmill_core::shingle::ShingleConfig;
 use gristmill_engine::dedup::{
     BandRunWriter, ExactRunWriter, KeyRange, PartitionFiles, PassContext, SettleInputs, SourceBudget,
     VerifyOptions, exact, lsh, rescue, settle, verify,
@@ -88,7 +89,7 @@ fn the_passes_stay_within_their_budget() {
     let context = PassContext::new(partitions, folder.path(), MEMORY_BYTES, &|| false).unwrap();
     let options = VerifyOptions {
         min_similarity: 0.7,
-        shingle_words: 2,
+        shingles: ShingleConfig::words(2),
         retry: Default::default(),
     };
     let before = peak_bytes();

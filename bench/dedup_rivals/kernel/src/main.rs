@@ -60,7 +60,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ..MinHashConfig::default()
     };
     let (segmenter, mut segmentation) = (Segmenter::default(), Segmentation::default());
-    let mut hasher = MinHasher::new(config);
+    let mut hasher = MinHasher::new(config)?;
     let mut keys = Vec::new();
     let (mut segment_s, mut keys_s) = (Vec::new(), Vec::new());
     for _ in 0..rounds.parse::<usize>()? {

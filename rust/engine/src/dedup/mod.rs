@@ -28,6 +28,7 @@
 //! # Example
 //! ```
 //! use gristmill_core::hash::content_hash;
+//! use gristmill_core::shingle::ShingleConfig;
 //! use gristmill_engine::dedup::formats::Removal;
 //! use gristmill_engine::dedup::{
 //!     BandRunWriter, ExactRunWriter, KeyRange, PartitionFiles, PassContext, SettleInputs, SourceBudget,
@@ -76,7 +77,7 @@
 //!     bands: Some(path("bands.bin")),
 //! };
 //! let context = PassContext::new(vec![partition], &folder, 1 << 20, &|| false)?;
-//! let options = VerifyOptions { min_similarity: 0.7, shingle_words: 2, retry: Default::default() };
+//! let options = VerifyOptions { min_similarity: 0.7, shingles: ShingleConfig::words(2), retry: Default::default() };
 //! exact(&context, KeyRange::WHOLE, &path("twins"))?;
 //! lsh(&context, KeyRange::WHOLE, 1, &[path("twins")], &path("rows"))?;
 //! verify(&context, KeyRange::WHOLE, &[path("rows")], &options, &path("edges"))?;

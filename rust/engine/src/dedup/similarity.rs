@@ -1,13 +1,13 @@
 //! The similarity of two documents, computed on their texts.
 //!
-//! It is the Jaccard index of their sets of word shingles, the same that signatures estimate. Caches make repeated
+//! It is the Jaccard index of their sets of shingles, the same that signatures estimate. Caches make repeated
 //! questions cheap and change no answer.
 
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 use gristmill_core::segment::{Segmentation, Segmenter};
-use gristmill_core::shingle::Shingles;
+use gristmill_core::shingle::{ShingleConfig, Shingles};
 
 use super::documents::DocumentStore;
 use super::error::Result;
@@ -115,7 +115,7 @@ impl<'task> Similarities<'task> {
     pub(super) fn new(
         store: DocumentStore<'task>,
         min_similarity: f64,
-        shingle_words: usize,
+        shingles: ShingleConfig,
         memory_bytes: u64,
     ) -> Self {
         let pair_bytes = size_of::<KnownPair>() as u64;
@@ -134,7 +134,7 @@ impl<'task> Similarities<'task> {
             min_similarity,
             segmenter: Segmenter::default(),
             segmentation: Segmentation::default(),
-            shingles: Shingles::new(shingle_words),
+            shingles: Shingles::new(shingles),
             text: Vec::new(),
             hashes: Vec::new(),
             sets,

@@ -9,6 +9,7 @@ use crate::dedup::{self, KeyRange, PartitionFiles, PassContext, SettleInputs, So
 use crate::error::{EngineError, Result};
 use crate::task::Session;
 use gristmill_core::minhash::MinHashConfig;
+use gristmill_core::shingle::ShingleConfig;
 
 /// What every dedup task is told of a partition.
 #[derive(Debug, Deserialize)]
@@ -104,17 +105,18 @@ pub struct SettleSpec {
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Confirm {
-    /// Words of a shingle.
-    pub shingle_words: usize,
+    /// What is compared.
+    pub shingles: ShingleConfig,
     /// Least similarity of an edge.
     pub min_similarity: f64,
 }
 
 impl Confirm {
-    fn options(self) -> VerifyOptions {
+    /// The options of the passes that compare.
+    pub(crate) fn options(self) -> VerifyOptions {
         VerifyOptions {
             min_similarity: self.min_similarity,
-            shingle_words: self.shingle_words,
+            shingles: self.shingles,
             retry: dedup::RetryLimits::default(),
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use gristmill_core::hash::{content_hash, mix64};
+use gristmill_core::shingle::ShingleConfig;
 use proptest::prelude::*;
 
 use super::formats::{ClusterMember, Edge, Removal, RemovalStep, docref};
@@ -10,7 +11,7 @@ use super::reference::{self, Decision, Document, similarity};
 use super::*;
 use crate::index::IndexRecord;
 
-const SHINGLE_WORDS: usize = 2;
+const SHINGLE_WORDS: u32 = 2;
 const BANDS: usize = 6;
 
 /// Files of a small corpus.
@@ -118,7 +119,7 @@ fn generous(name: &str) -> SourceBudget {
 fn options(min_similarity: f64) -> VerifyOptions {
     VerifyOptions {
         min_similarity,
-        shingle_words: SHINGLE_WORDS,
+        shingles: ShingleConfig::words(SHINGLE_WORDS),
         retry: RetryLimits::default(),
     }
 }

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use gristmill_core::shingle::ShingleConfig;
 use serde::{Deserialize, Serialize};
 
 use super::documents::DocumentStore;
@@ -44,8 +45,8 @@ impl Default for RetryLimits {
 pub struct VerifyOptions {
     /// Least Jaccard similarity, in (0, 1].
     pub min_similarity: f64,
-    /// Words of a shingle; the same as in the signatures.
-    pub shingle_words: usize,
+    /// What is compared; the same as in the signatures.
+    pub shingles: ShingleConfig,
     /// Caps on trying again.
     #[serde(default)]
     pub retry: RetryLimits,
@@ -210,12 +211,7 @@ impl<'task> Judge<'task> {
         let store = DocumentStore::new(context, memory_bytes / 16);
         let cache_bytes = memory_bytes / 2;
         Ok(Self {
-            similarities: Similarities::new(
-                store,
-                options.min_similarity,
-                options.shingle_words,
-                cache_bytes,
-            ),
+            similarities: Similarities::new(store, options.min_similarity, options.shingles, cache_bytes),
             limits: options.retry,
             edges: ExternalSorter::new(&context.scratch, memory_bytes / 4)?,
             failed: BTreeMap::new(),

@@ -26,9 +26,7 @@ use super::rows::verdict_path;
 use crate::commit::Artefact;
 use crate::dedup::formats::{EDGE_BYTES, Edge, RecordWriter};
 use crate::dedup::stages::{Confirm, PartitionSpec};
-use crate::dedup::{
-    self, KeyRange, PartitionFiles, PassContext, SettleInputs, SettleStats, SourceBudget, VerifyOptions,
-};
+use crate::dedup::{self, KeyRange, PartitionFiles, PassContext, SettleInputs, SettleStats, SourceBudget};
 use crate::error::Result;
 use crate::task::Session;
 
@@ -106,13 +104,8 @@ pub fn decide_again(spec: &DedupSpec, session: &Session) -> Result<DedupOutcome>
         let known = spec.scratch.join("edges.bin");
         outcome.uncovered = keep_edges(spec, &parties, &known, session)?;
         edges.push(known);
-        let options = VerifyOptions {
-            min_similarity: confirm.min_similarity,
-            shingle_words: confirm.shingle_words,
-            retry: dedup::RetryLimits::default(),
-        };
         let rescued = spec.scratch.join("rescued.bin");
-        dedup::rescue(&context, &edges, &options, &rescued)?;
+        dedup::rescue(&context, &edges, &confirm.options(), &rescued)?;
         edges.push(rescued);
     }
     let inputs = SettleInputs {

@@ -23,11 +23,22 @@
 use crate::dispatch::{self, Kernel};
 use crate::hash::mix64;
 use crate::segment::{Segmentation, fold};
-use crate::shingle::Shingles;
+use crate::shingle::{ShingleConfig, ShingleUnit, Shingles};
 use serde::{Deserialize, Serialize};
 
 /// Shingles that are hashed together; also the number of lanes a minimum is taken over at once.
 const BLOCK: usize = 64;
+
+/// Whose signatures are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Family {
+    /// Our own: fast, on any shingles.
+    #[default]
+    Gristmill,
+    /// Those of datatrove's `MinhashDedupSignature`, bit for bit.
+    Datatrove,
+}
 
 /// How near-duplicate candidates are found. Numbers of 0 are taken as 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
@@ -37,10 +48,12 @@ pub struct MinHashConfig {
     pub bands: u32,
     /// Minima a key; more demand more similarity.
     pub rows: u32,
-    /// Words in a shingle.
-    pub shingle_words: u32,
-    /// Chooses the permutations.
+    /// Chooses the hash functions.
     pub seed: u64,
+    /// What is hashed.
+    pub shingles: ShingleConfig,
+    /// Whose signatures are made.
+    pub family: Family,
 }
 
 impl Default for MinHashConfig {
@@ -48,10 +61,25 @@ impl Default for MinHashConfig {
         Self {
             bands: 14,
             rows: 8,
-            shingle_words: 5,
             seed: 1,
+            shingles: ShingleConfig::default(),
+            family: Family::default(),
         }
     }
+}
+
+/// A configuration for which there are no signatures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MinHashError {
+    /// The family hashes other shingles only.
+    #[error("signatures of the family {family:?} are not made of shingles of the unit {unit:?}")]
+    Unit {
+        /// The family.
+        family: Family,
+        /// The unit.
+        unit: ShingleUnit,
+    },
 }
 
 /// `multiplier * half + offset` modulo 2^32.
@@ -89,10 +117,11 @@ impl MultiplyAdd {
 /// let text = "The same words, whatever the marks and the case.";
 /// let mut segmentation = Segmentation::default();
 /// Segmenter::default().segment(text, &mut segmentation);
-/// let mut hasher = MinHasher::new(MinHashConfig::default());
+/// let mut hasher = MinHasher::new(MinHashConfig::default())?;
 /// let mut keys = Vec::new();
 /// assert!(hasher.band_keys(text, &segmentation, &mut keys));
 /// assert_eq!(keys.len(), 14);
+/// # Ok::<(), gristmill_core::minhash::MinHashError>(())
 /// ```
 #[derive(Debug, Clone)]
 pub struct MinHasher {
@@ -109,28 +138,47 @@ pub struct MinHasher {
 
 impl MinHasher {
     /// Makes the hasher with the permutations of the configuration's seed.
-    pub fn new(config: MinHashConfig) -> Self {
+    ///
+    /// # Errors
+    /// When the family does not go with the shingles.
+    pub fn new(config: MinHashConfig) -> Result<Self, MinHashError> {
+        if config.family != Family::Gristmill {
+            return Err(MinHashError::Unit {
+                family: config.family,
+                unit: config.shingles.unit,
+            });
+        }
         let (bands, rows) = (config.bands.max(1), config.rows.max(1));
         let constants = |from: u64, number: u32| -> Vec<MultiplyAdd> {
             (from..from + u64::from(number))
                 .map(|index| MultiplyAdd::new(config.seed, index))
                 .collect()
         };
-        Self {
+        Ok(Self {
             rows: rows as usize,
             // Rows first: adding bands leaves the keys of the earlier ones as they were.
             of_row: constants(0, rows),
             of_band: constants(1 << 32, bands),
-            shingles: Shingles::new(config.shingle_words as usize),
+            shingles: Shingles::new(config.shingles),
             hashes: Vec::new(),
             row_values: vec![[0; BLOCK]; rows as usize],
             minima: vec![i32::MAX; bands as usize * rows as usize],
-        }
+        })
     }
 
-    /// Pushes the `bands` keys of the document to `out`; false, and nothing is pushed, if it has no word.
+    /// Pushes the `bands` keys of the document to `out`; false, and nothing is pushed, if it has no shingle.
     pub fn band_keys(&mut self, text: &str, segmentation: &Segmentation, out: &mut Vec<u64>) -> bool {
         self.shingles.in_order(text, segmentation, &mut self.hashes);
+        self.push_keys(out)
+    }
+
+    /// The same of a document that is given as token ids, for [`ShingleUnit::Token`].
+    pub fn band_keys_of_ids(&mut self, ids: &[u32], out: &mut Vec<u64>) -> bool {
+        self.shingles.of_ids(ids, &mut self.hashes);
+        self.push_keys(out)
+    }
+
+    fn push_keys(&mut self, out: &mut Vec<u64>) -> bool {
         if self.hashes.is_empty() {
             return false;
         }
@@ -244,7 +292,7 @@ mod tests {
             rows in 1..14_u32,
             seed: u64,
         ) {
-            let mut hasher = MinHasher::new(MinHashConfig { bands, rows, shingle_words: 2, seed });
+            let mut hasher = MinHasher::new(MinHashConfig { bands, rows, seed, shingles: ShingleConfig::words(2), ..MinHashConfig::default() }).unwrap();
             for text in texts {
                 let text = text.repeat(3);
                 let keys = keys_of(&mut hasher, &text);
@@ -263,9 +311,11 @@ mod tests {
         let mut hasher = MinHasher::new(MinHashConfig {
             bands: 2,
             rows: 3,
-            shingle_words: 2,
             seed: 7,
-        });
+            shingles: ShingleConfig::words(2),
+            ..MinHashConfig::default()
+        })
+        .unwrap();
         assert_eq!(keys_of(&mut hasher, "The quick brown fox, the lazy dog."), GOLDEN);
     }
 
@@ -274,7 +324,7 @@ mod tests {
 
     #[test]
     fn case_and_punctuation_do_not_matter_and_words_do() {
-        let mut hasher = MinHasher::new(MinHashConfig::default());
+        let mut hasher = MinHasher::new(MinHashConfig::default()).unwrap();
         let keys = keys_of(
             &mut hasher,
             "Über den Wolken muss die Freiheit wohl grenzenlos sein.",
@@ -304,14 +354,16 @@ mod tests {
             &mut MinHasher::new(MinHashConfig {
                 bands: 3,
                 ..MinHashConfig::default()
-            }),
+            })
+            .unwrap(),
             text,
         );
         let more = keys_of(
             &mut MinHasher::new(MinHashConfig {
                 bands: 9,
                 ..MinHashConfig::default()
-            }),
+            })
+            .unwrap(),
             text,
         );
         assert_eq!(few, more[..3]);
@@ -324,7 +376,7 @@ mod tests {
         num_together: u64,
         num_pairs: u64,
     ) -> [f64; 3] {
-        let mut hasher = MinHasher::new(config);
+        let mut hasher = MinHasher::new(config).unwrap();
         let (mut num_rows, mut num_bands, mut num_candidates) = (0, 0, 0);
         for pair in 0..num_pairs {
             let hash = |element: u64| mix64(mix64(pair + 1) ^ element);
