@@ -1,27 +1,31 @@
 //! Characters as units of shingles.
 
-use crate::hash::mix64;
+use super::{Halves, hash_number};
 use crate::segment::is_white_space;
 
 /// Pushes a hash for each character of the text in lower case, with each run of white space as one space and none at
 /// either end.
 ///
 /// Characters are lower-cased one by one (no special final sigma); one that becomes several counts as several.
-pub(super) fn push(text: &str, units: &mut Vec<u64>) {
-    let hash = |character: char| mix64(u64::from(u32::from(character)) + 1);
-    let mut is_after_space = false;
+pub(super) fn push(text: &str, units: &mut Halves) {
+    let mut push = |character: char| {
+        let (low, high) = hash_number(u32::from(character));
+        units.push(low, high);
+    };
+    let (mut is_first, mut is_after_space) = (true, false);
     for character in text.chars() {
         if is_white_space(character) {
             is_after_space = true;
             continue;
         }
-        if std::mem::take(&mut is_after_space) && !units.is_empty() {
-            units.push(hash(' '));
+        if std::mem::take(&mut is_after_space) && !is_first {
+            push(' ');
         }
+        is_first = false;
         if character.is_ascii() {
-            units.push(hash(character.to_ascii_lowercase()));
+            push(character.to_ascii_lowercase());
         } else {
-            units.extend(character.to_lowercase().map(hash));
+            character.to_lowercase().for_each(&mut push);
         }
     }
 }

@@ -4,17 +4,24 @@
 //! recipe's tokenizer. A document with fewer units than that has one shingle, the whole sequence; one without any has
 //! none.
 //!
-//! A shingle is kept as a 64-bit hash: a polynomial of its units' hashes, mixed. The same shingle has the
-//! same hash on every machine; different ones share it once in 2^64.
+//! A shingle is kept as a 64-bit hash. Each unit has one: [`hash_bytes`](crate::segment::hash_bytes) of a word; of the
+//! number n of a character or token `low = mix32(n ^ 0x9e3779bb)` and `high = mix32(low + 0x85ebca7b)`
+//! ([`mix32`]). The low and the high halves of the units' hashes each make a polynomial modulo 2^32, in the base
+//! 0x9e3779bb and 0x85ebca7b, the last unit without a factor; the two of them, mixed by [`mix64`], are the shingle's hash.
+//! The same shingle has the same hash on every machine; different ones share it once in 2^64.
 
 mod characters;
+mod halves;
 
-use crate::hash::mix64;
-use crate::segment::{HAS_LETTER, HAS_NUMBER, Segmentation};
+use crate::dispatch::{self, Kernel};
+use crate::hash::{mix32, mix64};
+use crate::segment::{HAS_LETTER, HAS_NUMBER, HAS_UPPER, Segmentation};
+pub(crate) use halves::Halves;
 use serde::{Deserialize, Serialize};
 
-/// Odd, so that multiplying by it loses nothing.
-const BASE: u64 = 0x9e37_79b9_7f4a_7c15;
+/// Odd, so that multiplying by it loses nothing, and 3 modulo 8, so that changing places is seen by almost all bits.
+const LOW_BASE: u32 = 0x9e37_79bb;
+const HIGH_BASE: u32 = 0x85eb_ca7b;
 
 /// What shingles are made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
@@ -83,22 +90,23 @@ impl ShingleConfig {
 pub struct Shingles {
     config: ShingleConfig,
     size: usize,
-    /// `BASE` to the power of `size`.
-    leaving_weight: u64,
-    units: Vec<u64>,
+    /// Hashes of the units that were read, in halves.
+    units: Halves,
+    polynomials: Halves,
+    /// Tokens that lower-casing changes, and the number of each among the units.
+    capitals: Vec<(u32, u32)>,
     scratch: String,
 }
 
 impl Shingles {
     /// Makes shingles of that kind.
     pub fn new(config: ShingleConfig) -> Self {
-        let size = config.size.max(1) as usize;
-        let leaving_weight = (0..size).fold(1_u64, |power, _| power.wrapping_mul(BASE));
         Self {
             config,
-            size,
-            leaving_weight,
-            units: Vec::new(),
+            size: config.size.max(1) as usize,
+            units: Halves::default(),
+            polynomials: Halves::default(),
+            capitals: Vec::new(),
             scratch: String::new(),
         }
     }
@@ -107,13 +115,8 @@ impl Shingles {
     ///
     /// A text gives no tokens: for [`ShingleUnit::Token`] there is nothing, and [`Self::of_ids`] is to be asked.
     pub fn in_order(&mut self, text: &str, segmentation: &Segmentation, into: &mut Vec<u64>) {
-        self.units.clear();
-        match self.config.unit {
-            ShingleUnit::Word => self.push_words(text, segmentation),
-            ShingleUnit::Character => characters::push(text, &mut self.units),
-            ShingleUnit::Token => {}
-        }
-        self.roll(into);
+        self.read(text, segmentation);
+        self.write_hashes(into);
     }
 
     /// Replaces the content of `into` by the hash of the shingle at each token id, in order, whatever the unit.
@@ -127,9 +130,8 @@ impl Shingles {
     /// assert_eq!(hashes[0], hashes[2]);
     /// ```
     pub fn of_ids(&mut self, ids: &[u32], into: &mut Vec<u64>) {
-        self.units.clear();
-        self.units.extend(ids.iter().map(|&id| mix64(u64::from(id) + 1)));
-        self.roll(into);
+        self.read_ids(ids);
+        self.write_hashes(into);
     }
 
     /// Replaces the content of `into` by the hashes of the distinct shingles, ascending.
@@ -139,34 +141,132 @@ impl Shingles {
         into.dedup();
     }
 
-    fn push_words(&mut self, text: &str, segmentation: &Segmentation) {
-        for (index, flags) in segmentation.flags().iter().enumerate() {
-            if flags & (HAS_LETTER | HAS_NUMBER) != 0 {
-                self.units
-                    .push(segmentation.lower_hash(text, index, &mut self.scratch));
+    /// Whether documents are to be given as text; else as token ids.
+    pub fn takes_text(&self) -> bool {
+        self.config.unit != ShingleUnit::Token
+    }
+
+    /// Whether [`Self::in_order`] looks at the segmentation; if not, any will do.
+    pub fn reads_segmentation(&self) -> bool {
+        self.config.unit == ShingleUnit::Word
+    }
+
+    /// Takes over the units of a text.
+    pub(crate) fn read(&mut self, text: &str, segmentation: &Segmentation) {
+        match self.config.unit {
+            ShingleUnit::Word => self.read_words(text, segmentation),
+            ShingleUnit::Character => {
+                self.units.set_len(0);
+                characters::push(text, &mut self.units);
             }
+            ShingleUnit::Token => self.units.set_len(0),
         }
     }
 
-    /// The polynomials of all runs of units.
-    fn roll(&self, into: &mut Vec<u64>) {
-        into.clear();
-        let num_first = self.size.min(self.units.len());
-        let (first, later) = self.units.split_at(num_first);
-        if first.is_empty() {
-            return;
+    /// Takes over token ids.
+    #[inline(always)]
+    pub(crate) fn read_ids(&mut self, ids: &[u32]) {
+        self.units.set_len(ids.len());
+        let (low, high) = self.units.columns_mut();
+        for ((low, high), &id) in low.iter_mut().zip(high).zip(ids) {
+            (*low, *high) = hash_number(id);
         }
-        let mut polynomial = first
-            .iter()
-            .fold(0_u64, |value, &unit| value.wrapping_mul(BASE).wrapping_add(unit));
-        into.push(mix64(polynomial));
-        into.extend(later.iter().zip(&self.units).map(|(&enters, &leaves)| {
-            polynomial = polynomial
-                .wrapping_mul(BASE)
-                .wrapping_add(enters)
-                .wrapping_sub(leaves.wrapping_mul(self.leaving_weight));
-            mix64(polynomial)
-        }));
+    }
+
+    fn read_words(&mut self, text: &str, segmentation: &Segmentation) {
+        let (flags, hashes) = (segmentation.flags(), segmentation.hashes());
+        // Whether a token is a word, and in capitals, no processor foretells: so every token is written, and written
+        // over by the next one unless it was a word, without a branch.
+        self.units.set_len(flags.len());
+        if self.capitals.len() < flags.len() {
+            self.capitals.resize(flags.len(), (0, 0));
+        }
+        let (mut num_words, mut num_capitals) = (0, 0);
+        for ((&flags, &hash), token) in flags.iter().zip(hashes).zip(0_u32..) {
+            self.units.set(num_words, hash);
+            if let Some(capital) = self.capitals.get_mut(num_capitals) {
+                *capital = (token, num_words as u32);
+            }
+            num_words += usize::from(flags & (HAS_LETTER | HAS_NUMBER) != 0);
+            num_capitals += usize::from(flags & HAS_UPPER != 0);
+        }
+        for &(token, word) in &self.capitals[..num_capitals] {
+            let hash = segmentation.lower_hash(text, token as usize, &mut self.scratch);
+            self.units.set(word as usize, hash);
+        }
+        self.units.set_len(num_words);
+    }
+
+    /// The polynomials of the shingles that were read, in order: what hashes are made of.
+    #[inline(always)]
+    pub(crate) fn polynomials(&mut self) -> &Halves {
+        let (low, high) = self.units.columns();
+        let size = self.size.min(low.len());
+        self.polynomials
+            .set_len(if size == 0 { 0 } else { low.len() - size + 1 });
+        let (into_low, into_high) = self.polynomials.columns_mut();
+        write_polynomials(low, size, LOW_BASE, into_low);
+        write_polynomials(high, size, HIGH_BASE, into_high);
+        &self.polynomials
+    }
+
+    fn write_hashes(&mut self, into: &mut Vec<u64>) {
+        dispatch::run(Polynomials(self));
+        into.clear();
+        into.extend(self.polynomials.numbers().map(mix64));
+    }
+}
+
+/// The hash of a character's or token's number, low half first: a bijection of the number each.
+#[inline(always)]
+fn hash_number(number: u32) -> (u32, u32) {
+    let low = mix32(number ^ LOW_BASE);
+    (low, mix32(low.wrapping_add(HIGH_BASE)))
+}
+
+/// The wide path differs in the instructions that the compiler may use.
+struct Polynomials<'a>(&'a mut Shingles);
+
+impl Kernel for Polynomials<'_> {
+    type Output = ();
+
+    fn portable(self) {
+        self.0.polynomials();
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn wide(self, _avx2: dispatch::Avx2) {
+        self.0.polynomials();
+    }
+}
+
+/// Polynomials that are computed side by side.
+const BLOCK: usize = 64;
+
+/// Fills `into` with the polynomials in `base` of each run of `size` units, which end with the units.
+#[inline(always)]
+fn write_polynomials(units: &[u32], size: usize, base: u32, into: &mut [u32]) {
+    let step = |value: &mut u32, unit: u32| *value = value.wrapping_mul(base).wrapping_add(unit);
+    let (blocks, rest) = into.as_chunks_mut::<BLOCK>();
+    for (block, start) in blocks.iter_mut().zip((0..).step_by(BLOCK)) {
+        let mut values = [0_u32; BLOCK];
+        for place in start..start + size {
+            if let Some(units) = units.get(place..).and_then(<[u32]>::first_chunk::<BLOCK>) {
+                values
+                    .iter_mut()
+                    .zip(units)
+                    .for_each(|(value, &unit)| step(value, unit));
+            }
+        }
+        *block = values;
+    }
+    let start = blocks.len() * BLOCK;
+    if let Some(units) = units.get(start..) {
+        for (value, units) in rest.iter_mut().zip(units.windows(size.max(1))) {
+            *value = 0;
+            units.iter().for_each(|&unit| step(value, unit));
+        }
     }
 }
 
