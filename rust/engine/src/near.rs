@@ -61,6 +61,7 @@ pub fn near_duplicates(
         &path("buckets"),
     )?;
     let options = VerifyOptions {
+        measure: dedup::Measure::Jaccard,
         min_similarity: spec.min_similarity,
         shingles: spec.minhash.shingles,
         retry: dedup::RetryLimits::default(),

@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use gristmill_core::hash::{content_hash, mix64};
 use gristmill_core::shingle::ShingleConfig;
 use gristmill_engine::dedup::{
-    BandRunWriter, ExactRunWriter, KeyRange, PartitionFiles, PassContext, SettleInputs, SourceBudget,
-    VerifyOptions, exact, lsh, rescue, settle, verify,
+    BandRunWriter, ExactRunWriter, KeyRange, Measure, PartitionFiles, PassContext, SettleInputs,
+    SourceBudget, VerifyOptions, exact, lsh, rescue, settle, verify,
 };
 use gristmill_engine::index::IndexRecord;
 
@@ -88,6 +88,7 @@ fn the_passes_stay_within_their_budget() {
         .collect();
     let context = PassContext::new(partitions, folder.path(), MEMORY_BYTES, &|| false).unwrap();
     let options = VerifyOptions {
+        measure: Measure::Jaccard,
         min_similarity: 0.7,
         shingles: ShingleConfig::words(2),
         retry: Default::default(),

@@ -31,7 +31,7 @@
 //! use gristmill_core::shingle::ShingleConfig;
 //! use gristmill_engine::dedup::formats::Removal;
 //! use gristmill_engine::dedup::{
-//!     BandRunWriter, ExactRunWriter, KeyRange, PartitionFiles, PassContext, SettleInputs, SourceBudget,
+//!     BandRunWriter, ExactRunWriter, KeyRange, Measure, PartitionFiles, PassContext, SettleInputs, SourceBudget,
 //!     VerifyOptions, exact, lsh, rescue, settle, verify,
 //! };
 //! use gristmill_engine::index::IndexRecord;
@@ -77,7 +77,12 @@
 //!     bands: Some(path("bands.bin")),
 //! };
 //! let context = PassContext::new(vec![partition], &folder, 1 << 20, &|| false)?;
-//! let options = VerifyOptions { min_similarity: 0.7, shingles: ShingleConfig::words(2), retry: Default::default() };
+//! let options = VerifyOptions {
+//!     measure: Measure::Jaccard,
+//!     min_similarity: 0.7,
+//!     shingles: ShingleConfig::words(2),
+//!     retry: Default::default(),
+//! };
 //! exact(&context, KeyRange::WHOLE, &path("twins"))?;
 //! lsh(&context, KeyRange::WHOLE, 1, &[path("twins")], &path("rows"))?;
 //! verify(&context, KeyRange::WHOLE, &[path("rows")], &options, &path("edges"))?;
@@ -126,6 +131,7 @@ pub use exact::{ExactStats, exact};
 pub use lsh::{LshStats, lsh};
 pub use rescue::{RescueStats, rescue};
 pub use settle::{SettleInputs, SettleStats, SourceBudget, SourceRemovals, settle};
+pub use similarity::Measure;
 pub use verify::{RetryLimits, VerifyOptions, VerifyStats, verify};
 pub use writers::{BandRunWriter, ExactRunWriter};
 

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::commit::{Artefact, TaskManifest, TaskPlace, commit};
-use crate::dedup::{self, KeyRange, PartitionFiles, PassContext, SettleInputs, SourceBudget, VerifyOptions};
+use crate::dedup::{
+    self, KeyRange, Measure, PartitionFiles, PassContext, SettleInputs, SourceBudget, VerifyOptions,
+};
 use crate::error::{EngineError, Result};
 use crate::task::Session;
 use gristmill_core::minhash::MinHashConfig;
@@ -105,6 +107,9 @@ pub struct SettleSpec {
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Confirm {
+    /// What counts as similarity.
+    #[serde(default)]
+    pub measure: Measure,
     /// What is compared.
     pub shingles: ShingleConfig,
     /// Least similarity of an edge.
@@ -115,6 +120,7 @@ impl Confirm {
     /// The options of the passes that compare.
     pub(crate) fn options(self) -> VerifyOptions {
         VerifyOptions {
+            measure: self.measure,
             min_similarity: self.min_similarity,
             shingles: self.shingles,
             retry: dedup::RetryLimits::default(),

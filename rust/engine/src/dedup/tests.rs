@@ -118,6 +118,7 @@ fn generous(name: &str) -> SourceBudget {
 
 fn options(min_similarity: f64) -> VerifyOptions {
     VerifyOptions {
+        measure: Measure::Jaccard,
         min_similarity,
         shingles: ShingleConfig::words(SHINGLE_WORDS),
         retry: RetryLimits::default(),

@@ -15,7 +15,7 @@ use super::error::{DedupError, Result};
 use super::formats::{
     BucketRow, EDGE_BYTES, Edge, ROW_BYTES, RecordWriter, Records, bytes_at, gather, u64_be,
 };
-use super::similarity::Similarities;
+use super::similarity::{Measure, Similarities};
 use super::{KeyRange, PassContext};
 use crate::external_sort::{ExternalSorter, SortedRecords, SortedSource, merge_sorted};
 
@@ -43,7 +43,10 @@ impl Default for RetryLimits {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VerifyOptions {
-    /// Least Jaccard similarity, in (0, 1].
+    /// What counts as similarity.
+    #[serde(default)]
+    pub measure: Measure,
+    /// Least similarity, in (0, 1].
     pub min_similarity: f64,
     /// What is compared; the same as in the signatures.
     pub shingles: ShingleConfig,
