@@ -108,8 +108,8 @@ def compile_steps(recipe: Recipe) -> CompiledSteps:
             "bands": near.bands,
             "rows": near.rows,
             "seed": near.seed,
-            "shingles": {"unit": "word", "size": near.shingle_words},
-            "family": "gristmill",
+            "shingles": {"unit": near.shingles.unit, "size": near.shingles.size},
+            "family": near.semantics,
         }
     return CompiledSteps(
         steps=tuple(steps),
