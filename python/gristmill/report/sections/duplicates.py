@@ -22,7 +22,7 @@ FIRST_LINE_CHARACTERS = 80
 SOURCES_NAMED = 3
 KEY_DIGITS = 12
 Row = Mapping[str, object]
-_COLUMNS = ["step", "key", "doc", "id", "source", "duplicate_of", "similarity", "excerpt"]
+_COLUMNS = ["step", "key", "doc", "id", "source", "duplicate_of", "similarity", "shared_bands", "excerpt"]
 
 
 def build(run: RunFolder) -> Sequence[Block]:
@@ -247,6 +247,8 @@ def _pair(row: Row, kept: Mapping[bytes, tuple[str, str]], limit: int) -> Pair:
     similarity = row["similarity"]
     if isinstance(similarity, float):
         facts.append(Fact(label="similarity", value=similarity, kind="number"))
+    if row["shared_bands"] is not None:
+        facts.append(Fact(label="shared bands", value=row["shared_bands"], kind="count"))
     return Pair(
         title="",
         facts=facts,

@@ -162,6 +162,8 @@ pub struct Removal {
     pub similarity: f32,
     /// The step that removed it.
     pub step: RemovalStep,
+    /// Bands in which the two met; 0 for equal texts, and where a common neighbour proposed the pair.
+    pub shared_bands: u16,
 }
 
 impl Removal {
@@ -172,6 +174,7 @@ impl Removal {
         record[8..16].copy_from_slice(&self.duplicate_of.to_le_bytes());
         record[16..20].copy_from_slice(&self.similarity.to_le_bytes());
         record[20] = self.step as u8;
+        record[22..].copy_from_slice(&self.shared_bands.to_le_bytes());
         record
     }
 
@@ -187,6 +190,7 @@ impl Removal {
             duplicate_of: u64_le(record, 8),
             similarity: f32::from_le_bytes(bytes_at(record, 16)),
             step,
+            shared_bands: u16::from_le_bytes(bytes_at(record, 22)),
         })
     }
 
@@ -419,6 +423,7 @@ mod tests {
             duplicate_of: 7,
             similarity: 1.0,
             step: RemovalStep::Near,
+            shared_bands: 7,
         };
         assert_eq!(Removal::decode(&removal.encode()), Some(removal));
         assert_eq!(
@@ -460,9 +465,10 @@ mod tests {
             duplicate_of: 2,
             similarity: 1.0,
             step: RemovalStep::Exact,
+            shared_bands: 258,
         };
         let expected = [
-            1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x80, 0x3f, 1, 0, 0, 0,
+            1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x80, 0x3f, 1, 0, 2, 1,
         ];
         assert_eq!(removal.encode(), expected);
     }

@@ -74,8 +74,8 @@ pub struct SettleStats {
 /// Decides removals and clusters and writes `removals.bin` and `clusters.bin`.
 ///
 /// Removal budgets are checked before either file is created. Of an exact duplicate whose twin goes as a near
-/// duplicate, `duplicate_of` is the kept document behind the twin, and the similarity is the twin's: the texts are the
-/// same. Memory: see [`super`]. Time: a few external sorts of edges and removals.
+/// duplicate, `duplicate_of` is the kept document behind the twin, and similarity and bands are the twin's: the texts are
+/// the same. Memory: see [`super`]. Time: a few external sorts of edges and removals.
 ///
 /// # Errors
 /// [`DedupError::RemovalBudget`] when a source would lose too much; when a file cannot be read or written or does not
@@ -181,7 +181,7 @@ fn remove_near(
         for &better in judged.better {
             links.push(link(better, judged.docref))?;
         }
-        let Some((similarity, duplicate_of)) = judged.kept else {
+        let Some(edge) = judged.kept else {
             tally.stats.spared += 1;
             return Ok(());
         };
@@ -189,9 +189,10 @@ fn remove_near(
         tally.source(split_docref(judged.docref).0)?.near += 1;
         let removal = Removal {
             docref: judged.docref,
-            duplicate_of,
-            similarity,
+            duplicate_of: edge.better,
+            similarity: edge.similarity,
             step: RemovalStep::Near,
+            shared_bands: edge.shared_bands,
         };
         Ok(near.push(&removal.encode_sortable())?)
     })?;
@@ -249,19 +250,16 @@ fn point_at_kept(
         while current.is_some_and(|removal| removal.docref < stayed) {
             current = next_near(&mut all)?;
         }
-        let (duplicate_of, similarity) = match current {
-            Some(removal) if removal.docref == stayed => (removal.duplicate_of, removal.similarity),
-            _ => (stayed, 1.0),
-        };
-        all.push(
-            &Removal {
-                docref,
-                duplicate_of,
-                similarity,
-                step: RemovalStep::Exact,
-            }
-            .encode_sortable(),
-        )?;
+        // Of the twin that went as a near duplicate, this one has all but the name: the texts are the same.
+        let mut removal = current.filter(|removal| removal.docref == stayed).unwrap_or(Removal {
+            docref,
+            duplicate_of: stayed,
+            similarity: 1.0,
+            step: RemovalStep::Exact,
+            shared_bands: 0,
+        });
+        (removal.docref, removal.step) = (docref, RemovalStep::Exact);
+        all.push(&removal.encode_sortable())?;
     }
     while current.is_some() {
         poll.tick()?;

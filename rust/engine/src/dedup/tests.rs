@@ -221,6 +221,14 @@ fn removals_of(outcome: &Outcome) -> BTreeMap<u64, (u64, f32)> {
         .collect()
 }
 
+fn near_removals_of(outcome: &Outcome) -> Vec<Removal> {
+    let records = outcome.removals.as_chunks().0.iter();
+    records
+        .filter_map(Removal::decode)
+        .filter(|removal| removal.step == RemovalStep::Near)
+        .collect()
+}
+
 fn decision_of(outcome: &Outcome) -> Decision {
     let members = outcome.clusters.as_chunks().0.iter().map(ClusterMember::decode);
     Decision {
@@ -302,6 +310,12 @@ proptest! {
         let expected = reference::decide(&corpus.documents, min_similarity, SHINGLE_WORDS, is_rescuing);
         prop_assert_eq!(&decision_of(&plain), &expected);
 
+        for removal in near_removals_of(&plain) {
+            let evidence = (
+                removal.duplicate_of, removal.docref, removal.similarity.to_bits(), removal.shared_bands
+            );
+            prop_assert!(plain.edges.contains(&evidence), "{:?}", removal);
+        }
         let texts: BTreeMap<u64, &str> =
             corpus.documents.iter().map(|document| (document.docref, document.text.as_str())).collect();
         for (removed, (kept, found)) in &expected.removals {
