@@ -80,8 +80,8 @@ CODES = {
     ),
     "GM-RECIPE-014": ErrorPage(
         title="shingles of token ids need a tokenizer",
-        explanation='`shingles = { unit = "token", ... }` cuts documents into runs of the ids that the recipe\'s tokenizer '
-        "gives them. A recipe without `[tokens]` has none.",
+        explanation='`shingles = { unit = "token", ... }` cuts documents into runs of the ids that the tokenizer in '
+        "`[tokens]` gives them, and the recipe has no such section.",
         remedy='add `[tokens]` with `tokenizer = "tokenizer.json"`, or use the unit `word` or `character`',
     ),
     "GM-RECIPE-090": ErrorPage(

@@ -213,7 +213,7 @@ def _token_shingles(recipe: Recipe) -> Iterator[Problem]:
     if near is not None and near.shingles.unit == "token" and recipe.tokens is None:
         yield Problem(
             code="GM-RECIPE-014",
-            message='shingles of the unit `token` need a tokenizer, and the recipe has no `[tokens]`',
+            message="shingles of the unit `token` need a tokenizer, and the recipe has no `[tokens]`",
             place="[[step]] minhash_dedup",
             hint='add `[tokens]` with `tokenizer = "tokenizer.json"`, or use the unit `word` or `character`',
         )

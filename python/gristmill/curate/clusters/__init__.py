@@ -26,7 +26,18 @@ MAX_NAMED = 8
 """Documents listed where a name stands for several; looking up more would cost a pass each."""
 _LOOKED_UP = {
     "documents": ("doc", "key", "id", "source", "cluster"),
-    "rejects": ("doc", "key", "id", "source", "kind", "step", "rule", "duplicate_of", "similarity", "shared_bands"),
+    "rejects": (
+        "doc",
+        "key",
+        "id",
+        "source",
+        "kind",
+        "step",
+        "rule",
+        "duplicate_of",
+        "similarity",
+        "shared_bands",
+    ),
 }
 _WRITTEN = ("cluster", "key", "id", "source", "fate", "step", "duplicate_of", "similarity", "shared_bands")
 

@@ -8,10 +8,12 @@
 //! same hash on every machine; different ones share it once in 2^64.
 
 mod characters;
+mod sort;
 
 use crate::hash::mix64;
 use crate::segment::{HAS_LETTER, HAS_NUMBER, Segmentation};
 use serde::{Deserialize, Serialize};
+use sort::HashSorter;
 
 /// Odd, so that multiplying by it loses nothing.
 const BASE: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -87,6 +89,7 @@ pub struct Shingles {
     leaving_weight: u64,
     units: Vec<u64>,
     scratch: String,
+    sorter: HashSorter,
 }
 
 impl Shingles {
@@ -100,6 +103,7 @@ impl Shingles {
             leaving_weight,
             units: Vec::new(),
             scratch: String::new(),
+            sorter: HashSorter::default(),
         }
     }
 
@@ -135,7 +139,7 @@ impl Shingles {
     /// Replaces the content of `into` by the hashes of the distinct shingles, ascending.
     pub fn sorted_distinct(&mut self, text: &str, segmentation: &Segmentation, into: &mut Vec<u64>) {
         self.in_order(text, segmentation, into);
-        into.sort_unstable();
+        self.sorter.sort(into);
         into.dedup();
     }
 

@@ -26,6 +26,9 @@ pub const REMOVAL_BYTES: usize = 24;
 /// Bytes of a [`ClusterMember`].
 pub const CLUSTER_BYTES: usize = 16;
 
+/// Similarity of a pair that nobody computed: below any that can be.
+pub const NOT_COMPUTED: f32 = -1.0;
+
 /// Returns the `N` bytes of `record` from `at` on; both are constants at every call.
 pub(crate) fn bytes_at<const N: usize>(record: &[u8], at: usize) -> [u8; N] {
     std::array::from_fn(|byte| record[at + byte])
@@ -102,7 +105,8 @@ pub fn gather(scattered: u64) -> u64 {
     value ^ (value >> 30) ^ (value >> 60)
 }
 
-/// A pair of documents whose similarity was computed on their texts and reaches the threshold.
+/// A pair of documents whose similarity was computed on their texts and reaches the threshold, or that was proposed
+/// where a recipe asks for no verification.
 ///
 /// On disk little-endian, sorted by (better, worse), each pair once a file.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -111,7 +115,7 @@ pub struct Edge {
     pub better: u64,
     /// The other.
     pub worse: u64,
-    /// Jaccard similarity of their shingle sets, in [0, 1].
+    /// Similarity of their shingle sets, in [0, 1], or [`NOT_COMPUTED`].
     pub similarity: f32,
     /// Bands in which the pair shared a bucket and was compared.
     pub shared_bands: u16,
@@ -158,7 +162,7 @@ pub struct Removal {
     pub docref: u64,
     /// The document that stays in its place.
     pub duplicate_of: u64,
-    /// Similarity of the two, in [0, 1].
+    /// Similarity of the two, in [0, 1], or [`NOT_COMPUTED`].
     pub similarity: f32,
     /// The step that removed it.
     pub step: RemovalStep,
@@ -192,6 +196,11 @@ impl Removal {
             step,
             shared_bands: u16::from_le_bytes(bytes_at(record, 22)),
         })
+    }
+
+    /// The similarity, if it was computed.
+    pub fn computed_similarity(&self) -> Option<f32> {
+        (self.similarity >= 0.0).then_some(self.similarity)
     }
 
     /// The record with `docref` big-endian, so that byte order is the order of documents.

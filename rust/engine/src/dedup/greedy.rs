@@ -99,7 +99,11 @@ pub(super) fn for_each_judged(
                     removed.insert(edge.worse);
                 }
                 let docref = edge.worse;
-                visit(&Judged { docref, better: &better, kept })?;
+                visit(&Judged {
+                    docref,
+                    better: &better,
+                    kept,
+                })?;
                 better.clear();
             }
         }

@@ -291,10 +291,11 @@ impl<'task> Pass<'task> {
             reject.step = step.unwrap_or("dedup");
             reject.rule = rule;
             reject.reason = rule;
-            reject.value = Some(f64::from(removal.similarity));
+            let similarity = removal.computed_similarity();
+            reject.value = similarity.map(f64::from);
             reject.threshold = if is_exact { Some(1.0) } else { dedup.min_similarity };
             reject.duplicate_of = Some(self.key_of(removal.duplicate_of)?);
-            reject.similarity = Some(removal.similarity);
+            reject.similarity = similarity;
             reject.shared_bands = (!is_exact || removal.shared_bands > 0).then_some(removal.shared_bands);
         } else {
             let cluster = match cluster {
