@@ -13,8 +13,7 @@ use serde::Deserialize;
 
 use crate::dedup::formats::{CLUSTER_BYTES, ClusterMember, REMOVAL_BYTES, Removal};
 use crate::dedup::{
-    self, BandRunWriter, ExactRunWriter, KeyRange, PartitionFiles, PassContext, SettleInputs, SourceBudget,
-    VerifyOptions,
+    self, BandRunWriter, ExactRunWriter, KeyRange, PartitionFiles, PassContext, SettleInputs, VerifyOptions,
 };
 use crate::error::{EngineError, Result};
 use crate::index::{IndexRecord, RecordFile};
@@ -77,10 +76,7 @@ pub fn near_duplicates(
     let inputs = SettleInputs {
         exact_removals: vec![path("exact-removals")],
         edges: vec![path("edges"), path("rescued")],
-        sources: vec![SourceBudget {
-            name: "table".to_owned(),
-            removal_budget: 1.0,
-        }],
+        sources: vec!["table".to_owned()],
     };
     dedup::settle(&context, &inputs, &path("removals"), &path("clusters"))?;
     read_outcome(texts.len(), folder)

@@ -10,7 +10,7 @@ use gristmill_core::hash::{content_hash, mix64};
 use gristmill_core::shingle::ShingleConfig;
 use gristmill_engine::dedup::{
     BandRunWriter, ExactRunWriter, KeyRange, Measure, PartitionFiles, PassContext, SettleInputs,
-    SourceBudget, VerifyOptions, exact, lsh, rescue, settle, verify,
+    VerifyOptions, exact, lsh, rescue, settle, verify,
 };
 use gristmill_engine::index::IndexRecord;
 
@@ -115,10 +115,7 @@ fn the_passes_stay_within_their_budget() {
     let inputs = SettleInputs {
         exact_removals: vec![path("twins")],
         edges: vec![path("edges"), path("rescued")],
-        sources: vec![SourceBudget {
-            name: "web".to_owned(),
-            removal_budget: 1.0,
-        }],
+        sources: vec!["web".to_owned()],
     };
     let stats = settle(&context, &inputs, &path("removals"), &path("clusters")).unwrap();
     let grown = peak_bytes() - before;

@@ -12,12 +12,14 @@
 
 mod characters;
 mod halves;
+mod sort;
 
 use crate::dispatch::{self, Kernel};
 use crate::hash::{mix32, mix64};
 use crate::segment::{HAS_LETTER, HAS_NUMBER, HAS_UPPER, Segmentation};
 pub(crate) use halves::Halves;
 use serde::{Deserialize, Serialize};
+use sort::HashSorter;
 
 /// Odd, so that multiplying by it loses nothing, and 3 modulo 8, so that changing places is seen by almost all bits.
 const LOW_BASE: u32 = 0x9e37_79bb;
@@ -96,6 +98,7 @@ pub struct Shingles {
     /// Tokens that lower-casing changes, and the number of each among the units.
     capitals: Vec<(u32, u32)>,
     scratch: String,
+    sorter: HashSorter,
 }
 
 impl Shingles {
@@ -108,6 +111,7 @@ impl Shingles {
             polynomials: Halves::default(),
             capitals: Vec::new(),
             scratch: String::new(),
+            sorter: HashSorter::default(),
         }
     }
 
@@ -137,7 +141,7 @@ impl Shingles {
     /// Replaces the content of `into` by the hashes of the distinct shingles, ascending.
     pub fn sorted_distinct(&mut self, text: &str, segmentation: &Segmentation, into: &mut Vec<u64>) {
         self.in_order(text, segmentation, into);
-        into.sort_unstable();
+        self.sorter.sort(into);
         into.dedup();
     }
 

@@ -31,7 +31,7 @@
 //! use gristmill_core::shingle::ShingleConfig;
 //! use gristmill_engine::dedup::formats::Removal;
 //! use gristmill_engine::dedup::{
-//!     BandRunWriter, ExactRunWriter, KeyRange, Measure, PartitionFiles, PassContext, SettleInputs, SourceBudget,
+//!     BandRunWriter, ExactRunWriter, KeyRange, Measure, PartitionFiles, PassContext, SettleInputs,
 //!     VerifyOptions, exact, lsh, rescue, settle, verify,
 //! };
 //! use gristmill_engine::index::IndexRecord;
@@ -90,7 +90,7 @@
 //! let inputs = SettleInputs {
 //!     exact_removals: vec![path("twins")],
 //!     edges: vec![path("edges"), path("rescued")],
-//!     sources: vec![SourceBudget { name: "web".to_owned(), removal_budget: 0.5 }],
+//!     sources: vec!["web".to_owned()],
 //! };
 //! let stats = settle(&context, &inputs, &path("removals.bin"), &path("clusters.bin"))?;
 //! assert_eq!((stats.near_removed, stats.clusters), (1, 1));
@@ -107,7 +107,9 @@ mod error;
 mod exact;
 pub mod formats;
 mod greedy;
+mod largest;
 mod lsh;
+mod propose;
 mod rescue;
 mod settle;
 mod similarity;
@@ -126,11 +128,13 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 pub use documents::Standing;
-pub use error::{DedupError, OverBudget, Result};
+pub use error::{DedupError, Result};
 pub use exact::{ExactStats, exact};
+pub use largest::{LargeCluster, NamedMember};
 pub use lsh::{LshStats, lsh};
+pub use propose::propose;
 pub use rescue::{RescueStats, rescue};
-pub use settle::{SettleInputs, SettleStats, SourceBudget, SourceRemovals, settle};
+pub use settle::{SettleInputs, SettleStats, SourceRemovals, settle};
 pub use similarity::Measure;
 pub use verify::{RetryLimits, VerifyOptions, VerifyStats, verify};
 pub use writers::{BandRunWriter, ExactRunWriter};

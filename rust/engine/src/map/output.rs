@@ -358,6 +358,7 @@ impl MapOutput {
             arrow_array::new_null_array(&DataType::Float64, rows),
             arrow_array::new_null_array(&DataType::FixedSizeBinary(schema::KEY_BYTES), rows),
             arrow_array::new_null_array(&DataType::Float32, rows),
+            arrow_array::new_null_array(&DataType::UInt16, rows),
             strings(|document| &document.detail),
             strings(|document| &document.excerpt),
         ];
