@@ -9,10 +9,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gristmill.recipe.builtin import BuiltinStep
+from gristmill.recipe.dedup import HighestColumn, LowestColumn, PreferredSources
 from gristmill.recipe.problems import Problem, nearest
 from gristmill.recipe.sections import RESERVED_COLUMNS
 from gristmill.recipe.step_base import PluginStep, scalar_type
-from gristmill.recipe.steps import HighestColumn, LowestColumn, PreferredSources
 
 if TYPE_CHECKING:
     from gristmill.recipe.model import AnyStep, Recipe
@@ -31,6 +31,7 @@ def check_recipe(recipe: Recipe) -> list[Problem]:
         *_step_order(recipe.steps),
         *_where_columns(recipe),
         *_survivor(recipe),
+        *_token_shingles(recipe),
         *_column_types(recipe),
     ]
 
@@ -204,6 +205,18 @@ def _survivor(recipe: Recipe) -> Iterator[Problem]:
         problem = _unknown_column(recipe, column, before=len(recipe.steps), user="`survivor`")
         if problem is not None:
             yield replace(problem, place=place)
+
+
+def _token_shingles(recipe: Recipe) -> Iterator[Problem]:
+    """Token ids come from the recipe's tokenizer."""
+    near = recipe.minhash_dedup
+    if near is not None and near.shingles.unit == "token" and recipe.tokens is None:
+        yield Problem(
+            code="GM-RECIPE-014",
+            message="shingles of the unit `token` need a tokenizer, and the recipe has no `[tokens]`",
+            place="[[step]] minhash_dedup",
+            hint='add `[tokens]` with `tokenizer = "tokenizer.json"`, or use the unit `word` or `character`',
+        )
 
 
 def _column_types(recipe: Recipe) -> Iterator[Problem]:

@@ -52,6 +52,7 @@ class StandInPlan:
 
     vocabulary_size: int = 10
     seed: int = 1
+    caveat: str | None = None
 
     @property
     def files(self) -> tuple[str, ...]:

@@ -18,13 +18,16 @@ pub const BAND_BYTES: usize = 12;
 /// Bytes of a verdict: u16 LE, 0 for a document that passes every threshold.
 pub const VERDICT_BYTES: usize = 2;
 /// Bytes of a [`BucketRow`].
-pub const ROW_BYTES: usize = 24;
+pub const ROW_BYTES: usize = 18;
 /// Bytes of an [`Edge`].
 pub const EDGE_BYTES: usize = 24;
 /// Bytes of a [`Removal`].
 pub const REMOVAL_BYTES: usize = 24;
 /// Bytes of a [`ClusterMember`].
 pub const CLUSTER_BYTES: usize = 16;
+
+/// Similarity of a pair that nobody computed: below any that can be.
+pub const NOT_COMPUTED: f32 = -1.0;
 
 /// Returns the `N` bytes of `record` from `at` on; both are constants at every call.
 pub(crate) fn bytes_at<const N: usize>(record: &[u8], at: usize) -> [u8; N] {
@@ -55,7 +58,8 @@ pub fn split_docref(docref: u64) -> (u32, u32) {
 
 /// A document that shares a bucket with that bucket's centre.
 ///
-/// On disk big-endian, sorted: scattered centre, member, bucket. Scattering a centre ([`scatter`]) makes slices of
+/// On disk big-endian, sorted: scattered centre, member, band. A document has one key a band, so the band names the bucket
+/// of a centre. Scattering a centre ([`scatter`]) makes slices of
 /// centres equal in size, and being a bijection it loses nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BucketRow {
@@ -63,8 +67,8 @@ pub struct BucketRow {
     pub scattered_centre: u64,
     /// Any other document of it.
     pub member: u64,
-    /// Band and key of the bucket, hashed together.
-    pub bucket: u64,
+    /// The band that the bucket is of.
+    pub band: u16,
 }
 
 impl BucketRow {
@@ -73,7 +77,7 @@ impl BucketRow {
         let mut record = [0; ROW_BYTES];
         record[..8].copy_from_slice(&self.scattered_centre.to_be_bytes());
         record[8..16].copy_from_slice(&self.member.to_be_bytes());
-        record[16..].copy_from_slice(&self.bucket.to_be_bytes());
+        record[16..].copy_from_slice(&self.band.to_be_bytes());
         record
     }
 
@@ -82,7 +86,7 @@ impl BucketRow {
         Self {
             scattered_centre: u64_be(record, 0),
             member: u64_be(record, 8),
-            bucket: u64_be(record, 16),
+            band: u16::from_be_bytes(bytes_at(record, 16)),
         }
     }
 }
@@ -102,7 +106,8 @@ pub fn gather(scattered: u64) -> u64 {
     value ^ (value >> 30) ^ (value >> 60)
 }
 
-/// A pair of documents whose similarity was computed on their texts and reaches the threshold.
+/// A pair of documents whose similarity was computed on their texts and reaches the threshold, or that was proposed
+/// where a recipe asks for no verification.
 ///
 /// On disk little-endian, sorted by (better, worse), each pair once a file.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -111,7 +116,7 @@ pub struct Edge {
     pub better: u64,
     /// The other.
     pub worse: u64,
-    /// Jaccard similarity of their shingle sets, in [0, 1].
+    /// Similarity of their shingle sets, in [0, 1], or [`NOT_COMPUTED`].
     pub similarity: f32,
     /// Bands in which the pair shared a bucket and was compared.
     pub shared_bands: u16,
@@ -158,10 +163,12 @@ pub struct Removal {
     pub docref: u64,
     /// The document that stays in its place.
     pub duplicate_of: u64,
-    /// Similarity of the two, in [0, 1].
+    /// Similarity of the two, in [0, 1], or [`NOT_COMPUTED`].
     pub similarity: f32,
     /// The step that removed it.
     pub step: RemovalStep,
+    /// Bands in which the two met; 0 for equal texts, and where a common neighbour proposed the pair.
+    pub shared_bands: u16,
 }
 
 impl Removal {
@@ -172,6 +179,7 @@ impl Removal {
         record[8..16].copy_from_slice(&self.duplicate_of.to_le_bytes());
         record[16..20].copy_from_slice(&self.similarity.to_le_bytes());
         record[20] = self.step as u8;
+        record[22..].copy_from_slice(&self.shared_bands.to_le_bytes());
         record
     }
 
@@ -187,7 +195,13 @@ impl Removal {
             duplicate_of: u64_le(record, 8),
             similarity: f32::from_le_bytes(bytes_at(record, 16)),
             step,
+            shared_bands: u16::from_le_bytes(bytes_at(record, 22)),
         })
+    }
+
+    /// The similarity, if it was computed.
+    pub fn computed_similarity(&self) -> Option<f32> {
+        (self.similarity >= 0.0).then_some(self.similarity)
     }
 
     /// The record with `docref` big-endian, so that byte order is the order of documents.
@@ -404,7 +418,7 @@ mod tests {
         let row = BucketRow {
             scattered_centre: 1 << 60,
             member: 2,
-            bucket: 3,
+            band: 3,
         };
         assert_eq!(BucketRow::decode(&row.encode()), row);
         let edge = Edge {
@@ -419,6 +433,7 @@ mod tests {
             duplicate_of: 7,
             similarity: 1.0,
             step: RemovalStep::Near,
+            shared_bands: 7,
         };
         assert_eq!(Removal::decode(&removal.encode()), Some(removal));
         assert_eq!(
@@ -460,9 +475,10 @@ mod tests {
             duplicate_of: 2,
             similarity: 1.0,
             step: RemovalStep::Exact,
+            shared_bands: 258,
         };
         let expected = [
-            1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x80, 0x3f, 1, 0, 0, 0,
+            1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x80, 0x3f, 1, 0, 2, 1,
         ];
         assert_eq!(removal.encode(), expected);
     }

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use gristmill_core::shingle::ShingleConfig;
 use serde::{Deserialize, Serialize};
 
 use super::documents::DocumentStore;
@@ -14,7 +15,7 @@ use super::error::{DedupError, Result};
 use super::formats::{
     BucketRow, EDGE_BYTES, Edge, ROW_BYTES, RecordWriter, Records, bytes_at, gather, u64_be,
 };
-use super::similarity::Similarities;
+use super::similarity::{Measure, Similarities};
 use super::{KeyRange, PassContext};
 use crate::external_sort::{ExternalSorter, SortedRecords, SortedSource, merge_sorted};
 
@@ -42,10 +43,13 @@ impl Default for RetryLimits {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VerifyOptions {
-    /// Least Jaccard similarity, in (0, 1].
+    /// What counts as similarity.
+    #[serde(default)]
+    pub measure: Measure,
+    /// Least similarity, in (0, 1].
     pub min_similarity: f64,
-    /// Words of a shingle; the same as in the signatures.
-    pub shingle_words: usize,
+    /// What is compared; the same as in the signatures.
+    pub shingles: ShingleConfig,
     /// Caps on trying again.
     #[serde(default)]
     pub retry: RetryLimits,
@@ -113,24 +117,24 @@ pub fn verify(
     )?;
     let mut judge = Judge::new(context, options, memory_bytes - memory_bytes / 8)?;
     let mut group: Option<(u64, u64)> = None;
-    let mut buckets: Vec<u64> = Vec::new();
+    let mut bands: Vec<u16> = Vec::new();
     while let Some(record) = merged.next_record()? {
         let row = BucketRow::decode(record);
         let (centre, member) = (row.scattered_centre, row.member);
         if group != Some((centre, member)) {
             if let Some((previous_centre, previous_member)) = group {
-                judge.member(gather(previous_centre), previous_member, &buckets)?;
+                judge.member(gather(previous_centre), previous_member, &bands)?;
                 if previous_centre != centre {
                     judge.finish_centre()?;
                 }
             }
-            buckets.clear();
+            bands.clear();
             group = Some((centre, member));
         }
-        buckets.push(row.bucket);
+        bands.push(row.band);
     }
     if let Some((centre, member)) = group {
-        judge.member(gather(centre), member, &buckets)?;
+        judge.member(gather(centre), member, &bands)?;
         judge.finish_centre()?;
     }
     let mut writer = RecordWriter::create(output)?;
@@ -188,14 +192,14 @@ struct FailedMembers {
     num_beyond_cap: u64,
 }
 
-/// Compares, collects edges, and remembers for the centre at hand what failed.
+/// Compares, collects edges, and remembers for the centre at hand what failed, by band.
 ///
 /// A centre has one bucket a band at most, so `failed` holds at most `bands * max_members` references.
 pub(super) struct Judge<'task> {
     similarities: Similarities<'task>,
     limits: RetryLimits,
     pub(super) edges: ExternalSorter<SORTED_EDGE_BYTES>,
-    failed: BTreeMap<u64, FailedMembers>,
+    failed: BTreeMap<u16, FailedMembers>,
     pub(super) stats: VerifyStats,
     context: &'task PassContext<'task>,
 }
@@ -210,12 +214,7 @@ impl<'task> Judge<'task> {
         let store = DocumentStore::new(context, memory_bytes / 16);
         let cache_bytes = memory_bytes / 2;
         Ok(Self {
-            similarities: Similarities::new(
-                store,
-                options.min_similarity,
-                options.shingle_words,
-                cache_bytes,
-            ),
+            similarities: Similarities::new(store, options.min_similarity, options.shingles, cache_bytes),
             limits: options.retry,
             edges: ExternalSorter::new(&context.scratch, memory_bytes / 4)?,
             failed: BTreeMap::new(),
@@ -224,14 +223,14 @@ impl<'task> Judge<'task> {
         })
     }
 
-    /// Compares the centre of `buckets` with a member of all of them.
-    fn member(&mut self, centre: u64, member: u64, buckets: &[u64]) -> Result<()> {
-        let shared_bands = u16::try_from(buckets.len()).unwrap_or(u16::MAX);
+    /// Compares a centre with a member of its buckets of `bands`.
+    fn member(&mut self, centre: u64, member: u64, bands: &[u16]) -> Result<()> {
+        let shared_bands = u16::try_from(bands.len()).unwrap_or(u16::MAX);
         if self.compare(centre, member, shared_bands)? {
             return Ok(());
         }
-        for &bucket in buckets {
-            let failed = self.failed.entry(bucket).or_default();
+        for &band in bands {
+            let failed = self.failed.entry(band).or_default();
             if failed.members.len() < self.limits.max_members as usize {
                 failed.members.push(member);
             } else {
