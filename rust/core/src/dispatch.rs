@@ -55,8 +55,9 @@ pub(crate) use wide::Avx2;
 #[cfg(target_arch = "x86_64")]
 mod wide {
     use std::arch::x86_64::{
-        __m256i, _mm256_cmpeq_epi8, _mm256_min_epu8, _mm256_movemask_epi8, _mm256_or_si256,
-        _mm256_set_epi64x, _mm256_set1_epi8, _mm256_slli_epi16, _mm256_sub_epi8,
+        __m256i, _mm256_cmpeq_epi8, _mm256_cmpeq_epi32, _mm256_min_epu8, _mm256_movemask_epi8,
+        _mm256_or_si256, _mm256_set_epi64x, _mm256_set1_epi8, _mm256_set1_epi32, _mm256_slli_epi16,
+        _mm256_sub_epi8,
     };
 
     /// Proof that the processor has AVX2: made by [`super::run`] alone.
@@ -97,6 +98,18 @@ mod wide {
         #[inline(always)]
         pub(crate) fn equal(self, bytes: Bytes, value: u8) -> Bytes {
             halves!(half => _mm256_cmpeq_epi8(bytes.0[half], _mm256_set1_epi8(value as i8)))
+        }
+
+        /// The bytes that are the same on both sides.
+        #[inline(always)]
+        pub(crate) fn same(self, left: Bytes, right: Bytes) -> Bytes {
+            halves!(half => _mm256_cmpeq_epi8(left.0[half], right.0[half]))
+        }
+
+        /// The groups of four bytes, from the first byte on, that equal `group`.
+        #[inline(always)]
+        pub(crate) fn equal_groups(self, bytes: Bytes, group: [u8; 4]) -> Bytes {
+            halves!(half => _mm256_cmpeq_epi32(bytes.0[half], _mm256_set1_epi32(i32::from_le_bytes(group))))
         }
 
         /// The bytes from `first` to `last`.

@@ -8,6 +8,7 @@ mod lower;
 mod spots;
 mod text_lines;
 mod word_hashes;
+mod word_ids;
 mod words;
 
 pub(crate) use characters::{CharacterCounter, CharacterCounts};
@@ -18,4 +19,5 @@ pub(crate) use lower::LowerText;
 pub(crate) use spots::Spots;
 pub(crate) use text_lines::{TextLine, fill_text_lines};
 pub(crate) use word_hashes::{fill_word_hashes, word_hash};
+pub(crate) use word_ids::{FurtherIds, WordIds};
 pub(crate) use words::Words;

@@ -5,7 +5,7 @@
 use crate::dispatch::{self, Kernel};
 
 /// Positions in one text, ascending.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct Spots {
     /// `.`, `!`, `?`, and first bytes of characters from U+0580 on, among which are all other terminal marks.
     pub(crate) ends: Vec<u32>,
