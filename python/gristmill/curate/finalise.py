@@ -16,9 +16,9 @@ from typing import cast
 
 from gristmill import _native
 from gristmill.curate.folder import RunFolder, canonical_json, sync_folder, write_atomically
-from gristmill.curate.pipeline import Outcome, counts, lineage_of, outputs
+from gristmill.curate.pipeline import Outcome, lineage_of
 from gristmill.curate.plan import Plan
-from gristmill.curate.stages import Json
+from gristmill.curate.stages import Json, counts, outputs
 
 TABLES = ("documents", "rejects", "edits", "signals", "decisions", "tokens")
 """Folders of a run that curation owns."""

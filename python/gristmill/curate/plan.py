@@ -15,7 +15,7 @@ from pathlib import Path
 
 from gristmill.curate.compile import CompiledSteps, compile_steps
 from gristmill.curate.inputs import MAX_FILES, InputFile, Partition, find_files, make_partitions
-from gristmill.curate.stages import STAGE_VERSIONS, strip_neutral
+from gristmill.curate.stages import CUT_STAGES, STAGE_VERSIONS, strip_neutral
 from gristmill.curate.tokens import ResolvedTokenizer, resolve_tokenizer
 from gristmill.errors import GristmillError
 from gristmill.recipe import Recipe
@@ -67,7 +67,9 @@ class Plan:
     plugins_dir: Path | None
     operators: tuple[Mapping[str, object], ...]
     thresholds: tuple[Mapping[str, object], ...]
+    cuts: tuple[Mapping[str, object], ...]
     exact_step: str | None
+    exact_normalise: str
     near_step: str | None
     minhash: Mapping[str, object] | None
     min_similarity: float | None
@@ -100,7 +102,11 @@ class Plan:
     def identity(self) -> dict[str, object]:
         """Return everything the result depends on apart from the content of the inputs; no path, size or budget."""
         return {
-            "stages": dict(STAGE_VERSIONS),
+            "stages": {
+                name: version
+                for name, version in STAGE_VERSIONS.items()
+                if self.cuts or name not in CUT_STAGES
+            },
             "sources": [
                 {"engine": strip_neutral(source.engine), "reader": source.reader, "rank": source.rank}
                 for source in self.sources
@@ -112,6 +118,8 @@ class Plan:
             "steps": list(self.steps),
             "operators": list(self.operators),
             "thresholds": list(self.thresholds),
+            **({"cuts": list(self.cuts)} if self.cuts else {}),
+            **({"exact_normalise": self.exact_normalise} if self.exact_normalise != "none" else {}),
             "dedup": [self.exact_step, self.near_step, self.minhash, self.min_similarity],
             "split": [self.validation, self.group_by_cluster],
             "tokenizer": None if self.tokenizer is None else strip_neutral(self.tokenizer.engine),
@@ -247,7 +255,9 @@ def make_plan(recipe: Recipe) -> Plan:
         plugins_dir=compiled.plugins_dir,
         operators=compiled.operators,
         thresholds=compiled.thresholds,
+        cuts=compiled.cuts,
         exact_step=compiled.exact_step,
+        exact_normalise=compiled.exact_normalise,
         near_step=compiled.near_step,
         minhash=compiled.minhash,
         min_similarity=compiled.min_similarity,

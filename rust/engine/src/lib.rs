@@ -5,6 +5,7 @@
 //! Python, planning, and which task runs where.
 
 pub mod commit;
+pub mod cut;
 pub mod decide;
 pub mod dedup;
 pub mod error;
