@@ -13,9 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from gristmill import _native
 from gristmill.curate.stages import Json, Stages, Task, counts, outputs
+from gristmill.errors import GristmillError
 
 if TYPE_CHECKING:
     from gristmill.curate.plan import Plan
@@ -64,17 +67,86 @@ class PartitionText:
         }
 
 
+DROP_BYTES = 12
+"""Bytes of a record of `drops.bin`: document reference (its lower half is the ordinal) and words, little-endian."""
+
+CUT_DISK = {
+    "copies": "the text again, 36 bytes a unit, 28 a copy; dedup keys again where documents are compared",
+    "bloom": "the text again, 28 bytes a span; dedup keys again where documents are compared",
+}
+"""What a step leaves in `work/`, by producer."""
+
 TextVersion = Sequence[PartitionText]
 
 SpanProducer = Callable[["Plan", Stages, Json, Sequence[dict[str, object]]], Sequence[Json]]
-"""Runs the stages of a cut step and returns its span files.
+"""Runs the stages of a cut step and returns the manifests of the tasks that left spans, as an output ``spans``.
 
 Arguments: the plan, what runs stages, the cut's entry in ``plan.cuts``, and every partition as dedup tasks are told of
 it (`PartitionText.dedup`). Span files are as `rust/engine/src/cut/spans.rs` defines them, in any number.
 """
 
-PRODUCERS: Mapping[str, SpanProducer] = {}
+
+def find_copies(
+    plan: Plan, stages: Stages, cut: Json, partitions: Sequence[dict[str, object]]
+) -> Sequence[Json]:
+    """Find the spans of paragraphs or lines that stand somewhere else too: all but the best copy of each."""
+    options, memory = cut["options"], plan.sort_memory_bytes
+    units = stages.run(
+        "units",
+        [
+            Task(
+                index=index,
+                kind="native",
+                spec={
+                    "task": "units",
+                    "partition": partition,
+                    "options": options,
+                    "scratch_memory_bytes": memory,
+                },
+            )
+            for index, partition in enumerate(partitions)
+        ],
+    )
+    spec = {
+        "task": "copies",
+        "partitions": list(partitions),
+        "units": [outputs(done)["units"] for done in units],
+        "options": options,
+        "scratch_memory_bytes": memory,
+    }
+    ranges = plan.num_ranges
+    return stages.run(
+        "copies",
+        [
+            Task(index=index, kind="native", spec={**spec, "range": {"index": index, "count": ranges}})
+            for index in range(ranges)
+        ],
+    )
+
+
+def find_seen(
+    plan: Plan, stages: Stages, cut: Json, partitions: Sequence[dict[str, object]]
+) -> Sequence[Json]:
+    """Find the spans of what a Bloom filter has seen before: one task, since the order of documents decides."""
+    spec = {
+        "task": "bloom",
+        "partitions": list(partitions),
+        "options": cut["options"],
+        "scratch_memory_bytes": plan.scratch_memory_bytes,
+    }
+    return stages.run("bloom", [Task(index=0, kind="native", spec=spec)])
+
+
+PRODUCERS: Mapping[str, SpanProducer] = {"copies": find_copies, "bloom": find_seen}
 """Producers by the name that ``cut["producer"]`` gives."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CutManifests:
+    """Manifests of one cut step: of the tasks that found spans, and of the cut tasks, one a partition."""
+
+    finders: Sequence[Json]
+    tasks: Sequence[Json]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,11 +158,11 @@ class CutOutcome:
     version
         The last text version: the map stage's own without cut steps.
     cuts
-        Manifests of the cut tasks of each step, in partition order.
+        Manifests of each cut step.
     """
 
     version: TextVersion
-    cuts: Sequence[Sequence[Json]] = ()
+    cuts: Sequence[CutManifests] = ()
 
 
 def first_version(plan: Plan, maps: Sequence[Json], decide: Sequence[Json]) -> TextVersion:
@@ -113,16 +185,43 @@ def first_version(plan: Plan, maps: Sequence[Json], decide: Sequence[Json]) -> T
 def run_cuts(plan: Plan, stages: Stages, maps: Sequence[Json], decide: Sequence[Json]) -> CutOutcome:
     """Run every cut step of the plan, one after the other, and return the last text version."""
     version = first_version(plan, maps, decide)
-    done: list[Sequence[Json]] = []
+    done: list[CutManifests] = []
     for number, cut in enumerate(plan.cuts):
-        spans = PRODUCERS[str(cut["producer"])](plan, stages, cut, [part.dedup() for part in version])
+        finders = PRODUCERS[str(cut["producer"])](plan, stages, cut, [part.dedup() for part in version])
+        spans = [outputs(finder)["spans"] for finder in finders]
         manifests = stages.run(
             "cut",
             [_cut_task(plan, number, cut, spans, index, part) for index, part in enumerate(version)],
         )
         version = [_next(part, manifest) for part, manifest in zip(version, manifests, strict=True)]
-        done.append(manifests)
+        done.append(CutManifests(finders=finders, tasks=manifests))
+    _check_budgets(plan, decide, done)
     return CutOutcome(version=version, cuts=done)
+
+
+def _check_budgets(plan: Plan, decide: Sequence[Json], done: Sequence[CutManifests]) -> None:
+    """Stop where cuts leave too many documents of a source without text, before any of them is gone."""
+    passed = [0] * len(plan.sources)
+    emptied = [0] * len(plan.sources)
+    for index, partition in enumerate(plan.partitions):
+        passed[partition.source] += cast(int, counts(decide[index])["passed"])
+        for cut in done:
+            numbers = counts(cut.tasks[index])
+            emptied[partition.source] += cast(int, numbers["nothing_left"]) + cast(
+                int, numbers["too_little_left"]
+            )
+    over = [
+        f"{100 * gone / all_documents:.1f} % of source `{source.name}` ({gone} of {all_documents} documents), its "
+        f"removal budget is {100 * source.removal_budget:.1f} %"
+        for source, gone, all_documents in zip(plan.sources, emptied, passed, strict=True)
+        if gone > source.removal_budget * all_documents
+    ]
+    if over:
+        raise GristmillError(
+            "GM-DEDUP-001",
+            f"cutting repeated text would leave too little of {'; '.join(over)}",
+            hint="lower `min_words_left`, or raise `removal_budget` of that source if so many copies are expected",
+        )
 
 
 def verdict_of(plan: Plan, number: int) -> int:
@@ -149,8 +248,7 @@ def _cut_task(
         "min_words_left": cut["min_words_left"],
         "first_verdict": verdict_of(plan, number),
         "spans": list(spans),
-        "minhash": plan.minhash,
-        **exact_normalise(plan),
+        "keys": {"minhash": plan.minhash, **exact_normalise(plan)},
         "rank_is_length": plan.sources[part.source].rank == "longest",
         "scratch_memory_bytes": plan.sort_memory_bytes,
     }
@@ -177,3 +275,109 @@ def tokenise_cuts(plan: Plan, part: PartitionText) -> list[dict[str, object]]:
         {"step": cut["step"], "min_words_left": cut["min_words_left"], "drops": drops}
         for cut, drops in zip(plan.cuts, part.drops, strict=True)
     ]
+
+
+def cut_rules(plan: Plan) -> list[str]:
+    """Return what documents that cuts leave with too little text are counted as, `<step>.<rule>` each."""
+    return [f"{cut['step']}.{rule}" for cut in plan.cuts for rule in ("nothing_left", "too_little_left")]
+
+
+def drop_from_verdicts(data: Path, part: PartitionText, verdicts: Path) -> None:
+    """Mark the documents that cuts left with too little text in a file of other verdicts of the partition."""
+    ordinals = [
+        int.from_bytes(drops[start : start + 4], "little")
+        for drops in ((data / str(file["file"])).read_bytes() for file in part.drops)
+        for start in range(0, len(drops), DROP_BYTES)
+    ]
+    if not ordinals:
+        return
+    with verdicts.open("r+b") as handle:
+        for ordinal in ordinals:
+            handle.seek(2 * ordinal)
+            handle.write(b"\xff\xff")
+
+
+def cut_counts(plan: Plan, outcome: CutOutcome) -> list[dict[str, object]]:
+    """Return what each cut step found and did, as the manifest of a run has it: sums over its tasks."""
+    return [
+        {"step": cut["step"], "found": _sums(done.finders), "cut": _sums(done.tasks)}
+        for cut, done in zip(plan.cuts, outcome.cuts, strict=True)
+    ]
+
+
+def _sums(manifests: Sequence[Json]) -> dict[str, float]:
+    """Add the counts of tasks; a stage with shares among its counts has one task."""
+    sums: dict[str, float] = {}
+    for manifest in manifests:
+        for name, count in cast(Mapping[str, float], counts(manifest)).items():
+            sums[name] = sums.get(name, 0) + count
+    return sums
+
+
+def cut_stages(plan: Plan) -> dict[str, int]:
+    """Return the number of tasks of each stage of the cut steps, in order."""
+    tasks = {"copies": {"units": len(plan.partitions), "copies": plan.num_ranges}, "bloom": {"bloom": 1}}
+    numbers: dict[str, int] = {}
+    for cut in plan.cuts:
+        for stage, number in {**tasks[str(cut["producer"])], "cut": len(plan.partitions)}.items():
+            numbers[stage] = numbers.get(stage, 0) + number
+    return numbers
+
+
+def filter_bytes(cut: Json) -> int:
+    """Return the bytes of the Bloom filter that a cut step holds; 0 for one without.
+
+    Raises
+    ------
+    GristmillError
+        ``GM-CUT-001`` when no filter has that rate.
+    """
+    if cut["producer"] != "bloom":
+        return 0
+    options = cast(Mapping[str, float], cut["options"])
+    num_bytes = _native.bloom_filter_bytes(
+        int(options["expected_ngrams"]), float(options["false_positive_rate"])
+    )
+    if num_bytes is None:
+        raise GristmillError(
+            "GM-CUT-001",
+            f"no Bloom filter has a `false_positive_rate` of {options['false_positive_rate']}",
+            hint="ask for a larger one",
+        )
+    return num_bytes
+
+
+def check_filters(cuts: Sequence[Json], scratch_memory_bytes: int) -> None:
+    """Refuse Bloom filters that do not fit.
+
+    Raises
+    ------
+    GristmillError
+        ``GM-CUT-001``.
+    """
+    for cut in cuts:
+        num_bytes = filter_bytes(cut)
+        if num_bytes > scratch_memory_bytes:
+            raise GristmillError(
+                "GM-CUT-001",
+                f"the Bloom filter of `{cut['step']}` takes {num_bytes:,} bytes, `scratch_memory` is "
+                f"{scratch_memory_bytes:,}",
+                hint=f'`scratch_memory = "{-(-num_bytes >> 20)}MiB"` in `[run]` would do; or lower `expected_ngrams`, '
+                "or allow a larger `false_positive_rate`",
+            )
+
+
+def describe_cuts(cuts: Sequence[Json]) -> list[str]:
+    """Return lines for a reader of the plan."""
+    lines = []
+    for cut in cuts:
+        options = cast(Mapping[str, object], cut["options"])
+        parts = f"{options.get('unit', 'part')}s"
+        if cut["producer"] == "bloom":
+            lines.append(
+                f"  then {cut['step']} (cuts {parts} that a Bloom filter of {filter_bytes(cut):,} bytes has seen; "
+                "unverified)"
+            )
+        else:
+            lines.append(f"  then {cut['step']} (cuts {parts} that stand somewhere else too)")
+    return lines

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import cast
 
 from gristmill import _native
-from gristmill.curate.cuts import run_cuts
+from gristmill.curate.cuts import drop_from_verdicts, exact_normalise, run_cuts
 from gristmill.curate.folder import RunFolder
 from gristmill.curate.pipeline import DedupTasks, confirm_of, run_decide, run_dedup, run_map
 from gristmill.curate.plan import Plan
@@ -95,6 +95,8 @@ def decide_dedup_again(
         tasks = run_dedup(plan, committed, version)
     except TaskNotCommittedError as error:
         return _by_share(plan, removed, passed, missing=str(error))
+    for index, part in enumerate(version):
+        drop_from_verdicts(folder.data, part, verdicts / f"{index}.bin")
     spec = {
         "data": str(folder.data),
         "scratch": str(verdicts),
@@ -106,6 +108,7 @@ def decide_dedup_again(
         "buckets": [outputs(done)["buckets"] for done in tasks.lsh],
         "edges": [outputs(done)["edges"] for done in tasks.verify],
         "confirm": confirm_of(plan),
+        **exact_normalise(plan),
         "num_bands": 0 if plan.minhash is None else plan.minhash["bands"],
         "sources": [source.name for source in plan.sources],
     }

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import cast
 
 from gristmill import _native
+from gristmill.curate.cuts import cut_counts
 from gristmill.curate.folder import RunFolder, canonical_json, sync_folder, write_atomically
 from gristmill.curate.pipeline import Outcome, lineage_of
 from gristmill.curate.plan import Plan
@@ -71,6 +72,7 @@ def build_manifest(plan: Plan, outcome: Outcome) -> dict[str, object]:
             "in_scope": _count_scope(outcome),
             "rules": _count_rules(plan, outcome),
         },
+        **({"cuts": cut_counts(plan, outcome.cut)} if plan.cuts else {}),
         "dedup": _dedup_counts(outcome),
         "files": [
             {

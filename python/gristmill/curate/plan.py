@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gristmill.curate.compile import CompiledSteps, compile_steps
+from gristmill.curate.cuts import CUT_DISK, check_filters, cut_stages, describe_cuts, filter_bytes
 from gristmill.curate.inputs import MAX_FILES, InputFile, Partition, find_files, make_partitions
 from gristmill.curate.stages import CUT_STAGES, STAGE_VERSIONS, strip_neutral
 from gristmill.curate.tokens import ResolvedTokenizer, resolve_tokenizer
@@ -164,7 +165,7 @@ class Plan:
 
     def stage_counts(self) -> dict[str, int]:
         """Return the number of tasks of each stage; of `shard` the least, since token counts are not known yet."""
-        counts = {"map": len(self.partitions), "decide": len(self.partitions)}
+        counts = {"map": len(self.partitions), "decide": len(self.partitions), **cut_stages(self)}
         if self.exact_step is not None:
             counts["exact"] = self.num_ranges
         if self.near_step is not None:
@@ -181,12 +182,13 @@ class Plan:
 
         A driver (160 MiB) and `workers` processes, each with an interpreter and its libraries (160 MiB), the tokenizer
         (up to 200 MiB where there is one), three batches of text, 24 bytes of segmentation for each byte of the longest
-        document, row groups of four tables (64 MiB) and its sort budget.
+        document, row groups of four tables (64 MiB) and its sort budget; and the largest Bloom filter of a step.
         """
         tokenizer = 0 if self.tokenizer is None else 200 << 20
         batches = 3 * (self.batch_bytes + self.max_document_bytes)
         worker = (160 << 20) + tokenizer + batches + 24 * self.max_document_bytes + (64 << 20)
-        return (160 << 20) + workers * (worker + self.sort_memory_bytes)
+        filters = max([0, *(filter_bytes(cut) for cut in self.cuts)])
+        return (160 << 20) + workers * (worker + self.sort_memory_bytes) + filters
 
     def describe(self) -> list[str]:
         """Return the plan in lines for a reader."""
@@ -207,6 +209,7 @@ class Plan:
             rules = [rule for rule in self.thresholds if rule["step"] == step["name"]]
             kind = "plugin, outside the engine" if step["use"] == "plugin" else "engine"
             lines.append(f"  {number}. {step['name']} ({kind}; {_counted(len(rules), 'threshold')})")
+        lines += describe_cuts(self.cuts)
         for name in (self.exact_step, self.near_step):
             if name is not None:
                 lines.append(f"  then {name} (over all documents)")
@@ -220,6 +223,7 @@ class Plan:
             f"memory with one worker: at most {self.memory_bound_bytes(workers=1) >> 20} MiB",
             f"memory with two workers: at most {self.memory_bound_bytes(workers=2) >> 20} MiB",
             f"disk in work/: the edited text, and {per_document} bytes a document",
+            *(f"disk of {cut['step']}: {CUT_DISK[str(cut['producer'])]}" for cut in self.cuts),
         ]
         return lines
 
@@ -238,6 +242,7 @@ def make_plan(recipe: Recipe) -> Plan:
     """
     files = _find_all_files(recipe)
     compiled = compile_steps(recipe)
+    check_filters(compiled.cuts, recipe.run.scratch_memory)
     num_bytes = sum(file.num_bytes for file in files)
     tokenizer = None
     if recipe.tokens is not None:

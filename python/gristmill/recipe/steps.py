@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from gristmill.recipe.builtin import BuiltinStep
+from gristmill.recipe.cuts import BloomDedup
 from gristmill.recipe.rules import (
     blocklist,
     c4,
@@ -212,6 +213,7 @@ BUILTIN_STEPS: Mapping[str, type[BuiltinStep]] = {
     **web_lines.STEPS,
     **madlad.STEPS,
     **redpajama.STEPS,
+    "bloom_dedup": BloomDedup,
     "exact_dedup": ExactDedup,
     "minhash_dedup": MinhashDedup,
 }

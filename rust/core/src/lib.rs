@@ -4,6 +4,7 @@
 //! a function of its arguments, so the same input gives the same bytes on every machine.
 #![deny(unsafe_code)]
 
+pub mod bloom;
 mod dispatch;
 pub mod edit;
 pub mod hash;
@@ -13,3 +14,4 @@ pub mod shingle;
 pub mod signals;
 pub mod text;
 pub mod union_find;
+pub mod units;

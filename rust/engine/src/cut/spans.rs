@@ -263,11 +263,7 @@ mod tests {
                 "a",
                 &[span(4, 5, 8), span(0, 20, 30), other(2), span(0, 0, 10)],
             ),
-            write(
-                folder.path(),
-                "b",
-                &[span(0, 8, 12), span(0, 12, 15), other(0)],
-            ),
+            write(folder.path(), "b", &[span(0, 8, 12), span(0, 12, 15), other(0)]),
             write(folder.path(), "c", &[]),
         ];
         let mut reader = SpanReader::open(&files, 1, folder.path(), 1 << 16, &|| false).unwrap();
