@@ -70,16 +70,14 @@ class PartitionText:
 DROP_BYTES = 12
 """Bytes of a record of `drops.bin`: document reference (its lower half is the ordinal) and words, little-endian."""
 
-CUT_DISK = {
-    "copies": "the text again, 36 bytes a unit, 28 a copy; dedup keys again where documents are compared",
-    "bloom": "the text again, 28 bytes a span; dedup keys again where documents are compared",
-}
-"""What a step leaves in `work/`, by producer."""
+CUT_SPANS = "the text again, 28 bytes a span; dedup keys again where documents are compared"
+CUT_DISK = {"copies": f"36 bytes a unit; {CUT_SPANS}"}
+"""What a step leaves in `work/`, by producer where it is more than that."""
 
 TextVersion = Sequence[PartitionText]
 
 SpanProducer = Callable[["Plan", Stages, Json, Sequence[dict[str, object]]], Sequence[Json]]
-"""Runs the stages of a cut step and returns the manifests of the tasks that left spans, as an output ``spans``.
+"""Runs the stages of a cut step and returns its span files.
 
 Arguments: the plan, what runs stages, the cut's entry in ``plan.cuts``, and every partition as dedup tasks are told of
 it (`PartitionText.dedup`). Span files are as `rust/engine/src/cut/spans.rs` defines them, in any number.
@@ -89,7 +87,7 @@ it (`PartitionText.dedup`). Span files are as `rust/engine/src/cut/spans.rs` def
 def find_copies(
     plan: Plan, stages: Stages, cut: Json, partitions: Sequence[dict[str, object]]
 ) -> Sequence[Json]:
-    """Find the spans of paragraphs or lines that stand somewhere else too: all but the best copy of each."""
+    """Return the spans of paragraphs or lines that stand somewhere else too: all but the best copy of each."""
     options, memory = cut["options"], plan.sort_memory_bytes
     units = stages.run(
         "units",
@@ -115,26 +113,28 @@ def find_copies(
         "scratch_memory_bytes": memory,
     }
     ranges = plan.num_ranges
-    return stages.run(
+    copies = stages.run(
         "copies",
         [
             Task(index=index, kind="native", spec={**spec, "range": {"index": index, "count": ranges}})
             for index in range(ranges)
         ],
     )
+    return [outputs(done)["spans"] for done in copies]
 
 
 def find_seen(
     plan: Plan, stages: Stages, cut: Json, partitions: Sequence[dict[str, object]]
 ) -> Sequence[Json]:
-    """Find the spans of what a Bloom filter has seen before: one task, since the order of documents decides."""
+    """Return the spans of what a Bloom filter has seen before: one task, since the order of documents decides."""
     spec = {
         "task": "bloom",
         "partitions": list(partitions),
         "options": cut["options"],
         "scratch_memory_bytes": plan.scratch_memory_bytes,
     }
-    return stages.run("bloom", [Task(index=0, kind="native", spec=spec)])
+    [done] = stages.run("bloom", [Task(index=0, kind="native", spec=spec)])
+    return [outputs(done)["spans"]]
 
 
 PRODUCERS: Mapping[str, SpanProducer] = {"copies": find_copies, "bloom": find_seen}
@@ -143,9 +143,9 @@ PRODUCERS: Mapping[str, SpanProducer] = {"copies": find_copies, "bloom": find_se
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CutManifests:
-    """Manifests of one cut step: of the tasks that found spans, and of the cut tasks, one a partition."""
+    """Manifests of one cut step: of the tasks that found spans, by stage, and of the cut tasks, one a partition."""
 
-    finders: Sequence[Json]
+    finders: Mapping[str, Sequence[Json]]
     tasks: Sequence[Json]
 
 
@@ -163,6 +163,20 @@ class CutOutcome:
 
     version: TextVersion
     cuts: Sequence[CutManifests] = ()
+
+
+class _Recorder:
+    """Runs stages and remembers what they left."""
+
+    def __init__(self, stages: Stages) -> None:
+        self._stages = stages
+        self.manifests: dict[str, Sequence[Json]] = {}
+
+    def run(self, stage: str, tasks: Sequence[Task]) -> list[dict[str, object]]:
+        """Return the committed manifests of a stage's tasks, in task order."""
+        manifests = self._stages.run(stage, tasks)
+        self.manifests[stage] = manifests
+        return manifests
 
 
 def first_version(plan: Plan, maps: Sequence[Json], decide: Sequence[Json]) -> TextVersion:
@@ -187,14 +201,14 @@ def run_cuts(plan: Plan, stages: Stages, maps: Sequence[Json], decide: Sequence[
     version = first_version(plan, maps, decide)
     done: list[CutManifests] = []
     for number, cut in enumerate(plan.cuts):
-        finders = PRODUCERS[str(cut["producer"])](plan, stages, cut, [part.dedup() for part in version])
-        spans = [outputs(finder)["spans"] for finder in finders]
+        recorder = _Recorder(stages)
+        spans = PRODUCERS[str(cut["producer"])](plan, recorder, cut, [part.dedup() for part in version])
         manifests = stages.run(
             "cut",
             [_cut_task(plan, number, cut, spans, index, part) for index, part in enumerate(version)],
         )
         version = [_next(part, manifest) for part, manifest in zip(version, manifests, strict=True)]
-        done.append(CutManifests(finders=finders, tasks=manifests))
+        done.append(CutManifests(finders=recorder.manifests, tasks=manifests))
     _check_budgets(plan, decide, done)
     return CutOutcome(version=version, cuts=done)
 
@@ -298,9 +312,13 @@ def drop_from_verdicts(data: Path, part: PartitionText, verdicts: Path) -> None:
 
 
 def cut_counts(plan: Plan, outcome: CutOutcome) -> list[dict[str, object]]:
-    """Return what each cut step found and did, as the manifest of a run has it: sums over its tasks."""
+    """Return what each cut step found, by stage, and did, as the manifest of a run has it: sums over its tasks."""
     return [
-        {"step": cut["step"], "found": _sums(done.finders), "cut": _sums(done.tasks)}
+        {
+            "step": cut["step"],
+            "found": {stage: _sums(manifests) for stage, manifests in done.finders.items()},
+            "cut": _sums(done.tasks),
+        }
         for cut, done in zip(plan.cuts, outcome.cuts, strict=True)
     ]
 
@@ -319,7 +337,7 @@ def cut_stages(plan: Plan) -> dict[str, int]:
     tasks = {"copies": {"units": len(plan.partitions), "copies": plan.num_ranges}, "bloom": {"bloom": 1}}
     numbers: dict[str, int] = {}
     for cut in plan.cuts:
-        for stage, number in {**tasks[str(cut["producer"])], "cut": len(plan.partitions)}.items():
+        for stage, number in {**tasks.get(str(cut["producer"]), {}), "cut": len(plan.partitions)}.items():
             numbers[stage] = numbers.get(stage, 0) + number
     return numbers
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gristmill.curate.compile import CompiledSteps, compile_steps
-from gristmill.curate.cuts import CUT_DISK, check_filters, cut_stages, describe_cuts, filter_bytes
+from gristmill.curate.cuts import CUT_DISK, CUT_SPANS, check_filters, cut_stages, describe_cuts, filter_bytes
 from gristmill.curate.inputs import MAX_FILES, InputFile, Partition, find_files, make_partitions
 from gristmill.curate.stages import CUT_STAGES, STAGE_VERSIONS, strip_neutral
 from gristmill.curate.tokens import ResolvedTokenizer, resolve_tokenizer
@@ -223,7 +223,7 @@ class Plan:
             f"memory with one worker: at most {self.memory_bound_bytes(workers=1) >> 20} MiB",
             f"memory with two workers: at most {self.memory_bound_bytes(workers=2) >> 20} MiB",
             f"disk in work/: the edited text, and {per_document} bytes a document",
-            *(f"disk of {cut['step']}: {CUT_DISK[str(cut['producer'])]}" for cut in self.cuts),
+            *(f"disk of {cut['step']}: {CUT_DISK.get(str(cut['producer']), CUT_SPANS)}" for cut in self.cuts),
         ]
         return lines
 

@@ -19,7 +19,12 @@ def cut_blocks(run: RunFolder) -> list[Block]:
     rows: list[Sequence[Cell]] = []
     notes: list[Block] = []
     for one in cuts:
-        done, found = cast(Numbers, one["cut"]), cast(Numbers, one["found"])
+        done = cast(Numbers, one["cut"])
+        found = {
+            name: count
+            for numbers in cast(Mapping[str, Numbers], one["found"]).values()
+            for name, count in numbers.items()
+        }
         counts = [
             done.get(name, 0) for name in ("changed", "spans", "bytes", "nothing_left", "too_little_left")
         ]
