@@ -1,4 +1,5 @@
-//! Pure algorithms on text and slices: cleaning, segmentation, quality signals, shingles and MinHash.
+//! Pure algorithms on text and slices: cleaning, segmentation, quality signals, shingles, MinHash, and
+//! suffix arrays with the repeated passages they show.
 //!
 //! Not here: files, threads, clocks, Arrow, Python and, outside of `dispatch.rs`, `unsafe`. Everything in this crate is
 //! a function of its arguments, so the same input gives the same bytes on every machine.
@@ -9,9 +10,11 @@ mod dispatch;
 pub mod edit;
 pub mod hash;
 pub mod minhash;
+pub mod repeats;
 pub mod segment;
 pub mod shingle;
 pub mod signals;
+pub mod suffix_array;
 pub mod text;
 pub mod union_find;
 pub mod units;
