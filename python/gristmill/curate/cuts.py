@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from gristmill import _native
+from gristmill.curate import passages
 from gristmill.curate.stages import Json, Stages, Task, counts, outputs
 from gristmill.errors import GristmillError
 
@@ -137,7 +138,11 @@ def find_seen(
     return [outputs(done)["spans"]]
 
 
-PRODUCERS: Mapping[str, SpanProducer] = {"copies": find_copies, "bloom": find_seen}
+PRODUCERS: Mapping[str, SpanProducer] = {
+    "copies": find_copies,
+    "bloom": find_seen,
+    "passages": passages.find_passages,
+}
 """Producers by the name that ``cut["producer"]`` gives."""
 
 
@@ -334,7 +339,11 @@ def _sums(manifests: Sequence[Json]) -> dict[str, float]:
 
 def cut_stages(plan: Plan) -> dict[str, int]:
     """Return the number of tasks of each stage of the cut steps, in order."""
-    tasks = {"copies": {"units": len(plan.partitions), "copies": plan.num_ranges}, "bloom": {"bloom": 1}}
+    tasks = {
+        "copies": {"units": len(plan.partitions), "copies": plan.num_ranges},
+        "bloom": {"bloom": 1},
+        "passages": {"substring": 1},
+    }
     numbers: dict[str, int] = {}
     for cut in plan.cuts:
         for stage, number in {**tasks.get(str(cut["producer"]), {}), "cut": len(plan.partitions)}.items():

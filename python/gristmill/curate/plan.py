@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from gristmill.curate import passages
 from gristmill.curate.compile import CompiledSteps, compile_steps
 from gristmill.curate.cuts import CUT_DISK, CUT_SPANS, check_filters, cut_stages, describe_cuts, filter_bytes
 from gristmill.curate.inputs import MAX_FILES, InputFile, Partition, find_files, make_partitions
@@ -182,13 +183,15 @@ class Plan:
 
         A driver (160 MiB) and `workers` processes, each with an interpreter and its libraries (160 MiB), the tokenizer
         (up to 200 MiB where there is one), three batches of text, 24 bytes of segmentation for each byte of the longest
-        document, row groups of four tables (64 MiB) and its sort budget; and the largest Bloom filter of a step.
+        document, row groups of four tables (64 MiB) and its sort budget; and the largest Bloom filter of a step, or all
+        of `scratch_memory` where repeated passages are found.
         """
         tokenizer = 0 if self.tokenizer is None else 200 << 20
         batches = 3 * (self.batch_bytes + self.max_document_bytes)
         worker = (160 << 20) + tokenizer + batches + 24 * self.max_document_bytes + (64 << 20)
         filters = max([0, *(filter_bytes(cut) for cut in self.cuts)])
-        return (160 << 20) + workers * (worker + self.sort_memory_bytes) + filters
+        texts = self.scratch_memory_bytes if passages.holds_all_texts(self.cuts) else 0
+        return (160 << 20) + workers * (worker + self.sort_memory_bytes) + max(filters, texts)
 
     def describe(self) -> list[str]:
         """Return the plan in lines for a reader."""
@@ -222,6 +225,7 @@ class Plan:
         lines += [
             f"memory with one worker: at most {self.memory_bound_bytes(workers=1) >> 20} MiB",
             f"memory with two workers: at most {self.memory_bound_bytes(workers=2) >> 20} MiB",
+            *passages.describe(self),
             f"disk in work/: the edited text, and {per_document} bytes a document",
             *(f"disk of {cut['step']}: {CUT_DISK.get(str(cut['producer']), CUT_SPANS)}" for cut in self.cuts),
         ]

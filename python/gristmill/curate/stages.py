@@ -26,6 +26,7 @@ STAGE_VERSIONS = {
     "units": 1,
     "copies": 1,
     "bloom": 1,
+    "substring": 1,
     "cut": 1,
     "exact": 1,
     "lsh": 1,
@@ -36,7 +37,7 @@ STAGE_VERSIONS = {
 }
 """Raised when the same description gives other bytes than before."""
 
-CUT_STAGES = frozenset({"units", "copies", "bloom", "cut"})
+CUT_STAGES = frozenset({"units", "copies", "bloom", "substring", "cut"})
 """Stages of steps that cut spans out of texts: no part of the identity of a plan without such a step."""
 
 NEUTRAL_KEYS = frozenset(

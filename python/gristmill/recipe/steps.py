@@ -26,6 +26,7 @@ from gristmill.recipe.rules import (
     web_lines,
 )
 from gristmill.recipe.step_base import ColumnKind
+from gristmill.recipe.substring import SubstringDedup
 from gristmill.recipe.values import Fraction, Section, Text, TextTuple
 
 
@@ -216,5 +217,6 @@ BUILTIN_STEPS: Mapping[str, type[BuiltinStep]] = {
     "bloom_dedup": BloomDedup,
     "exact_dedup": ExactDedup,
     "minhash_dedup": MinhashDedup,
+    "substring_dedup": SubstringDedup,
 }
 """Built-in steps by the name that `use` gives."""

@@ -17,6 +17,7 @@ pub mod near;
 pub mod read;
 pub mod schema;
 pub mod shard;
+pub mod substring;
 pub mod tables;
 pub mod task;
 pub mod tokenise;

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::commit::{Artefact, TaskManifest, open_verified};
 use crate::error::{EngineError, Result};
-use crate::{cut, decide, dedup, shard, tokenise};
+use crate::{cut, decide, dedup, shard, substring, tokenise};
 
 /// What the tasks of one process share: the request to stop, and which files have been verified already.
 #[derive(Debug, Default)]
@@ -73,6 +73,7 @@ enum TaskSpec {
     Lsh(dedup::stages::LshSpec),
     Verify(dedup::stages::VerifySpec),
     Settle(dedup::stages::SettleSpec),
+    Substring(substring::SubstringSpec),
     Tokenise(Box<tokenise::spec::TokeniseSpec>),
     Shard(shard::ShardSpec),
 }
@@ -94,6 +95,7 @@ pub fn run(spec: &str, session: &Session) -> Result<TaskManifest> {
         TaskSpec::Lsh(spec) => dedup::stages::lsh(&spec, session),
         TaskSpec::Verify(spec) => dedup::stages::verify(&spec, session),
         TaskSpec::Settle(spec) => dedup::stages::settle(&spec, session),
+        TaskSpec::Substring(spec) => substring::run(&spec, session),
         TaskSpec::Tokenise(spec) => tokenise::run(&spec, session),
         TaskSpec::Shard(spec) => shard::run(&spec, session),
     }

@@ -22,8 +22,9 @@
 //! occur at least twice, [`cut`] goes through the text once and remembers for each number the window that stands.
 //! All steps are linear but for comparing neighbours, which costs up to `min_length` a position.
 //!
-//! Memory, in bytes, for n symbols: the suffix array 4 n, turned into numbers of classes in place; 3 bits a symbol
-//! and the text while that is done; then 4 a class. See [`crate::suffix_array`] for the array.
+//! Memory beside the text, in bytes, for n symbols: the suffix array 4 n, turned into numbers of classes in place; while
+//! that is done, 3 bits and a bit more a symbol, below n / 2 in all; then 4 a class. See [`crate::suffix_array`] for
+//! what tables the array may need.
 //!
 //! Not here: reading documents, and cutting itself.
 
@@ -47,8 +48,9 @@ pub struct RepeatOptions {
     pub min_length: usize,
     /// Cut whole lines only: of a repeated passage, those that lie in it with their line end.
     pub whole_lines: bool,
-    /// Most distinct repeated windows; each takes 4 bytes.
-    pub max_classes: usize,
+    /// Most entries of 4 bytes beside 5.5 bytes a symbol: one for each distinct repeated window, and before that the
+    /// tables of the suffix array.
+    pub max_entries: usize,
 }
 
 /// Least `min_length`: longer than any character, so that every passage holds a whole one.
@@ -86,12 +88,12 @@ pub enum RepeatError {
     #[error(transparent)]
     Suffix(#[from] SuffixError),
     /// There are more repeated windows than the caller has memory for.
-    #[error("{classes} windows are repeated, there is room for {max_classes}")]
+    #[error("{classes} windows are repeated, there is room for {max_entries}")]
     TooManyClasses {
         /// Distinct windows that occur at least twice.
         classes: usize,
         /// The limit.
-        max_classes: usize,
+        max_entries: usize,
     },
 }
 
@@ -127,7 +129,7 @@ impl Units for Bytes<'_> {
 /// use gristmill_core::repeats::{Bytes, Cut, RepeatError, RepeatOptions, cut_repeats};
 /// use gristmill_core::suffix_array::Poll;
 /// let text = "say it once more. why not say it once?";
-/// let options = RepeatOptions { min_length: 10, whole_lines: false, max_classes: 1000 };
+/// let options = RepeatOptions { min_length: 10, whole_lines: false, max_entries: 1000 };
 /// let mut cuts = Vec::new();
 /// let bounds = [0, 18, 38]; // two documents
 /// cut_repeats(text.as_bytes(), 256, &Bytes(text.as_bytes()), &bounds, options, Poll::new(&|| false), |cut| {
@@ -163,14 +165,14 @@ pub fn cut_repeats<S: Symbol, U: Units, E: From<RepeatError>>(
             && bounds.is_sorted(),
         "documents lie in the text one after the other"
     );
-    let array = suffix_array(text, alphabet, poll).map_err(RepeatError::from)?;
+    let array = suffix_array(text, alphabet, options.max_entries, poll).map_err(RepeatError::from)?;
     let windows = classes::windows(units, bounds, options.min_length);
     let classes = classes::classify(text, array, &windows, options.min_length, poll)?;
     drop(windows);
-    if classes.num_classes > options.max_classes {
+    if classes.num_classes > options.max_entries {
         return Err(E::from(RepeatError::TooManyClasses {
             classes: classes.num_classes,
-            max_classes: options.max_classes,
+            max_entries: options.max_entries,
         }));
     }
     cut::cut(units, &classes, bounds, options, poll, emit)

@@ -12,7 +12,7 @@ fn options(min_length: usize) -> RepeatOptions {
     RepeatOptions {
         min_length,
         whole_lines: false,
-        max_classes: usize::MAX,
+        max_entries: usize::MAX,
     }
 }
 
@@ -152,13 +152,16 @@ fn whole_lines_only() {
 
 #[test]
 fn limits_and_requests_to_stop_are_obeyed() {
-    let text = b"abcdefgh abcdefgh";
-    let find = |max_classes, cancelled: &dyn Fn() -> bool| {
+    let half: String = (0..200).map(|number| format!("{number},")).collect();
+    let text = half.repeat(2);
+    let text = text.as_bytes();
+    let find = |max_entries, cancelled: &dyn Fn() -> bool| {
         let options = RepeatOptions {
-            max_classes,
+            max_entries,
             ..options(5)
         };
-        let bounds = [0, text.len() as u32];
+        let bounds = [0, half.len() as u32, text.len() as u32];
+        let emit = |_| Ok::<(), RepeatError>(());
         cut_repeats(
             text,
             256,
@@ -166,16 +169,22 @@ fn limits_and_requests_to_stop_are_obeyed() {
             &bounds,
             options,
             Poll::new(cancelled),
-            |_| Ok::<(), RepeatError>(()),
+            emit,
         )
     };
-    assert_eq!(find(4, &|| false).unwrap().classes, 4);
+    let classes = find(usize::MAX, &|| false).unwrap().classes as usize;
+    assert!(classes > 500);
+    assert!(find(classes, &|| false).is_ok());
     let expected = RepeatError::TooManyClasses {
-        classes: 4,
-        max_classes: 3,
+        classes,
+        max_entries: classes - 1,
     };
-    assert_eq!(find(3, &|| false), Err(expected));
-    assert_eq!(find(4, &|| true), Err(SuffixError::Stopped.into()));
+    assert_eq!(find(classes - 1, &|| false), Err(expected));
+    assert!(matches!(
+        find(255, &|| false),
+        Err(RepeatError::Suffix(SuffixError::Memory { .. }))
+    ));
+    assert_eq!(find(classes, &|| true), Err(SuffixError::Stopped.into()));
 }
 
 #[test]

@@ -96,7 +96,14 @@ impl WordsBuilder {
             let next = words.next();
             is_last = next.is_none();
             let end = next.map_or(text.len(), |(&next, _)| next as usize);
-            self.symbols.push(self.known.number(&text.as_bytes()[start..end]));
+            let symbol = self.known.number(&text.as_bytes()[start..end]);
+            if self.symbols.len() == self.symbols.capacity() {
+                // An eighth at a time: twice as much at once would decide how many documents fit.
+                let more = (self.symbols.len() / 8).max(1 << 12);
+                self.symbols.reserve_exact(more);
+                self.starts.reserve_exact(more);
+            }
+            self.symbols.push(symbol);
             self.starts.push(start as u32);
             start = end;
         }

@@ -12,12 +12,33 @@ use super::{Poll, SuffixError, Symbol};
 /// A place of the array without a suffix.
 const EMPTY: u32 = u32::MAX;
 
+/// What the tables of all levels take, in entries of 4 bytes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tables {
+    pub(super) held: usize,
+    pub(super) max_entries: usize,
+}
+
+impl Tables {
+    fn allocate(&mut self, entries: usize) -> Result<Vec<u32>, SuffixError> {
+        self.held += entries;
+        if self.held > self.max_entries {
+            return Err(SuffixError::Memory {
+                entries: self.held,
+                max_entries: self.max_entries,
+            });
+        }
+        Ok(vec![0; entries])
+    }
+}
+
 /// Fills `array`, as long as `text`, with its suffix array. `spare` is memory that may be used.
 pub(super) fn sort<S: Symbol>(
     text: &[S],
     alphabet: usize,
     array: &mut [u32],
     spare: &mut [u32],
+    mut tables: Tables,
     poll: Poll<'_>,
 ) -> Result<(), SuffixError> {
     let length = text.len();
@@ -25,11 +46,11 @@ pub(super) fn sort<S: Symbol>(
         array.fill(0);
         return Ok(());
     }
-    let mut own = Vec::new();
+    let mut own;
     let buckets = match spare.get_mut(..alphabet) {
         Some(buckets) => buckets,
         None => {
-            own.resize(alphabet, 0);
+            own = tables.allocate(alphabet)?;
             &mut own[..]
         }
     };
@@ -48,7 +69,7 @@ pub(super) fn sort<S: Symbol>(
         compact_lms(text, array, buckets, poll)?;
         let num_names = name(text, array, num_lms, poll)?;
         if num_names < num_lms {
-            sort_names(text, array, num_lms, num_names, poll)?;
+            sort_names(text, array, (num_lms, num_names), tables, poll)?;
         }
         // The sorted LMS suffixes stand in front; each goes to the end of its bucket, the largest first.
         array[num_lms..].fill(EMPTY);
@@ -67,8 +88,8 @@ pub(super) fn sort<S: Symbol>(
 fn sort_names<S: Symbol>(
     text: &[S],
     array: &mut [u32],
-    num_lms: usize,
-    num_names: usize,
+    (num_lms, num_names): (usize, usize),
+    tables: Tables,
     poll: Poll<'_>,
 ) -> Result<(), SuffixError> {
     // Names stand between in the order of the text; push them together at the end.
@@ -81,7 +102,7 @@ fn sort_names<S: Symbol>(
     }
     let (front, names) = array.split_at_mut(next);
     let (sorted, spare) = front.split_at_mut(num_lms);
-    sort(names, num_names, sorted, spare, poll)?;
+    sort(names, num_names, sorted, spare, tables, poll)?;
     let mut place = num_lms;
     each_lms(text, poll, |position| {
         place -= 1;

@@ -10,9 +10,10 @@
 //! it that is free at that moment.
 //!
 //! # Cost
-//! Time: linear. Memory beside the text: 4 bytes a symbol for the array, and one table of 4 bytes for each symbol of the
-//! alphabet. A level below finds room for its table in the array where the text has less than one local minimum in
-//! three symbols, as prose has; else it takes at most 2 bytes a symbol more.
+//! Time: linear. Memory beside the text: 4 bytes a symbol for the array, and a table of 4 bytes for each symbol of the
+//! alphabet. The levels of the recursion find room for their tables in the array where less than one symbol in three is
+//! a local minimum of the text, as in prose, or where enough minima look alike; else they take up to 2 bytes a symbol
+//! more. The caller says how many entries all tables may have together.
 
 mod induced;
 #[cfg(test)]
@@ -52,6 +53,14 @@ pub enum SuffixError {
     TooLong {
         /// Symbols of the text.
         symbols: usize,
+    },
+    /// A table takes more memory than the caller allows.
+    #[error("tables of {entries} entries are needed, {max_entries} are allowed")]
+    Memory {
+        /// Entries of 4 bytes.
+        entries: usize,
+        /// The limit.
+        max_entries: usize,
     },
     /// The caller asked to stop.
     #[error("stopped")]
@@ -97,26 +106,33 @@ impl<'task> Poll<'task> {
 
 /// Returns the suffix array of a text: `0..text.len()`, ordered by the suffixes that start there.
 ///
-/// Every symbol's number must be below `alphabet`: 256 for bytes.
+/// Every symbol's number must be below `alphabet`: 256 for bytes. All tables together have at most `max_entries` entries
+/// of 4 bytes; `usize::MAX` where that does not matter.
 ///
 /// ```
 /// use gristmill_core::suffix_array::{Poll, suffix_array};
-/// let array = suffix_array(b"banana", 256, Poll::new(&|| false))?;
+/// let array = suffix_array(b"banana", 256, usize::MAX, Poll::new(&|| false))?;
 /// assert_eq!(array, [5, 3, 1, 0, 4, 2]); // a, ana, anana, banana, na, nana
 /// # Ok::<(), gristmill_core::suffix_array::SuffixError>(())
 /// ```
 ///
 /// # Errors
-/// When the text is too long, or once the caller asks to stop.
+/// When the text is too long or tables are too large, or once the caller asks to stop.
 ///
 /// # Panics
 /// When a symbol's number is not below `alphabet`.
-pub fn suffix_array<S: Symbol>(text: &[S], alphabet: usize, poll: Poll<'_>) -> Result<Vec<u32>, SuffixError> {
+pub fn suffix_array<S: Symbol>(
+    text: &[S],
+    alphabet: usize,
+    max_entries: usize,
+    poll: Poll<'_>,
+) -> Result<Vec<u32>, SuffixError> {
     if text.len() > MAX_SYMBOLS {
         return Err(SuffixError::TooLong { symbols: text.len() });
     }
     let mut array = vec![0; text.len()];
-    induced::sort(text, alphabet, &mut array, &mut [], poll)?;
+    let tables = induced::Tables { held: 0, max_entries };
+    induced::sort(text, alphabet, &mut array, &mut [], tables, poll)?;
     Ok(array)
 }
 

@@ -8,7 +8,7 @@ use super::{Poll, SuffixError, invert, suffix_array};
 const NEVER: Poll<'static> = Poll { cancelled: &|| false };
 
 fn bytes(text: &[u8]) -> Vec<u32> {
-    suffix_array(text, 256, NEVER).unwrap()
+    suffix_array(text, 256, usize::MAX, NEVER).unwrap()
 }
 
 #[test]
@@ -44,7 +44,10 @@ fn texts_that_need_several_levels() {
 #[test]
 fn symbols_may_be_words() {
     let text = [700_u32, 3, 700, 3, 700, 0, 699, 3, 700, 3];
-    assert_eq!(suffix_array(&text, 701, NEVER).unwrap(), sorted_suffixes(&text));
+    assert_eq!(
+        suffix_array(&text, 701, usize::MAX, NEVER).unwrap(),
+        sorted_suffixes(&text)
+    );
 }
 
 #[test]
@@ -54,10 +57,28 @@ fn stops_when_asked() {
         let left = Cell::new(looks);
         let cancelled = || left.replace(left.get().saturating_sub(1)) == 0;
         assert_eq!(
-            suffix_array(&text, 256, Poll::new(&cancelled)),
+            suffix_array(&text, 256, usize::MAX, Poll::new(&cancelled)),
             Err(SuffixError::Stopped)
         );
     }
+}
+
+#[test]
+fn tables_are_counted() {
+    let text = b"abracadabra abracadabra";
+    let of = |max_entries| suffix_array(text, 256, max_entries, NEVER);
+    assert_eq!(of(256).unwrap(), sorted_suffixes(text));
+    let expected = SuffixError::Memory {
+        entries: 256,
+        max_entries: 255,
+    };
+    assert_eq!(of(255), Err(expected));
+    // Every second symbol is a minimum and few of them look alike: the table of their names finds no room.
+    let mut steep: Vec<u8> = (0..200).flat_map(|number| [number / 2, 255]).collect();
+    steep.extend([0, 255, 1, 255, 1, 255]);
+    assert!(
+        matches!(suffix_array(&steep, 256, 256, NEVER), Err(SuffixError::Memory { entries, .. }) if entries > 256)
+    );
 }
 
 proptest! {
@@ -73,7 +94,7 @@ proptest! {
 
     #[test]
     fn is_the_sorted_suffixes_of_words(text in prop::collection::vec(0_u32..40, 0..300)) {
-        prop_assert_eq!(suffix_array(&text, 40, NEVER).unwrap(), sorted_suffixes(&text));
+        prop_assert_eq!(suffix_array(&text, 40, usize::MAX, NEVER).unwrap(), sorted_suffixes(&text));
     }
 
     #[test]

@@ -328,7 +328,8 @@ fn open_all(place: &TaskPlace, artefacts: &[Artefact], session: &Session) -> Res
         .collect()
 }
 
-fn finish(
+/// Commits files that a pass has written, with its counts.
+pub(crate) fn finish(
     place: &TaskPlace,
     files: &[(&str, &str, u64)],
     stats: &impl serde::Serialize,
