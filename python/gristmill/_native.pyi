@@ -14,6 +14,7 @@ __all__ = [
     "Session",
     "Tokenizer",
     "__version__",
+    "bloom_filter_bytes",
     "dedup_again",
     "digest_file",
     "near_duplicates",
@@ -121,6 +122,9 @@ def plan_shards(
     session: Session,
 ) -> list[tuple[int, int]]:
     """Return where each shard of a split starts, as (position, docref) pairs."""
+
+def bloom_filter_bytes(expected: int, false_positive_rate: float) -> int | None:
+    """Return the bytes of a Bloom filter for so many elements and that rate of mistakes; None if there is none."""
 
 def tokenizer_vocabulary_size(path: str | PathLike[str], special: str, session: Session) -> int:
     """Load a `tokenizer.json` and return one more than its largest id."""

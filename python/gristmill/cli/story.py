@@ -242,6 +242,7 @@ class Story:
         row = self._row
         counts = cast(Mapping[str, object], self._manifest["counts"])
         order = [str(step.get("name")) for step in cast(Sequence[Row], self._plan.get("steps", []))]
+        order += [str(cut.get("step")) for cut in cast(Sequence[Row], self._plan.get("cuts", []))]
         edits = list(find_rows(self._files("edits"), Wanted.equal("doc", self._doc), limit=1_000_000))
         shards = [path for path in self._files("tokens") if path.suffix == ".arrow"]
         others = list(

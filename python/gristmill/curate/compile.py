@@ -37,8 +37,12 @@ class CompiledSteps:
         Every threshold in step order, as the decide stage wants it.
     columns
         Fields to extract from every record: name and type.
+    cuts
+        Steps that cut spans out of texts, in order: `BuiltinStep.cut` and the step's name under ``step``.
     exact_step, near_step
         Names of the dedup steps, or None.
+    exact_normalise
+        What the exact step compares, as its key `normalise` says.
     minhash
         The engine's MinHash configuration, or None.
     min_similarity
@@ -58,7 +62,9 @@ class CompiledSteps:
     operators: tuple[Mapping[str, object], ...]
     thresholds: tuple[Mapping[str, object], ...]
     columns: tuple[Mapping[str, str], ...]
+    cuts: tuple[Mapping[str, object], ...]
     exact_step: str | None
+    exact_normalise: str
     near_step: str | None
     minhash: Mapping[str, object] | None
     min_similarity: float | None
@@ -128,7 +134,9 @@ def compile_steps(recipe: Recipe) -> CompiledSteps:
         operators=(*operators, *(_plugin_lineage(reader) for reader in readers.values())),
         thresholds=tuple(thresholds),
         columns=tuple({"name": name, "kind": kind} for name, kind in sorted(columns.items())),
+        cuts=tuple({"step": step.name, **(step.cut() or {})} for step in recipe.cut_steps),
         exact_step=_name(recipe.exact_dedup),
+        exact_normalise="none" if recipe.exact_dedup is None else recipe.exact_dedup.normalise,
         near_step=_name(near),
         minhash=minhash,
         min_similarity=None if near is None or not near.verify else near.min_similarity,

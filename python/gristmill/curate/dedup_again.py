@@ -16,19 +16,11 @@ from pathlib import Path
 from typing import cast
 
 from gristmill import _native
+from gristmill.curate.cuts import drop_from_verdicts, exact_normalise, run_cuts
 from gristmill.curate.folder import RunFolder
-from gristmill.curate.pipeline import (
-    DedupTasks,
-    confirm_of,
-    counts,
-    dedup_partitions,
-    outputs,
-    run_decide,
-    run_dedup,
-    run_map,
-)
+from gristmill.curate.pipeline import DedupTasks, confirm_of, run_decide, run_dedup, run_map
 from gristmill.curate.plan import Plan
-from gristmill.curate.stages import CommittedStages, TaskNotCommittedError
+from gristmill.curate.stages import CommittedStages, TaskNotCommittedError, counts, outputs
 
 MEMORY_BYTES = 128 << 20
 """What the passes may use, beside a bit a document."""
@@ -99,20 +91,24 @@ def decide_dedup_again(
     try:
         maps = run_map(plan, committed)
         decide = run_decide(plan, committed, maps)
-        tasks = run_dedup(plan, committed, maps, decide)
+        version = run_cuts(plan, committed, maps, decide).version
+        tasks = run_dedup(plan, committed, version)
     except TaskNotCommittedError as error:
         return _by_share(plan, removed, passed, missing=str(error))
+    for index, part in enumerate(version):
+        drop_from_verdicts(folder.data, part, verdicts / f"{index}.bin")
     spec = {
         "data": str(folder.data),
         "scratch": str(verdicts),
         "memory_bytes": max(plan.sort_memory_bytes, MEMORY_BYTES),
-        "partitions": dedup_partitions(plan, maps, decide),
+        "partitions": [part.dedup() for part in version],
         "verdicts": str(verdicts),
         "has_exact": plan.exact_step is not None,
         "exact_removals": [outputs(done)["removals"] for done in tasks.exact],
         "buckets": [outputs(done)["buckets"] for done in tasks.lsh],
         "edges": [outputs(done)["edges"] for done in tasks.verify],
         "confirm": confirm_of(plan),
+        **exact_normalise(plan),
         "num_bands": 0 if plan.minhash is None else plan.minhash["bands"],
         "sources": [source.name for source in plan.sources],
     }

@@ -13,10 +13,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from gristmill.curate import passages
 from gristmill.curate.compile import CompiledSteps, compile_steps
 from gristmill.curate.footprint import FileCost, assumed_documents, disk_lines, file_costs, memory_lines
+from gristmill.curate.cuts import CUT_DISK, CUT_SPANS, check_filters, cut_stages, describe_cuts, filter_bytes
 from gristmill.curate.inputs import MAX_FILES, InputFile, Partition, find_files, make_partitions
-from gristmill.curate.stages import STAGE_VERSIONS, strip_neutral
+from gristmill.curate.stages import CUT_STAGES, STAGE_VERSIONS, strip_neutral
 from gristmill.curate.tokens import ResolvedTokenizer, resolve_tokenizer
 from gristmill.errors import GristmillError
 from gristmill.recipe import Recipe
@@ -65,7 +67,9 @@ class Plan:
     plugins_dir: Path | None
     operators: tuple[Mapping[str, object], ...]
     thresholds: tuple[Mapping[str, object], ...]
+    cuts: tuple[Mapping[str, object], ...]
     exact_step: str | None
+    exact_normalise: str
     near_step: str | None
     minhash: Mapping[str, object] | None
     min_similarity: float | None
@@ -106,7 +110,11 @@ class Plan:
     def identity(self) -> dict[str, object]:
         """Return everything the result depends on apart from the content of the inputs; no path, size or budget."""
         return {
-            "stages": dict(STAGE_VERSIONS),
+            "stages": {
+                name: version
+                for name, version in STAGE_VERSIONS.items()
+                if self.cuts or name not in CUT_STAGES
+            },
             "sources": [
                 {"engine": strip_neutral(source.engine), "reader": source.reader, "rank": source.rank}
                 for source in self.sources
@@ -118,6 +126,8 @@ class Plan:
             "steps": list(self.steps),
             "operators": list(self.operators),
             "thresholds": list(self.thresholds),
+            **({"cuts": list(self.cuts)} if self.cuts else {}),
+            **({"exact_normalise": self.exact_normalise} if self.exact_normalise != "none" else {}),
             "dedup": [self.exact_step, self.near_step, self.minhash, self.min_similarity, self.measure],
             "split": [self.validation, self.group_by_cluster],
             "tokenizer": None if self.tokenizer is None else strip_neutral(self.tokenizer.engine),
@@ -163,7 +173,7 @@ class Plan:
 
     def stage_counts(self) -> dict[str, int]:
         """Return the number of tasks of each stage; of `shard` the least, since token counts are not known yet."""
-        counts = {"map": len(self.partitions), "decide": len(self.partitions)}
+        counts = {"map": len(self.partitions), "decide": len(self.partitions), **cut_stages(self)}
         if self.exact_step is not None:
             counts["exact"] = self.num_ranges
         if self.near_step is not None:
@@ -180,12 +190,15 @@ class Plan:
 
         A driver (160 MiB) and `workers` processes, each with an interpreter and its libraries (160 MiB), the tokenizer
         (up to 200 MiB where there is one), three batches of text, 24 bytes of segmentation for each byte of the longest
-        document, row groups of four tables (64 MiB) and its sort budget.
+        document, row groups of four tables (64 MiB) and its sort budget; and the largest Bloom filter of a step, or all
+        of `scratch_memory` where repeated passages are found.
         """
         tokenizer = 0 if self.tokenizer is None else 200 << 20
         batches = 3 * (self.batch_bytes + self.max_document_bytes)
         worker = (160 << 20) + tokenizer + batches + 24 * self.max_document_bytes + (64 << 20)
-        return (160 << 20) + workers * (worker + self.sort_memory_bytes)
+        filters = max([0, *(filter_bytes(cut) for cut in self.cuts)])
+        texts = self.scratch_memory_bytes if passages.holds_all_texts(self.cuts) else 0
+        return (160 << 20) + workers * (worker + self.sort_memory_bytes) + max(filters, texts)
 
     def describe(self) -> list[str]:
         """Return the plan in lines for a reader."""
@@ -201,6 +214,7 @@ class Plan:
             rules = [rule for rule in self.thresholds if rule["step"] == step["name"]]
             kind = "plugin, outside the engine" if step["use"] == "plugin" else "engine"
             lines.append(f"  {number}. {step['name']} ({kind}; {_counted(len(rules), 'threshold')})")
+        lines += describe_cuts(self.cuts)
         for name in (self.exact_step, self.near_step):
             if name is not None:
                 lines.append(f"  then {name} (over all documents)")
@@ -215,8 +229,10 @@ class Plan:
         lines += [
             f"memory with one worker: at most {self.memory_bound_bytes(workers=1) >> 20} MiB",
             f"memory with two workers: at most {self.memory_bound_bytes(workers=2) >> 20} MiB",
+            *passages.describe(self),
             "disk in work/: the edited text, and what follows",
             *self.footprint(),
+            *(f"disk of {cut['step']}: {CUT_DISK.get(str(cut['producer']), CUT_SPANS)}" for cut in self.cuts),
         ]
         return lines
 
@@ -252,6 +268,7 @@ def make_plan(recipe: Recipe) -> Plan:
     """
     files = _find_all_files(recipe)
     compiled = compile_steps(recipe)
+    check_filters(compiled.cuts, recipe.run.scratch_memory)
     num_bytes = sum(file.num_bytes for file in files)
     tokenizer = None
     if recipe.tokens is not None:
@@ -269,7 +286,9 @@ def make_plan(recipe: Recipe) -> Plan:
         plugins_dir=compiled.plugins_dir,
         operators=compiled.operators,
         thresholds=compiled.thresholds,
+        cuts=compiled.cuts,
         exact_step=compiled.exact_step,
+        exact_normalise=compiled.exact_normalise,
         near_step=compiled.near_step,
         minhash=compiled.minhash,
         min_similarity=compiled.min_similarity,

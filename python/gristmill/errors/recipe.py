@@ -57,7 +57,9 @@ CODES = {
     "GM-RECIPE-009": ErrorPage(
         title="dedup steps are not in their place",
         explanation="Dedup compares the texts that all other steps leave, so its steps come last: `exact_dedup` first, "
-        "since it is cheap and leaves less to do, then `minhash_dedup`. Each can be there once.",
+        "since it is cheap and leaves less to do, then `minhash_dedup`. Each can be there once. Steps that cut parts "
+        "out of texts (`exact_dedup` with a `unit`, `bloom_dedup`) stand before both, in any number; a rule behind "
+        "them would judge texts that are no longer there.",
         remedy="move the dedup steps to the end of the recipe",
     ),
     "GM-RECIPE-010": ErrorPage(

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gristmill.recipe.builtin import BuiltinStep
-from gristmill.recipe.dedup import HighestColumn, LowestColumn, PreferredSources
+from gristmill.recipe.dedup import ExactDedup, HighestColumn, LowestColumn, PreferredSources
 from gristmill.recipe.problems import Problem, nearest
 from gristmill.recipe.sections import RESERVED_COLUMNS
 from gristmill.recipe.step_base import PluginStep, scalar_type
@@ -89,10 +89,21 @@ def _step_names(steps: Sequence[AnyStep]) -> Iterator[Problem]:
 
 
 def _step_order(steps: Sequence[AnyStep]) -> Iterator[Problem]:
-    """Dedup compares what all other steps leave, so it comes last: exact first, which is cheaper."""
+    """Dedup compares what all other steps leave, so it comes last: what cuts, then exact, then what is costly."""
     seen: list[str] = []
+    cuts: list[str] = []
     for position, step in enumerate(steps):
-        if isinstance(step, BuiltinStep) and step.is_dedup:
+        if isinstance(step, BuiltinStep) and step.cut() is not None:
+            if seen:
+                yield Problem(
+                    code="GM-RECIPE-009",
+                    message=f"`{step.name}` comes after `{seen[-1]}`",
+                    place=step_place(position),
+                    hint="put steps that cut out parts of texts before those that remove whole documents: these "
+                    "compare what is left",
+                )
+            cuts.append(step.name)
+        elif isinstance(step, BuiltinStep) and step.is_dedup:
             if step.use in seen:
                 yield Problem(
                     code="GM-RECIPE-009",
@@ -114,6 +125,13 @@ def _step_order(steps: Sequence[AnyStep]) -> Iterator[Problem]:
                 message=f"`{step.name}` comes after `{seen[-1]}`",
                 place=step_place(position),
                 hint="move the dedup steps to the end: they compare what all other steps leave",
+            )
+        elif cuts:
+            yield Problem(
+                code="GM-RECIPE-009",
+                message=f"`{step.name}` comes after `{cuts[-1]}`, and would read texts as they are before the cut",
+                place=step_place(position),
+                hint=f"move `{step.name}` before it, or run it in a second recipe over `documents/` of this one",
             )
 
 
@@ -173,19 +191,20 @@ def _owner(steps: Sequence[AnyStep], column: str) -> int | None:
 
 
 def _survivor(recipe: Recipe) -> Iterator[Problem]:
-    exact, near = recipe.exact_dedup, recipe.minhash_dedup
+    near = recipe.minhash_dedup
     place = "[[step]] " + ("minhash_dedup" if near else "exact_dedup")
-    if (
-        exact is not None
-        and near is not None
-        and exact.survivor is not None
-        and exact.survivor != near.survivor
-    ):
+    named = {step.name: step.survivor for step in recipe.steps if isinstance(step, ExactDedup)}
+    named = {name: survivor for name, survivor in named.items() if survivor is not None}
+    if near is not None and named:
+        named[near.name] = near.survivor
+    differing = [name for name, survivor in named.items() if survivor != recipe.survivor]
+    if differing:
+        others = [name for name in named if name not in differing]
         yield Problem(
             code="GM-RECIPE-010",
-            message="`exact_dedup` and `minhash_dedup` name different survivors",
+            message=f"`{differing[0]}` and `{others[0]}` name different survivors",
             place=place,
-            hint="give `survivor` in `minhash_dedup` only; it holds for both",
+            hint=f"give `survivor` in `{others[0]}` only; it holds for all dedup steps",
         )
     survivor = recipe.survivor
     if isinstance(survivor, PreferredSources):

@@ -55,6 +55,9 @@ def _known_survivor(value: object) -> object:
     )
 
 
+MIN_CHARACTERS = 30
+"""Shorter lines and paragraphs (closing braces, headings, `Read more`, dates) come again without being copies."""
+
 SurvivorKey = Annotated[Survivor, BeforeValidator(_known_survivor)]
 
 
@@ -72,15 +75,61 @@ class DedupStep(BuiltinStep):
 
 
 class ExactDedup(DedupStep):
-    """Removes documents whose text is the same, byte for byte, as that of a kept one."""
+    """Removes documents, or paragraphs or lines of them, whose text stands somewhere else too."""
 
     use: Literal["exact_dedup"]
+    unit: Literal["document", "paragraph", "line"] = Field(
+        "document",
+        description="What is compared and removed: whole documents, or paragraphs or lines inside of them.",
+    )
+    normalise: Literal["none", "whitespace", "words"] = Field(
+        "none",
+        description="What is compared: the bytes; the text with white space trimmed and runs of it as one space; or "
+        "its words in lower case, without punctuation, every digit as 0.",
+    )
     survivor: SurvivorKey | None = Field(
         None,
-        description="Which of several equal documents stays; by default as `minhash_dedup` says, else the first.",
+        description="Which of several equal documents stays, or in which document an equal paragraph or line does; "
+        "by default as `minhash_dedup` says, else the first.",
+    )
+    min_characters: int | None = Field(
+        None,
+        ge=1,
+        description="Paragraphs and lines with fewer characters, as they are compared, are never removed; by default "
+        "30.",
+    )
+    min_words_left: int | None = Field(
+        None,
+        ge=1,
+        description="A document that lost paragraphs or lines and has fewer words left is dropped; by default one "
+        "without any text left is.",
     )
 
     source_note: ClassVar[str] = "Equal hashes propose, comparing the bytes confirms."
+
+    @model_validator(mode="after")
+    def _keys_of_units(self) -> Self:
+        for key in ("min_characters", "min_words_left"):
+            if self.unit == "document" and getattr(self, key) is not None:
+                raise PydanticCustomError(
+                    "unit", '`{key}` is for `unit = "paragraph"` and `unit = "line"`', {"key": key}
+                )
+        return self
+
+    def cut(self) -> Mapping[str, object] | None:
+        """Return what units go, unless they are whole documents."""
+        if self.unit == "document":
+            return None
+        return {
+            "producer": "copies",
+            "separators": "lines",
+            "min_words_left": self.min_words_left,
+            "options": {
+                "unit": self.unit,
+                "normalise": self.normalise,
+                "min_characters": MIN_CHARACTERS if self.min_characters is None else self.min_characters,
+            },
+        }
 
 
 class Shingles(Section):

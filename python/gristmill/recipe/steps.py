@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from gristmill.recipe.builtin import BuiltinStep
+from gristmill.recipe.cuts import BloomDedup
 from gristmill.recipe.dedup import ExactDedup, MinhashDedup
 from gristmill.recipe.rules import (
     blocklist,
@@ -25,6 +26,7 @@ from gristmill.recipe.rules import (
     web_lines,
 )
 from gristmill.recipe.step_base import ColumnKind
+from gristmill.recipe.substring import SubstringDedup
 
 
 class Clean(BuiltinStep):
@@ -69,7 +71,9 @@ BUILTIN_STEPS: Mapping[str, type[BuiltinStep]] = {
     **web_lines.STEPS,
     **madlad.STEPS,
     **redpajama.STEPS,
+    "bloom_dedup": BloomDedup,
     "exact_dedup": ExactDedup,
     "minhash_dedup": MinhashDedup,
+    "substring_dedup": SubstringDedup,
 }
 """Built-in steps by the name that `use` gives."""

@@ -6,6 +6,7 @@ use gristmill_core::minhash::MinHashError;
 
 use crate::dedup::DedupError;
 use crate::read::ReadError;
+use crate::substring::SubstringError;
 
 /// Shorthand used across the engine.
 pub type Result<T> = std::result::Result<T, EngineError>;
@@ -20,6 +21,9 @@ pub enum EngineError {
     /// A dedup pass failed or refused.
     #[error(transparent)]
     Dedup(#[from] DedupError),
+    /// Repeated passages cannot be found.
+    #[error(transparent)]
+    Substring(#[from] SubstringError),
     /// The operating system refused an operation on a file.
     #[error("cannot {action} `{}`: {source}", path.display())]
     Io {
@@ -106,6 +110,7 @@ impl EngineError {
         match self {
             Self::Read(error) => error.code(),
             Self::Dedup(error) => error.code(),
+            Self::Substring(error) => error.code(),
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => "GM-IO-002",
             Self::Io { .. } => "GM-IO-001",
             Self::Damaged { .. } => "GM-IO-003",
@@ -124,6 +129,7 @@ impl EngineError {
         match self {
             Self::Read(error) => error.hint().map(str::to_owned),
             Self::Dedup(error) => error.hint().map(str::to_owned),
+            Self::Substring(error) => Some(error.hint()),
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
                 Some("free some space and run the same command again; finished tasks are kept".to_owned())
             }

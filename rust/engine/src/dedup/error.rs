@@ -19,6 +19,16 @@ pub enum DedupError {
         /// What the task was given.
         memory_bytes: u64,
     },
+    /// A Bloom filter of the wanted size and rate does not fit `scratch_memory`, or there is none.
+    #[error(
+        "a Bloom filter for so many n-grams at that rate takes `{needed_bytes}` bytes, `scratch_memory` is `{memory_bytes}`"
+    )]
+    BloomMemory {
+        /// What it would take.
+        needed_bytes: u64,
+        /// What there is.
+        memory_bytes: u64,
+    },
     /// A file between two passes does not hold what it must.
     #[error("`{}` is damaged: {detail}", path.display())]
     Damaged {
@@ -48,6 +58,7 @@ impl DedupError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::ScratchMemory { .. } => "GM-DEDUP-002",
+            Self::BloomMemory { .. } => "GM-CUT-001",
             Self::Damaged { .. } => "GM-DEDUP-003",
             Self::Inputs(_) => "GM-DEDUP-004",
             Self::Sort(SortError::Cancelled) => "GM-RUN-130",
@@ -64,6 +75,9 @@ impl DedupError {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::ScratchMemory { .. } => Some("raise `scratch_memory` in the recipe, or run fewer workers"),
+            Self::BloomMemory { .. } => Some(
+                "raise `scratch_memory`, or ask for fewer `expected_ngrams` or a larger `false_positive_rate`",
+            ),
             Self::Damaged { .. } => {
                 Some("remove that file; the same command makes it again from what is committed")
             }
@@ -89,6 +103,10 @@ mod tests {
     fn codes_are_distinct() {
         let errors = [
             DedupError::ScratchMemory {
+                needed_bytes: 2,
+                memory_bytes: 1,
+            },
+            DedupError::BloomMemory {
                 needed_bytes: 2,
                 memory_bytes: 1,
             },

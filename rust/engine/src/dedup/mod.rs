@@ -125,8 +125,10 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
+use gristmill_core::units::Normalisation;
 use serde::Deserialize;
 
+pub(crate) use documents::DocumentStore;
 pub use documents::Standing;
 pub use error::{DedupError, Result};
 pub use exact::{ExactStats, exact};
@@ -175,6 +177,7 @@ pub struct PassContext<'task> {
     scratch: PathBuf,
     memory_bytes: u64,
     cancelled: Cancelled<'task>,
+    exact_normalise: Normalisation,
 }
 
 impl<'task> PassContext<'task> {
@@ -204,7 +207,17 @@ impl<'task> PassContext<'task> {
             scratch: scratch.to_owned(),
             memory_bytes,
             cancelled,
+            exact_normalise: Normalisation::None,
         })
+    }
+
+    /// Makes [`exact`] compare what `normalise` leaves of the texts; their content hashes are of the same.
+    #[must_use]
+    pub fn comparing(self, normalise: Normalisation) -> Self {
+        Self {
+            exact_normalise: normalise,
+            ..self
+        }
     }
 
     fn num_documents(&self) -> u64 {
@@ -286,7 +299,7 @@ impl KeyRange {
     }
 
     /// Returns the bounds of this range in `start..end` of a file that is sorted by `key` there.
-    fn bounds<const WIDTH: usize>(
+    pub(crate) fn bounds<const WIDTH: usize>(
         self,
         records: &Records<WIDTH>,
         start: u64,
@@ -299,7 +312,7 @@ impl KeyRange {
         Ok((low, high))
     }
 
-    fn check(self) -> Result<()> {
+    pub(crate) fn check(self) -> Result<()> {
         if self.index < self.count {
             return Ok(());
         }

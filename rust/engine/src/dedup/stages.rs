@@ -10,6 +10,7 @@ use crate::error::{EngineError, Result};
 use crate::task::Session;
 use gristmill_core::minhash::MinHashConfig;
 use gristmill_core::shingle::ShingleConfig;
+use gristmill_core::units::Normalisation;
 
 /// What every dedup task is told of a partition.
 #[derive(Debug, Deserialize)]
@@ -43,6 +44,9 @@ pub struct ExactSpec {
     pub scratch_memory_bytes: u64,
     /// Its share of the hashes.
     pub range: KeyRange,
+    /// What of the texts is compared.
+    #[serde(default)]
+    pub exact_normalise: Normalisation,
 }
 
 /// An LSH task: one range of band keys.
@@ -139,7 +143,8 @@ pub fn exact(spec: &ExactSpec, session: &Session) -> Result<TaskManifest> {
         spec.scratch_memory_bytes,
         session,
         &is_cancelled,
-    )?;
+    )?
+    .comparing(spec.exact_normalise);
     let stats = dedup::exact(&context, spec.range, &spec.place.path("removals.bin"))?;
     finish(
         &spec.place,
@@ -248,7 +253,7 @@ pub fn settle(spec: &SettleSpec, session: &Session) -> Result<TaskManifest> {
 
 /// Which files of a partition a pass reads; only those are verified.
 #[derive(Clone, Copy)]
-struct Needs {
+pub(crate) struct Needs {
     text: bool,
     exact: bool,
     bands: bool,
@@ -265,7 +270,7 @@ impl Needs {
         exact: false,
         bands: true,
     };
-    const TEXT: Self = Self {
+    pub(crate) const TEXT: Self = Self {
         text: true,
         exact: false,
         bands: false,
@@ -277,7 +282,7 @@ impl Needs {
     };
 }
 
-fn context<'task>(
+pub(crate) fn context<'task>(
     place: &TaskPlace,
     partitions: &[PartitionSpec],
     needs: Needs,
@@ -331,7 +336,8 @@ fn open_all(place: &TaskPlace, artefacts: &[Artefact], session: &Session) -> Res
         .collect()
 }
 
-fn finish(
+/// Commits files that a pass has written, with its counts.
+pub(crate) fn finish(
     place: &TaskPlace,
     files: &[(&str, &str, u64)],
     stats: &impl serde::Serialize,

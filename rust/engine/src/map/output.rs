@@ -13,6 +13,7 @@ use gristmill_core::edit::EditLog;
 use gristmill_core::hash::content_hash;
 use gristmill_core::minhash::MinHasher;
 use gristmill_core::segment::Segmentation;
+use gristmill_core::units::Normalisation;
 
 use crate::commit::{Artefact, DataFile, TaskPlace};
 use crate::dedup::{BandRunWriter, ExactRunWriter};
@@ -53,7 +54,14 @@ impl EditRows {
         }
     }
 
-    fn take(&mut self, schema: SchemaRef) -> std::result::Result<RecordBatch, arrow_schema::ArrowError> {
+    /// The rows so far; starts anew.
+    ///
+    /// # Errors
+    /// Never for rows pushed through [`Self::push`]; Arrow checks them again.
+    pub(crate) fn take(
+        &mut self,
+        schema: SchemaRef,
+    ) -> std::result::Result<RecordBatch, arrow_schema::ArrowError> {
         let keys = std::mem::take(&mut self.keys);
         let columns: Vec<ArrayRef> = vec![
             Arc::new(self.docs.finish()),
@@ -130,6 +138,8 @@ pub struct MapOutput {
     edits: TableFile,
     unreadable: TableFile,
     exact: Option<ExactRunWriter>,
+    exact_normalise: Normalisation,
+    compared: String,
     bands: Option<(BandRunWriter, usize)>,
     hasher: Option<MinHasher>,
     num_readable: u32,
@@ -172,6 +182,8 @@ impl MapOutput {
                 .exact
                 .then(|| ExactRunWriter::new(&place.scratch, memory / 4))
                 .transpose()?,
+            exact_normalise: spec.exact_normalise,
+            compared: String::new(),
             bands: bands
                 .map(|bands| {
                     Ok::<_, EngineError>((BandRunWriter::new(&place.scratch, bands, memory)?, bands))
@@ -242,7 +254,8 @@ impl MapOutput {
             self.text.append(text.as_bytes())?;
             self.text_bytes += text.len() as u64;
             if let Some(exact) = self.exact.as_mut() {
-                exact.push(content_hash(text.as_bytes()), self.num_readable)?;
+                let compared = self.exact_normalise.apply(text, &mut self.compared);
+                exact.push(content_hash(compared.as_bytes()), self.num_readable)?;
             }
             if let (Some((bands, _)), true) = (self.bands.as_mut(), has_bands) {
                 bands.push(self.num_readable, band_keys)?;

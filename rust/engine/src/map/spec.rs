@@ -7,6 +7,7 @@ use arrow_schema::DataType;
 use gristmill_core::minhash::MinHashConfig;
 use gristmill_core::signals::{Entry, find};
 use gristmill_core::text::clean::CleanConfig;
+use gristmill_core::units::Normalisation;
 use serde::Deserialize;
 
 use crate::commit::TaskPlace;
@@ -35,6 +36,9 @@ pub struct MapSpec {
     pub steps: Vec<StepSpec>,
     /// Whether exact duplicates will be looked for.
     pub exact: bool,
+    /// What of a text an exact duplicate has to equal.
+    #[serde(default)]
+    pub exact_normalise: Normalisation,
     /// Whether near duplicates will be looked for, and how.
     pub minhash: Option<MinHashConfig>,
     /// Which of several duplicates survives.

@@ -19,6 +19,7 @@
 
 use std::path::{Path, PathBuf};
 
+use gristmill_core::units::Normalisation;
 use serde::{Deserialize, Serialize};
 
 use super::parties::{Bits, Parties, for_each, open};
@@ -52,6 +53,9 @@ pub struct DedupSpec {
     pub buckets: Vec<Artefact>,
     /// What the run's verify tasks found.
     pub edges: Vec<Artefact>,
+    /// What of the texts the exact step compares.
+    #[serde(default)]
+    pub exact_normalise: Normalisation,
     /// How edges were confirmed; nothing without a near-duplicate step, or without verification.
     pub confirm: Option<Confirm>,
     /// Band keys of a document; 0 without a near-duplicate step.
@@ -83,7 +87,8 @@ pub struct DedupOutcome {
 pub fn decide_again(spec: &DedupSpec, session: &Session) -> Result<DedupOutcome> {
     let is_cancelled = || session.is_cancelled();
     let files = partition_files(spec)?;
-    let context = PassContext::new(files, &spec.scratch, spec.memory_bytes, &is_cancelled)?;
+    let context = PassContext::new(files, &spec.scratch, spec.memory_bytes, &is_cancelled)?
+        .comparing(spec.exact_normalise);
     let mut removals = Vec::new();
     if spec.has_exact {
         let path = spec.scratch.join("exact.bin");
