@@ -71,7 +71,7 @@ impl KeyFiles {
                 Some(Bands {
                     writer: BandRunWriter::new(&place.scratch, usize::from(num_bands), memory_bytes / 2)?,
                     num_bands,
-                    hasher: MinHasher::new(*config),
+                    hasher: MinHasher::new(*config)?,
                     segmenter: Segmenter::default(),
                     segmentation: Segmentation::default(),
                     keys: Vec::new(),
