@@ -3,6 +3,7 @@
 mod characters;
 mod english;
 mod full_lines;
+mod line_copies;
 mod lines;
 mod lower;
 mod spots;
@@ -14,6 +15,7 @@ mod words;
 pub(crate) use characters::{CharacterCounter, CharacterCounts};
 pub(crate) use english::EnglishTokens;
 pub(crate) use full_lines::full_lines;
+pub(crate) use line_copies::{LineCopies, line_hash};
 pub(crate) use lines::{LineFacts, fill_lines};
 pub(crate) use lower::LowerText;
 pub(crate) use spots::Spots;
