@@ -22,7 +22,7 @@ GOLDEN = {
     "edits/part-00000.parquet": "e8415baa32eb9b02",
     "edits/part-00001.parquet": "e8533a4c905dbd8f",
     "rejects/part-00000.parquet": "a379e4d2be4a3c14",
-    "rejects/part-00001.parquet": "0a9f0bb946ac4347",
+    "rejects/part-00001.parquet": "be1dc233f44fca55",
     "signals/part-00000.parquet": "0e2378443f208790",
     "signals/part-00001.parquet": "f1c90bd9bc9712b5",
     "tokens/train/shard-00000.arrow": "a07845f8faad3767",

@@ -13,12 +13,12 @@ INDEX_BYTES = 48
 VERDICT_BYTES = 2
 EXACT_BYTES = 20
 BAND_BYTES = 12
-ROW_BYTES = 18
+ROW_BYTES = 24
 EDGE_BYTES = 24
 REMOVAL_BYTES = 24
 CLUSTER_BYTES = 16
 PROMISED_BYTES = 256
-"""What a document takes at most beside its text with 14 bands, unless more than some 7 % have near duplicates."""
+"""What a document takes at most beside its text with 14 bands, unless more than some 5 % have near duplicates."""
 
 ASSUMED_TEXT_BYTES = 3_000
 """Of a document: a page or two of prose. An assumption, and shown as one."""

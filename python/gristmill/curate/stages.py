@@ -29,7 +29,7 @@ STAGE_VERSIONS = {
     "substring": 1,
     "cut": 1,
     "exact": 1,
-    "lsh": 2,
+    "lsh": 1,
     "verify": 1,
     "settle": 2,
     "tokenise": 2,

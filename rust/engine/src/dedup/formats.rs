@@ -18,7 +18,7 @@ pub const BAND_BYTES: usize = 12;
 /// Bytes of a verdict: u16 LE, 0 for a document that passes every threshold.
 pub const VERDICT_BYTES: usize = 2;
 /// Bytes of a [`BucketRow`].
-pub const ROW_BYTES: usize = 18;
+pub const ROW_BYTES: usize = 24;
 /// Bytes of an [`Edge`].
 pub const EDGE_BYTES: usize = 24;
 /// Bytes of a [`Removal`].
@@ -58,8 +58,7 @@ pub fn split_docref(docref: u64) -> (u32, u32) {
 
 /// A document that shares a bucket with that bucket's centre.
 ///
-/// On disk big-endian, sorted: scattered centre, member, band. A document has one key a band, so the band names the bucket
-/// of a centre. Scattering a centre ([`scatter`]) makes slices of
+/// On disk big-endian, sorted: scattered centre, member, bucket. Scattering a centre ([`scatter`]) makes slices of
 /// centres equal in size, and being a bijection it loses nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BucketRow {
@@ -67,8 +66,8 @@ pub struct BucketRow {
     pub scattered_centre: u64,
     /// Any other document of it.
     pub member: u64,
-    /// The band that the bucket is of.
-    pub band: u16,
+    /// Band and key of the bucket, hashed together.
+    pub bucket: u64,
 }
 
 impl BucketRow {
@@ -77,7 +76,7 @@ impl BucketRow {
         let mut record = [0; ROW_BYTES];
         record[..8].copy_from_slice(&self.scattered_centre.to_be_bytes());
         record[8..16].copy_from_slice(&self.member.to_be_bytes());
-        record[16..].copy_from_slice(&self.band.to_be_bytes());
+        record[16..].copy_from_slice(&self.bucket.to_be_bytes());
         record
     }
 
@@ -86,7 +85,7 @@ impl BucketRow {
         Self {
             scattered_centre: u64_be(record, 0),
             member: u64_be(record, 8),
-            band: u16::from_be_bytes(bytes_at(record, 16)),
+            bucket: u64_be(record, 16),
         }
     }
 }
@@ -418,7 +417,7 @@ mod tests {
         let row = BucketRow {
             scattered_centre: 1 << 60,
             member: 2,
-            band: 3,
+            bucket: 3,
         };
         assert_eq!(BucketRow::decode(&row.encode()), row);
         let edge = Edge {

@@ -85,13 +85,13 @@ pub fn lsh(
                     }
                     bucket.add(docref)?;
                 }
-                Some(_) => bucket.close(band)?,
+                Some((previous_key, _)) => bucket.close(bucket_of(band, previous_key))?,
                 None => {}
             }
             previous = Some((key, docref));
         }
-        if previous.is_some() {
-            bucket.close(band)?;
+        if let Some((key, _)) = previous {
+            bucket.close(bucket_of(band, key))?;
         }
     }
     let mut writer = RecordWriter::create(output)?;
@@ -101,6 +101,11 @@ pub fn lsh(
     }
     bucket.stats.rows = writer.finish()?;
     Ok(bucket.stats)
+}
+
+/// Identity of a bucket among all bands.
+fn bucket_of(band: u16, key: u64) -> u64 {
+    scatter(key ^ scatter(u64::from(band) + 1))
 }
 
 fn open_band<'pass>(
@@ -158,7 +163,7 @@ impl Bucket<'_> {
     }
 
     /// Writes the rows of the bucket, if it holds anything, and empties it.
-    fn close(&mut self, band: u16) -> Result<()> {
+    fn close(&mut self, bucket: u64) -> Result<()> {
         let Some(best) = self.best.take() else {
             return Ok(());
         };
@@ -173,7 +178,7 @@ impl Bucket<'_> {
                     &BucketRow {
                         scattered_centre: scatter(centre),
                         member,
-                        band,
+                        bucket,
                     }
                     .encode(),
                 )?;

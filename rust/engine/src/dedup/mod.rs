@@ -22,8 +22,8 @@
 //! more memory gains little.
 //!
 //! # Disk
-//! Beside the texts: 20 bytes a document in `exact.bin`, 12 a band and document in `bands.bin`, 18 a row of a bucket
-//! (its members but one), 24 an edge and a removal, 16 a document of a cluster.
+//! Beside the texts: 20 bytes a document in `exact.bin`, 12 a band and document in `bands.bin`, 24 a row of a bucket
+//! (its members but one), an edge and a removal, 16 a document of a cluster.
 //!
 //! # Example
 //! ```

@@ -117,24 +117,24 @@ pub fn verify(
     )?;
     let mut judge = Judge::new(context, options, memory_bytes - memory_bytes / 8)?;
     let mut group: Option<(u64, u64)> = None;
-    let mut bands: Vec<u16> = Vec::new();
+    let mut buckets: Vec<u64> = Vec::new();
     while let Some(record) = merged.next_record()? {
         let row = BucketRow::decode(record);
         let (centre, member) = (row.scattered_centre, row.member);
         if group != Some((centre, member)) {
             if let Some((previous_centre, previous_member)) = group {
-                judge.member(gather(previous_centre), previous_member, &bands)?;
+                judge.member(gather(previous_centre), previous_member, &buckets)?;
                 if previous_centre != centre {
                     judge.finish_centre()?;
                 }
             }
-            bands.clear();
+            buckets.clear();
             group = Some((centre, member));
         }
-        bands.push(row.band);
+        buckets.push(row.bucket);
     }
     if let Some((centre, member)) = group {
-        judge.member(gather(centre), member, &bands)?;
+        judge.member(gather(centre), member, &buckets)?;
         judge.finish_centre()?;
     }
     let mut writer = RecordWriter::create(output)?;
@@ -192,14 +192,14 @@ struct FailedMembers {
     num_beyond_cap: u64,
 }
 
-/// Compares, collects edges, and remembers for the centre at hand what failed, by band.
+/// Compares, collects edges, and remembers for the centre at hand what failed.
 ///
 /// A centre has one bucket a band at most, so `failed` holds at most `bands * max_members` references.
 pub(super) struct Judge<'task> {
     similarities: Similarities<'task>,
     limits: RetryLimits,
     pub(super) edges: ExternalSorter<SORTED_EDGE_BYTES>,
-    failed: BTreeMap<u16, FailedMembers>,
+    failed: BTreeMap<u64, FailedMembers>,
     pub(super) stats: VerifyStats,
     context: &'task PassContext<'task>,
 }
@@ -228,14 +228,14 @@ impl<'task> Judge<'task> {
         })
     }
 
-    /// Compares a centre with a member of its buckets of `bands`.
-    fn member(&mut self, centre: u64, member: u64, bands: &[u16]) -> Result<()> {
-        let shared_bands = u16::try_from(bands.len()).unwrap_or(u16::MAX);
+    /// Compares the centre of `buckets` with a member of all of them.
+    fn member(&mut self, centre: u64, member: u64, buckets: &[u64]) -> Result<()> {
+        let shared_bands = u16::try_from(buckets.len()).unwrap_or(u16::MAX);
         if self.compare(centre, member, shared_bands)? {
             return Ok(());
         }
-        for &band in bands {
-            let failed = self.failed.entry(band).or_default();
+        for &bucket in buckets {
+            let failed = self.failed.entry(bucket).or_default();
             if failed.members.len() < self.limits.max_members as usize {
                 failed.members.push(member);
             } else {
