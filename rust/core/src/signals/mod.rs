@@ -35,6 +35,7 @@ mod tests;
 mod web_lines;
 
 pub use document::{Cache, Columns, Document, NoColumns};
+pub use facts::Span;
 pub use measure::{Measured, measure};
 pub use registry::{Entry, ListFile, ListFiles, Rule, Setup, Wanted, entries, find, make};
 pub use semantics::Semantics;
