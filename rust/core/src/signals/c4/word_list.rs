@@ -1,6 +1,6 @@
 //! Finds the entries of a list of words and phrases in a text, at a look at three bytes a token.
 
-use crate::segment::{CharacterClass, NON_ASCII, is_white_space};
+use crate::segment::{CharacterClass, NON_ASCII, Segmentation, Segmenter, is_white_space};
 use crate::signals::Document;
 
 /// Bits of the filter, as a power of two.
@@ -27,6 +27,10 @@ pub(in super::super) struct WordList {
     /// Sorted by bit.
     entries: Vec<Entry>,
     flanks: Flanks,
+    /// A bit for the highest bits of the hash of every entry's first token.
+    first_tokens: Box<[u64; 1 << (FILTER_BITS - 6)]>,
+    /// For each number of a word of the text: whether an entry may begin with it.
+    may_begin: Vec<u8>,
     /// Whether every entry has a single space with two bytes on each side, so that a look at the text's words finds all.
     are_phrases: bool,
 }
@@ -74,6 +78,15 @@ impl WordList {
         }
         filed.sort_unstable();
         filed.dedup();
+        let (segmenter, mut segmentation) = (Segmenter::default(), Segmentation::default());
+        let mut first_tokens = Box::new([0; 1 << (FILTER_BITS - 6)]);
+        for entry in &filed {
+            segmenter.segment(&entry.text, &mut segmentation);
+            if let Some(&hash) = segmentation.hashes().first() {
+                let bit = first_token_bit(hash);
+                first_tokens[bit >> 6] |= 1 << (bit & 63);
+            }
+        }
         let mut filter = Box::new([0; 1 << (FILTER_BITS - 6)]);
         let mut first_entries = vec![0; 1 << FILTER_BITS];
         for (index, entry) in filed.iter().enumerate().rev() {
@@ -84,13 +97,15 @@ impl WordList {
             filter,
             first_entries,
             entries: filed,
+            first_tokens,
+            may_begin: Vec::new(),
             flanks,
             are_phrases,
         }
     }
 
     /// How often entries occur; all of those that begin at one place count, and overlapping ones, too.
-    pub(in super::super) fn count(&self, document: Document<'_>) -> usize {
+    pub(in super::super) fn count(&mut self, document: Document<'_>) -> usize {
         let (lower, segmentation) = (document.lower_text(), document.segmentation());
         let text = lower.text();
         if self.are_phrases && lower.is_aligned() {
@@ -102,28 +117,32 @@ impl WordList {
         if self.flanks == Flanks::Any || !lower.is_aligned() {
             return self.count_at_all::<KEY_BYTES>(text, 0..text.len());
         }
-        if self.flanks == Flanks::Space {
-            let starts = document.space_words().starts();
-            return self.count_at_all::<KEY_BYTES>(text, starts.iter().map(|&start| start as usize));
-        }
-        // An entry begins with a token, or behind a combining mark inside of one.
-        let starts = segmentation.starts();
-        let mut number = self.count_at_all::<KEY_BYTES>(text, starts.iter().map(|&start| start as usize));
-        if text.len() > segmentation.num_chars() {
-            let tokens = starts.iter().zip(segmentation.ends());
-            for ((&start, &end), flags) in tokens.zip(segmentation.flags()) {
-                if flags & NON_ASCII != 0 {
-                    let inside = start as usize + 1..end as usize;
-                    number +=
-                        self.count_at_all::<KEY_BYTES>(text, inside.filter(|&at| text.is_char_boundary(at)));
-                }
+        // An entry begins with a token of the text, which is its own first one if it is ASCII: beside that, no entry
+        // has a letter, a number or a `_`. Others may be longer by a combining mark, or hold an entry behind one.
+        let ids = document.word_ids();
+        self.may_begin.clear();
+        let first_tokens: &[u64; 1 << (FILTER_BITS - 6)] = &self.first_tokens;
+        self.may_begin.extend(ids.hashes().iter().map(|&hash| {
+            let bit = first_token_bit(hash);
+            (first_tokens[bit >> 6] >> (bit & 63)) as u8 & 1
+        }));
+        let (starts, ends) = (segmentation.starts(), segmentation.ends());
+        let tokens = ids.of_tokens().iter().zip(segmentation.flags()).enumerate();
+        let mut number = 0;
+        for (token, (&id, flags)) in tokens {
+            if self.may_begin[id as usize] | (flags & NON_ASCII) == 0 {
+                continue;
             }
+            let (start, end) = (starts[token] as usize, ends[token] as usize);
+            let places = (start..end).filter(|&at| at == start || text.is_char_boundary(at));
+            let num_places = if flags & NON_ASCII == 0 { 1 } else { usize::MAX };
+            number += self.count_at_all::<KEY_BYTES>(text, places.take(num_places));
         }
         number
     }
 
     /// Whether any entry occurs.
-    pub(in super::super) fn occurs(&self, document: Document<'_>) -> bool {
+    pub(in super::super) fn occurs(&mut self, document: Document<'_>) -> bool {
         self.count(document) > 0
     }
 
@@ -183,6 +202,11 @@ fn phrase_anchor(entry: &str) -> Option<usize> {
     })
 }
 
+#[inline(always)]
+fn first_token_bit(hash: u64) -> usize {
+    (hash >> (64 - FILTER_BITS)) as usize
+}
+
 /// Eight bytes from a position on, zeros behind the end; and how many bytes there are from there on.
 #[inline(always)]
 fn block_at(bytes: &[u8], at: usize) -> (u64, usize) {
@@ -219,7 +243,6 @@ fn is_word_character(character: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::segment::Segmentation;
     use crate::segment::reference::SEGMENTER;
     use crate::signals::{Cache, NoColumns};
     use proptest::prelude::*;
@@ -266,12 +289,12 @@ mod tests {
             let document = Document::new(&text, &segmentation, &cache, &NoColumns);
             prop_assert_eq!(document.lower_text().text(), text.to_lowercase());
             for flanks in [Flanks::Free, Flanks::Space, Flanks::Any] {
-                let list = WordList::new(ENTRIES, flanks);
+                let mut list = WordList::new(ENTRIES, flanks);
                 let expected = by_definition(&ENTRIES, &text, flanks);
                 prop_assert_eq!(list.count(document), expected, "{:?}", flanks);
             }
             for (phrases, are_phrases) in [(&PHRASES[..], true), (&SHORT_PHRASES, false)] {
-                let list = WordList::new(phrases.iter().copied(), Flanks::Any);
+                let mut list = WordList::new(phrases.iter().copied(), Flanks::Any);
                 prop_assert_eq!(list.are_phrases, are_phrases);
                 prop_assert_eq!(list.count(document), by_definition(phrases, &text, Flanks::Any));
             }

@@ -57,7 +57,7 @@ trait Position: Copy + Default {
 }
 
 impl Position for u16 {
-    const NUM_BUCKETS: usize = 8;
+    const NUM_BUCKETS: usize = 4;
 
     fn new(position: usize) -> Self {
         position as Self
