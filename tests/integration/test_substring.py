@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import random
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -154,6 +155,21 @@ def test_the_run_verifies_and_counts(run: CuratedRun) -> None:
     assert verify_run(run.path).ok
     dropped = [row for row in table(run, "rejects") if row["step"] == "substring_dedup"]
     assert {row["rule"] for row in dropped} == {"nothing_left"}
+
+
+def test_the_guide_finds_where_a_passage_stays(
+    run: CuratedRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guide = Path(__file__).parents[2] / "docs" / "guides" / "remove-repeated-passages.md"
+    [block] = re.findall(
+        r"^```python\n(.*?)^```", guide.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    )
+    write(tmp_path, documents(), f"min_bytes = {LENGTH}")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    exec(block, names)
+    assert names["run"].digest == run.digest  # type: ignore[attr-defined]
+    assert names["stays"].height >= 1  # type: ignore[attr-defined]
 
 
 def test_same_bytes_for_any_workers(run: CuratedRun, tmp_path: Path) -> None:
