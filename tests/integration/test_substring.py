@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import random
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from tests.support import prose
 
+from gristmill.curate.rule_examples import run_cleaning
 from gristmill.curate.run import CuratedRun, curate
 from gristmill.curate.verify import verify_run
 from gristmill.errors import GristmillError
@@ -22,7 +24,7 @@ LENGTH = 120
 PASSAGE = "»Die Mühle am Fluß« – 磨坊在河边 – steht seit achthundert Jahren, und ihre Steine mahlen langsam, aber sie mahlen. 🙂"
 LICENCE = (
     "Permission is hereby granted, free of charge, to any person obtaining a copy of this text:\n"
-    "to use it,\nto copy it,\n"
+    "to use it,\nto copy it,\nto keep it for good,\n"
 )
 
 RECIPE = """
@@ -120,7 +122,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> CuratedRun:
 
 def test_texts_are_what_the_slow_version_leaves(run: CuratedRun) -> None:
     rows = in_order(documents())
-    cleaned = [row["text"].strip("\n") for row in rows]
+    cleaned = run_cleaning([row["text"] for row in rows])
     expected = dict(zip([row["id"] for row in rows], without_repetitions(cleaned, LENGTH), strict=True))
     kept = {str(row["id"]): row["text"] for row in table(run, "documents")}
     gone = {str(row["id"]) for row in table(run, "rejects")}
@@ -133,7 +135,9 @@ def test_texts_are_what_the_slow_version_leaves(run: CuratedRun) -> None:
 
 def test_edits_rebuild_the_texts_and_what_went_stands(run: CuratedRun) -> None:
     kept = {row["doc"]: str(row["text"]) for row in table(run, "documents")}
-    originals: dict[object, str] = {row["id"]: row["text"].strip("\n") for row in in_order(documents())}
+    rows = in_order(documents())
+    cleaned = run_cleaning([row["text"] for row in rows])
+    originals: dict[object, str] = {row["id"]: text for row, text in zip(rows, cleaned, strict=True)}
     names = {row["doc"]: row["id"] for row in table(run, "documents")}
     edits = [row for row in table(run, "edits") if row["step"] == "substring_dedup"]
     assert edits
@@ -156,6 +160,21 @@ def test_the_run_verifies_and_counts(run: CuratedRun) -> None:
     assert {row["rule"] for row in dropped} == {"nothing_left"}
 
 
+def test_the_guide_finds_where_a_passage_stays(
+    run: CuratedRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guide = Path(__file__).parents[2] / "docs" / "guides" / "remove-repeated-passages.md"
+    [block] = re.findall(
+        r"^```python\n(.*?)^```", guide.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    )
+    write(tmp_path, documents(), f"min_bytes = {LENGTH}")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    exec(block, names)
+    assert names["run"].digest == run.digest  # type: ignore[attr-defined]
+    assert names["stays"].height >= 1  # type: ignore[attr-defined]
+
+
 def test_same_bytes_for_any_workers(run: CuratedRun, tmp_path: Path) -> None:
     recipe = write(tmp_path, documents(), f"min_bytes = {LENGTH}")
     assert curate(recipe, workers=2).digest == run.digest
@@ -176,10 +195,10 @@ def test_whole_lines_and_words_left(tmp_path: Path) -> None:
         {"id": "c", "text": LICENCE + "two words"},
     ]
     keys = "min_bytes = 100\nwhole_lines = true\nmin_words_left = 3"
-    done = curate(write(tmp_path, {"web-0": rows, "books": []}, keys), workers=1)
+    done = curate(write(tmp_path, {"web-0": rows, "books": [{"id": "d", "text": "a book"}]}, keys), workers=1)
     lines = LICENCE.split("\n", 1)
     kept = {row["id"]: row["text"] for row in table(done, "documents")}
-    assert kept == {"a": rows[0]["text"], "b": f"other heading {lines[0]}\nof b"}
+    assert kept == {"a": rows[0]["text"], "b": f"other heading {lines[0]}\nof b", "d": "a book"}
     [reject] = table(done, "rejects")
     assert (reject["id"], reject["rule"], reject["value"], reject["threshold"]) == (
         "c",
@@ -217,24 +236,14 @@ def test_random_texts_of_few_pieces(tmp_path: Path) -> None:
         }
         done = curate(write(folder, files, "min_bytes = 50"), workers=1)
         rows = in_order(files)
-        cleaned = curate_without_cut(folder, files)
-        expected = without_repetitions([cleaned[row["id"]] for row in rows], 50)
+        cleaned = run_cleaning([row["text"] for row in rows])
+        expected = without_repetitions(cleaned, 50)
         kept = {row["id"]: row["text"] for row in table(done, "documents")}
         assert kept == {
             row["id"]: text
-            for row, text in zip(rows, expected, strict=True)
-            if text.strip() or not cleaned[row["id"]]
+            for row, before, text in zip(rows, cleaned, expected, strict=True)
+            if text.strip() or text == before
         }
-
-
-def curate_without_cut(folder: Path, files: Mapping[str, Sequence[Mapping[str, str]]]) -> dict[str, str]:
-    """Return the texts by id as `clean` leaves them."""
-    other = folder / "clean"
-    other.mkdir()
-    recipe = write(other, files, "")
-    text = recipe.read_text(encoding="utf-8").replace('[[step]]\nuse = "substring_dedup"\n', "")
-    recipe.write_text(text, encoding="utf-8")
-    return {str(row["id"]): str(row["text"]) for row in table(curate(recipe, workers=1), "documents")}
 
 
 DRIVER = """
