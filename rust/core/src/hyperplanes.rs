@@ -264,15 +264,22 @@ mod tests {
         for (vector, half) in raw.iter_mut().zip(0..) {
             fill_normal(0x70a1, 2 * seed + half, vector);
         }
-        let [mut one, mut other] = raw.map(|vector| vector.iter().map(|&value| f64::from(value)).collect::<Vec<_>>());
+        let [mut one, mut other] =
+            raw.map(|vector| vector.iter().map(|&value| f64::from(value)).collect::<Vec<_>>());
         let dot = |left: &[f64], right: &[f64]| left.iter().zip(right).map(|(l, r)| l * r).sum::<f64>();
         let length = dot(&one, &one).sqrt();
         one.iter_mut().for_each(|value| *value /= length);
         let along = dot(&one, &other);
-        other.iter_mut().zip(&one).for_each(|(value, one)| *value -= along * one);
+        other
+            .iter_mut()
+            .zip(&one)
+            .for_each(|(value, one)| *value -= along * one);
         let length = dot(&other, &other).sqrt();
         let sine = (1.0 - cosine * cosine).sqrt();
-        let second = one.iter().zip(&other).map(|(one, other)| (cosine * one + sine * other / length) as f32);
+        let second = one
+            .iter()
+            .zip(&other)
+            .map(|(one, other)| (cosine * one + sine * other / length) as f32);
         [one.iter().map(|&value| value as f32).collect(), second.collect()]
     }
 
@@ -292,14 +299,22 @@ mod tests {
                         planes.band_keys(&vectors, &mut keys);
                         let (one, other) = keys.split_at(planes.num_bands());
                         let same = one.iter().zip(other).filter(|(one, other)| one == other).count();
-                        *count += if planes.width == 1 { same } else { usize::from(same > 0) };
+                        *count += if planes.width == 1 {
+                            same
+                        } else {
+                            usize::from(same > 0)
+                        };
                     }
                 }
                 let measured = agreeing as f64 / (64 * pairs) as f64;
                 let expected = collision_probability(cosine);
                 // Bits of one pair share only the seed of the planes, which all pairs share too: in two dimensions the
                 // planes are a sample of 64, so the deviation is that of planes, not of pairs.
-                let samples = if dimension == 2 { 64.0 } else { (64 * pairs) as f64 / 8.0 };
+                let samples = if dimension == 2 {
+                    64.0
+                } else {
+                    (64 * pairs) as f64 / 8.0
+                };
                 let deviation = (expected * (1.0 - expected) / samples).sqrt();
                 assert!(
                     (measured - expected).abs() <= 4.0 * deviation,

@@ -240,7 +240,10 @@ mod tests {
     use super::*;
 
     fn numbers(count: usize) -> impl Strategy<Value = Vec<f32>> {
-        prop::collection::vec(prop_oneof![-1.0_f32..1.0, Just(0.0), Just(-0.0), -1e30_f32..1e30], count)
+        prop::collection::vec(
+            prop_oneof![-1.0_f32..1.0, Just(0.0), Just(-0.0), -1e30_f32..1e30],
+            count,
+        )
     }
 
     /// The order of summation, place by place.
@@ -322,7 +325,10 @@ mod tests {
     fn what_cannot_be_compared_is_told() {
         assert_eq!(check(&[], 0), Err(VectorFault::AllZero));
         assert_eq!(check(&[1.0, f32::INFINITY], 2), Err(VectorFault::Infinite(1)));
-        assert_eq!(check(&[f32::NEG_INFINITY, f32::NAN], 2), Err(VectorFault::NotANumber(1)));
+        assert_eq!(
+            check(&[f32::NEG_INFINITY, f32::NAN], 2),
+            Err(VectorFault::NotANumber(1))
+        );
         assert_eq!(check(&[1e-45, 0.0], 2), Ok(()));
     }
 
