@@ -18,6 +18,7 @@ __all__ = [
     "dedup_again",
     "digest_file",
     "near_duplicates",
+    "near_vectors",
     "plan_shards",
     "put_if_absent",
     "rule_columns",
@@ -90,6 +91,11 @@ def near_duplicates(
     texts: pa.Array, spec: str, folder: str | PathLike[str], session: Session
 ) -> pa.RecordBatch:
     """Return `cluster`, `duplicate_of` and `similarity` of each large_string text, as row numbers."""
+
+def near_vectors(
+    vectors: pa.Array, ranks: pa.Array, spec: str, folder: str | PathLike[str], session: Session
+) -> pa.RecordBatch:
+    """Return `cluster`, `duplicate_of` and `similarity` of each list of floats, as row numbers; large ranks survive."""
 
 def run_steps(
     texts: pa.Array, steps: str, edits: bool, columns: pa.RecordBatch | None, session: Session

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gristmill import _native
+from gristmill.curate.semantic import SemanticPlan, plan_semantic
 from gristmill.errors import GristmillError
 from gristmill.recipe import BuiltinStep, PluginStep, Recipe
 
@@ -53,6 +54,8 @@ class CompiledSteps:
         Largest share of the documents that one cluster may hold, or None.
     caveat
         What a reader of any result must know, or None.
+    semantic
+        The dedup step on embeddings, or None.
     """
 
     steps: tuple[Mapping[str, object], ...]
@@ -71,6 +74,7 @@ class CompiledSteps:
     measure: str
     max_cluster_fraction: float | None
     caveat: str | None
+    semantic: SemanticPlan | None
 
 
 def compile_steps(recipe: Recipe) -> CompiledSteps:
@@ -145,6 +149,7 @@ def compile_steps(recipe: Recipe) -> CompiledSteps:
         measure="jaccard" if near is None else near.measure,
         max_cluster_fraction=None if near is None else near.max_cluster_fraction,
         caveat=None if near is None else near.caveat(),
+        semantic=plan_semantic(recipe.semantic_dedup),
     )
 
 

@@ -12,7 +12,7 @@ A producer of spans is one function in `PRODUCERS`, and a recipe step whose `cut
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -43,6 +43,8 @@ class PartitionText:
         Tables of edits in the order of the steps: that of the map stage, then one of each cut.
     drops
         Of each cut, which documents it left with too little text.
+    found
+        Manifest of its map task: embeddings and their keys are in its outputs, and no cut changes them.
     """
 
     source: int
@@ -54,6 +56,7 @@ class PartitionText:
     bands: Json | None
     edits: tuple[Json, ...]
     drops: tuple[Json, ...] = ()
+    found: Json = field(default_factory=dict)
 
     def dedup(self) -> dict[str, object]:
         """Return what every dedup task is told of the partition."""
@@ -196,6 +199,7 @@ def first_version(plan: Plan, maps: Sequence[Json], decide: Sequence[Json]) -> T
             exact=outputs(found).get("exact"),
             bands=outputs(found).get("bands"),
             edits=(outputs(found)["edits"],),
+            found=found,
         )
         for partition, found, verdict in zip(plan.partitions, maps, decide, strict=True)
     ]

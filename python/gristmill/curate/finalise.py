@@ -202,7 +202,9 @@ def _dedup_counts(plan: Plan, outcome: Outcome) -> dict[str, object] | None:
     settle.pop("largest", None)
     if plan.is_guessing:
         settle["guessed"] = settle["near_removed"]
-    return {**pairs, "rescued": 0 if rescue is None else rescue["edges"], **settle}
+    semantic = outcome.stats.get("semantic")
+    by_embedding = {} if semantic is None else {"semantic": semantic}
+    return {**pairs, "rescued": 0 if rescue is None else rescue["edges"], **settle, **by_embedding}
 
 
 def finalise(plan: Plan, outcome: Outcome, folder: RunFolder) -> None:

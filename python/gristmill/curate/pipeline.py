@@ -24,6 +24,7 @@ from gristmill.curate.cuts import (
 from gristmill.curate.folder import RunFolder
 from gristmill.curate.guards import check_removals
 from gristmill.curate.plan import Plan
+from gristmill.curate.semantic import SemanticTasks, run_semantic
 from gristmill.curate.stages import Json, Stages, Task, counts, outputs
 from gristmill.errors import GristmillError
 
@@ -51,11 +52,15 @@ class DedupTasks:
     exact: Sequence[Json] = ()
     lsh: Sequence[Json] = ()
     verify: Sequence[Json] = ()
+    semantic: SemanticTasks | None = None
     settle: Json | None = None
 
     def stats(self) -> Mapping[str, object]:
         """Return the counts that the manifest of the run shows."""
-        return {} if self.settle is None else {"verify": [counts(done) for done in self.verify]}
+        if self.settle is None:
+            return {}
+        stats: dict[str, object] = {"verify": [counts(done) for done in self.verify]}
+        return stats if self.semantic is None else {**stats, "semantic": self.semantic.stats()}
 
 
 def run_pipeline(plan: Plan, folder: RunFolder, runner: Stages) -> Outcome:
@@ -167,6 +172,8 @@ def _map_task(plan: Plan, index: int) -> Task:
         **exact_normalise(plan),
         "rank": source.rank,
     }
+    if plan.semantic is not None:
+        spec["semantic"] = plan.semantic.map_spec()
     extra: dict[str, object] = {"operators": [dict(operator) for operator in plan.operators]}
     if plan.plugins or source.reader is not None:
         extra |= {
@@ -191,7 +198,7 @@ def _decide_task(plan: Plan, index: int, found: Json) -> Task:
 
 def run_dedup(plan: Plan, stages: Stages, version: TextVersion) -> DedupTasks:
     """Return the manifests of the dedup stages that the plan has."""
-    if plan.exact_step is None and plan.near_step is None:
+    if not plan.dedup_steps:
         return DedupTasks()
     partitions = [part.dedup() for part in version]
     common = {"partitions": partitions, "scratch_memory_bytes": plan.sort_memory_bytes}
@@ -218,16 +225,25 @@ def run_dedup(plan: Plan, stages: Stages, version: TextVersion) -> DedupTasks:
         buckets = [outputs(done)["buckets"] for done in lsh]
         confirm = confirm_of(plan)
         verified = stage("verify", {"confirm": confirm}, {"buckets": buckets})
-    spec = {
+    semantic = None
+    if plan.semantic is not None:
+        maps = [part.found for part in version]
+        semantic = run_semantic(
+            plan.semantic, lambda name, spec: stage(name, spec, {}), partitions, maps, removals
+        )
+    edges = [*verified, *(() if semantic is None else semantic.edges)]
+    spec: dict[str, object] = {
         "task": "settle",
         **common,
         "exact_removals": removals,
-        "edges": [outputs(done)["edges"] for done in verified],
+        "edges": [outputs(done)["edges"] for done in edges],
         "confirm": confirm,
         "sources": [source.name for source in plan.sources],
     }
+    if plan.semantic is not None:
+        spec["semantic"] = plan.semantic.confirm([part.found for part in version])
     [settle] = stages.run("settle", [Task(index=0, kind="native", spec=spec)])
-    return DedupTasks(exact=exact, lsh=lsh, verify=verified, settle=settle)
+    return DedupTasks(exact=exact, lsh=lsh, verify=verified, semantic=semantic, settle=settle)
 
 
 def confirm_of(plan: Plan) -> dict[str, object] | None:
@@ -255,6 +271,11 @@ def _tokenise_task(
             "near_step": plan.near_step,
             "min_similarity": plan.min_similarity,
         }
+        if plan.semantic is not None:
+            dedup |= {
+                "semantic_step": plan.semantic.step,
+                "semantic_min_similarity": plan.semantic.min_similarity,
+            }
     spec = {
         "task": "tokenise",
         "source": plan.sources[plan.partitions[index].source].name,

@@ -18,6 +18,7 @@ from gristmill.curate.compile import CompiledSteps, compile_steps
 from gristmill.curate.footprint import FileCost, assumed_documents, disk_lines, file_costs, memory_lines
 from gristmill.curate.cuts import CUT_DISK, CUT_SPANS, check_filters, cut_stages, describe_cuts, filter_bytes
 from gristmill.curate.inputs import MAX_FILES, InputFile, Partition, find_files, make_partitions
+from gristmill.curate.semantic import SemanticPlan
 from gristmill.curate.stages import CUT_STAGES, STAGE_VERSIONS, strip_neutral
 from gristmill.curate.tokens import ResolvedTokenizer, resolve_tokenizer
 from gristmill.errors import GristmillError
@@ -76,6 +77,7 @@ class Plan:
     measure: str
     max_cluster_fraction: float | None
     caveat: str | None
+    semantic: SemanticPlan | None
     num_ranges: int
     validation: float
     group_by_cluster: bool
@@ -107,6 +109,12 @@ class Plan:
             return ()
         return ("train", "validation") if self.validation > 0 else ("train",)
 
+    @property
+    def dedup_steps(self) -> tuple[str, ...]:
+        """Names of the dedup steps, in order."""
+        names = (self.exact_step, self.near_step, None if self.semantic is None else self.semantic.step)
+        return tuple(name for name in names if name is not None)
+
     def identity(self) -> dict[str, object]:
         """Return everything the result depends on apart from the content of the inputs; no path, size or budget."""
         return {
@@ -128,7 +136,9 @@ class Plan:
             "thresholds": list(self.thresholds),
             **({"cuts": list(self.cuts)} if self.cuts else {}),
             **({"exact_normalise": self.exact_normalise} if self.exact_normalise != "none" else {}),
-            "dedup": [self.exact_step, self.near_step, self.minhash, self.min_similarity, self.measure],
+            "dedup": [self.exact_step, self.near_step, self.minhash, self.min_similarity, self.measure]
+            # Only where there is one, so that other recipes keep their fingerprint.
+            + ([] if self.semantic is None else [self.semantic.identity()]),
             "split": [self.validation, self.group_by_cluster],
             "tokenizer": None if self.tokenizer is None else strip_neutral(self.tokenizer.engine),
             "shuffle": self.shuffle,
@@ -178,7 +188,9 @@ class Plan:
             counts["exact"] = self.num_ranges
         if self.near_step is not None:
             counts |= {"lsh": self.num_ranges, "verify": self.num_ranges}
-        if self.exact_step is not None or self.near_step is not None:
+        if self.semantic is not None:
+            counts |= dict.fromkeys(self.semantic.stages(), self.num_ranges)
+        if self.dedup_steps:
             counts["settle"] = 1
         counts["tokenise"] = len(self.partitions)
         if self.splits:
@@ -190,11 +202,14 @@ class Plan:
 
         A driver (160 MiB) and `workers` processes, each with an interpreter and its libraries (160 MiB), the tokenizer
         (up to 200 MiB where there is one), three batches of text, 24 bytes of segmentation for each byte of the longest
-        document, row groups of four tables (64 MiB) and its sort budget; and the largest Bloom filter of a step, or all
-        of `scratch_memory` where repeated passages are found.
+        document, row groups of four tables (64 MiB) and its sort budget; with `semantic_dedup` the hyperplanes, and a
+        batch of embeddings, which as numbers take less than as the text of their metadata; and the largest Bloom filter
+        of a step, or all of `scratch_memory` where repeated passages are found.
         """
         tokenizer = 0 if self.tokenizer is None else 200 << 20
         batches = 3 * (self.batch_bytes + self.max_document_bytes)
+        if self.semantic is not None:
+            batches += self.batch_bytes + self.semantic.hyperplane_bytes
         worker = (160 << 20) + tokenizer + batches + 24 * self.max_document_bytes + (64 << 20)
         filters = max([0, *(filter_bytes(cut) for cut in self.cuts)])
         texts = self.scratch_memory_bytes if passages.holds_all_texts(self.cuts) else 0
@@ -215,9 +230,7 @@ class Plan:
             kind = "plugin, outside the engine" if step["use"] == "plugin" else "engine"
             lines.append(f"  {number}. {step['name']} ({kind}; {_counted(len(rules), 'threshold')})")
         lines += describe_cuts(self.cuts)
-        for name in (self.exact_step, self.near_step):
-            if name is not None:
-                lines.append(f"  then {name} (over all documents)")
+        lines += [f"  then {name} (over all documents)" for name in self.dedup_steps]
         lines.append("stages: " + ", ".join(f"{name} {count}" for name, count in self.stage_counts().items()))
         if self.caveat:
             lines.append(f"caution: {self.caveat}")
@@ -239,13 +252,14 @@ class Plan:
     def file_costs(self) -> tuple[FileCost, ...]:
         """Return what each kind of intermediate file takes beside the text."""
         num_bands = 0 if self.minhash is None else int(str(self.minhash["bands"]))
-        return file_costs(has_exact=self.exact_step is not None, num_bands=num_bands)
+        costs = file_costs(has_exact=self.exact_step is not None, num_bands=num_bands)
+        return costs if self.semantic is None else (*costs, *self.semantic.file_costs())
 
     def footprint(self) -> list[str]:
         """Return the formulas of disk and memory with this corpus' numbers, in lines for a reader."""
         num_documents = assumed_documents([(file.relative_path, file.num_bytes) for file in self.files])
         lines = disk_lines(self.file_costs(), num_documents)
-        if self.exact_step is not None or self.near_step is not None:
+        if self.dedup_steps:
             lines += memory_lines(
                 sort_memory_bytes=self.sort_memory_bytes,
                 num_documents=num_documents,
@@ -295,6 +309,7 @@ def make_plan(recipe: Recipe) -> Plan:
         measure=compiled.measure,
         max_cluster_fraction=compiled.max_cluster_fraction,
         caveat=compiled.caveat,
+        semantic=compiled.semantic,
         num_ranges=max(1, min(MAX_RANGES, math.ceil(num_bytes / RANGE_BYTES))),
         validation=recipe.split.validation,
         group_by_cluster=recipe.split.group_by == "cluster",

@@ -18,7 +18,7 @@ from typing import cast
 from gristmill import _native
 from gristmill.curate.compile import compile_steps
 from gristmill.curate.cuts import cut_rules
-from gristmill.curate.dedup_again import DedupAfter, decide_dedup_again, verdict_folder
+from gristmill.curate.dedup_again import DedupAfter, Removed, decide_dedup_again, verdict_folder
 from gristmill.curate.folder import RunFolder, load_json
 from gristmill.curate.plan import Plan, make_plan
 from gristmill.curate.run import open_run
@@ -28,7 +28,7 @@ from gristmill.curate.what_if_answer import SourceCounts, ThresholdChange, WhatI
 from gristmill.errors import GristmillError
 from gristmill.recipe import load_recipe
 
-EXACT_RULE, NEAR_RULE = "exact_duplicate", "near_duplicate"
+EXACT_RULE, NEAR_RULE, SEMANTIC_RULE = "exact_duplicate", "near_duplicate", "semantic_duplicate"
 """Rules of the dedup steps in `rejects/` and in counts."""
 
 
@@ -93,7 +93,7 @@ def what_if(
     _refuse_other_recipe(plan, folder, finished.manifest)
     before = cast(Sequence[Json], finished.manifest["thresholds"])
     old_counts = _run_counts(finished.counts)
-    needs_dedup = plan.exact_step is not None or plan.near_step is not None
+    needs_dedup = bool(plan.dedup_steps)
     names = [source.name for source in plan.sources]
     with verdict_folder(folder) if needs_dedup else nullcontext() as scratch:
         spec = {
@@ -157,7 +157,9 @@ def _refuse_other_recipe(plan: Plan, folder: RunFolder, manifest: Json) -> None:
         differing.append("sizes of input files")
     if cast(Sequence[object], old["limits"])[0] != plan.max_document_bytes:
         differing.append("max_document_bytes")
-    measuring = ("map", *sorted(CUT_STAGES), "exact", "lsh", "verify", "settle")
+    measuring: tuple[str, ...] = ("map", *sorted(CUT_STAGES), "exact", "lsh", "verify", "settle")
+    if plan.semantic is not None:
+        measuring += plan.semantic.stages()
     old_stages, new_stages = (cast(Mapping[str, int], document["stages"]) for document in (old, new))
     if any(old_stages.get(stage) != new_stages.get(stage) for stage in measuring):
         differing.append("version of gristmill")
@@ -214,15 +216,25 @@ def _run_counts(counts: Mapping[str, object]) -> dict[str, SourceCounts]:
     }
 
 
-def _dedup_rules(plan: Plan) -> tuple[str, str]:
-    """Return what the two dedup steps are called in counts; a name that no rule has where a step is missing."""
-    return f"{plan.exact_step}.{EXACT_RULE}", f"{plan.near_step}.{NEAR_RULE}"
+def _dedup_rules(plan: Plan) -> tuple[str, str, str]:
+    """Return what the dedup steps are called in counts; a name that no rule has where a step is missing."""
+    semantic = None if plan.semantic is None else plan.semantic.step
+    return (
+        f"{plan.exact_step}.{EXACT_RULE}",
+        f"{plan.near_step}.{NEAR_RULE}",
+        f"{semantic}.{SEMANTIC_RULE}",
+    )
 
 
-def _removed(plan: Plan, counts: Mapping[str, SourceCounts]) -> dict[str, tuple[int, int]]:
-    exact, near = _dedup_rules(plan)
+def _removed(plan: Plan, counts: Mapping[str, SourceCounts]) -> dict[str, Removed]:
+    exact, near, semantic = _dedup_rules(plan)
     return {
-        name: (source.dropped.get(exact, 0), source.dropped.get(near, 0)) for name, source in counts.items()
+        name: (
+            source.dropped.get(exact, 0),
+            source.dropped.get(near, 0),
+            source.dropped.get(semantic, 0),
+        )
+        for name, source in counts.items()
     }
 
 
@@ -284,7 +296,7 @@ def _left_empty(plan: Plan, before: SourceCounts, source: Mapping[str, object]) 
 
 
 def _estimates(plan: Plan, dedup: DedupAfter, *, has_changed: bool) -> dict[str, str]:
-    rules = dict(zip(("exact", "near"), _dedup_rules(plan), strict=True))
+    rules = dict(zip(("exact", "near", "semantic"), _dedup_rules(plan), strict=True))
     estimates = {rules[step]: reason for step, reason in dedup.estimates.items()}
     if plan.cuts and has_changed:
         reason = (
@@ -338,7 +350,7 @@ def _rules(before: Sequence[Json], plan: Plan) -> tuple[str, ...]:
     """Return the names of all rules in the order in which they are applied, dedup last."""
     names = [f"{one['step']}.{one['rule']}" for one in (*plan.thresholds, *before)]
     names += cut_rules(plan)
-    steps = zip((plan.exact_step, plan.near_step), _dedup_rules(plan), strict=True)
+    steps = zip((plan.exact_step, plan.near_step, plan.semantic), _dedup_rules(plan), strict=True)
     return tuple(dict.fromkeys([*names, *(rule for step, rule in steps if step is not None)]))
 
 

@@ -20,6 +20,7 @@ from gristmill.recipe.dedup import (
     Survivor,
 )
 from gristmill.recipe.sections import Run, Source, Split, Tokens
+from gristmill.recipe.semantic import SemanticDedup
 from gristmill.recipe.step_base import PluginStep, Step, scalar_type
 from gristmill.recipe.training import Train
 from gristmill.recipe.values import Section
@@ -102,10 +103,17 @@ class Recipe:
         return next((step for step in self.steps if isinstance(step, MinhashDedup)), None)
 
     @property
+    def semantic_dedup(self) -> SemanticDedup | None:
+        """The dedup step on embeddings, if there is one."""
+        return next((step for step in self.steps if isinstance(step, SemanticDedup)), None)
+
+    @property
     def survivor(self) -> Survivor:
         """Which of several duplicates stays: one policy for all dedup steps."""
         if self.minhash_dedup is not None:
             return self.minhash_dedup.survivor
+        if self.semantic_dedup is not None:
+            return self.semantic_dedup.survivor
         exact = [step for step in self.steps if isinstance(step, ExactDedup)]
         named = [step.survivor for step in exact if step.survivor is not None]
         if named:

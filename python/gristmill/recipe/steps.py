@@ -25,6 +25,7 @@ from gristmill.recipe.rules import (
     spikes,
     web_lines,
 )
+from gristmill.recipe.semantic import SemanticDedup
 from gristmill.recipe.step_base import ColumnKind
 from gristmill.recipe.substring import SubstringDedup
 
@@ -75,5 +76,6 @@ BUILTIN_STEPS: Mapping[str, type[BuiltinStep]] = {
     "exact_dedup": ExactDedup,
     "minhash_dedup": MinhashDedup,
     "substring_dedup": SubstringDedup,
+    "semantic_dedup": SemanticDedup,
 }
 """Built-in steps by the name that `use` gives."""

@@ -1,4 +1,4 @@
-//! Pure algorithms on text and slices: cleaning, segmentation, quality signals, shingles, MinHash, and
+//! Pure algorithms on text and slices: cleaning, segmentation, quality signals, shingles, MinHash and hyperplanes, and
 //! suffix arrays with the repeated passages they show.
 //!
 //! Not here: files, threads, clocks, Arrow, Python and, outside of `dispatch.rs`, `unsafe`. Everything in this crate is
@@ -9,6 +9,7 @@ pub mod bloom;
 mod dispatch;
 pub mod edit;
 pub mod hash;
+pub mod hyperplanes;
 pub mod minhash;
 pub mod repeats;
 pub mod segment;
@@ -18,3 +19,4 @@ pub mod suffix_array;
 pub mod text;
 pub mod union_find;
 pub mod units;
+pub mod vectors;

@@ -72,6 +72,14 @@ pub enum EngineError {
         /// Why.
         detail: String,
     },
+    /// A table in memory holds a vector that cannot be compared.
+    #[error("{}{detail}", row.map_or(String::new(), |row| format!("the vector of row {row} cannot be compared: ")))]
+    Vector {
+        /// Which row; nothing where the column as a whole does not fit.
+        row: Option<u64>,
+        /// What is wrong.
+        detail: String,
+    },
     /// What a caller handed over from outside (a plugin's columns, a reader's batch) does not fit.
     #[error("{0}")]
     Foreign(String),
@@ -118,6 +126,7 @@ impl EngineError {
             Self::Table { .. } => "GM-IO-004",
             Self::Spec(_) | Self::MinHash(_) => "GM-RUN-070",
             Self::Tokenizer { .. } => "GM-TOKENS-001",
+            Self::Vector { .. } => "GM-DEDUP-007",
             Self::Foreign(_) => "GM-RUN-072",
             Self::Conservation { .. } => "GM-RUN-071",
             Self::Cancelled => "GM-RUN-130",
@@ -142,6 +151,10 @@ impl EngineError {
             Self::Changed { .. } => {
                 Some("run the same command again: it plans with the new content".to_owned())
             }
+            Self::Vector { .. } => Some(
+                "give null for rows without a vector; all others must be lists of as many finite floats"
+                    .to_owned(),
+            ),
             Self::Cancelled => Some("the same command continues where this one stopped".to_owned()),
             _ => None,
         }

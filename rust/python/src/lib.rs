@@ -8,6 +8,7 @@ mod map_task;
 mod session;
 mod tables;
 mod tasks;
+mod vectors;
 mod what_if;
 
 /// Declares what Python sees.
@@ -24,6 +25,8 @@ mod _native {
         bloom_filter_bytes, digest_file, plan_shards, put_if_absent, run_task, tokenizer_vocabulary_size,
         verify_identity,
     };
+    #[pymodule_export]
+    use crate::vectors::near_vectors;
     #[pymodule_export]
     use crate::what_if::{dedup_again, what_if};
 

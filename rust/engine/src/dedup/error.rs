@@ -40,6 +40,14 @@ pub enum DedupError {
     /// The description of the pass contradicts itself; a fault of gristmill or of a hand-edited plan.
     #[error("dedup inputs do not fit: {0}")]
     Inputs(String),
+    /// More documents than are compared in all pairs.
+    #[error("{documents} documents have an embedding, all pairs are compared of at most {most}")]
+    TooManyPairs {
+        /// Documents that would be compared.
+        documents: u64,
+        /// How many there may be.
+        most: u64,
+    },
     /// A file operation failed, or the caller asked to stop.
     #[error(transparent)]
     Sort(#[from] SortError),
@@ -61,6 +69,7 @@ impl DedupError {
             Self::BloomMemory { .. } => "GM-CUT-001",
             Self::Damaged { .. } => "GM-DEDUP-003",
             Self::Inputs(_) => "GM-DEDUP-004",
+            Self::TooManyPairs { .. } => "GM-DEDUP-006",
             Self::Sort(SortError::Cancelled) => "GM-RUN-130",
             Self::Sort(SortError::File { source, .. })
                 if source.kind() == std::io::ErrorKind::StorageFull =>
@@ -80,6 +89,9 @@ impl DedupError {
             ),
             Self::Damaged { .. } => {
                 Some("remove that file; the same command makes it again from what is committed")
+            }
+            Self::TooManyPairs { .. } => {
+                Some("set `blocking = \"hyperplanes\"` in the step; it compares likely pairs only")
             }
             Self::Sort(SortError::Cancelled) => Some("the same command continues where this one stopped"),
             Self::Sort(_) if self.code() == "GM-IO-002" => {
@@ -112,6 +124,10 @@ mod tests {
             },
             DedupError::damaged(Path::new("a"), "short"),
             DedupError::Inputs(String::new()),
+            DedupError::TooManyPairs {
+                documents: 2,
+                most: 1,
+            },
             SortError::Cancelled.into(),
             SortError::file("write", Path::new("a"))(std::io::ErrorKind::StorageFull.into()).into(),
             SortError::file("write", Path::new("a"))(std::io::ErrorKind::NotFound.into()).into(),

@@ -4,6 +4,7 @@
 //! exact.bin  ─> exact[r]  ─> removals of equal texts
 //! bands.bin  ─> lsh[r]    ─> bucket rows: who might resemble whom
 //! rows, text ─> verify[v] ─> edges: who does, computed on the texts
+//! vectors    ─> semantic  ─> edges, computed on the embeddings
 //! edges      ─> rescue    ─> edges between those that lost their centre
 //! all these  ─> settle    ─> removals.bin, clusters.bin
 //! ```
@@ -111,6 +112,7 @@ mod largest;
 mod lsh;
 mod propose;
 mod rescue;
+pub mod semantic;
 mod settle;
 mod similarity;
 mod spill_queue;
@@ -135,7 +137,7 @@ pub use exact::{ExactStats, exact};
 pub use largest::{LargeCluster, NamedMember};
 pub use lsh::{LshStats, lsh};
 pub use propose::propose;
-pub use rescue::{RescueStats, rescue};
+pub use rescue::{Measures, RescueStats, rescue, rescue_by};
 pub use settle::{SettleInputs, SettleStats, SourceRemovals, settle};
 pub use similarity::Measure;
 pub use verify::{RetryLimits, VerifyOptions, VerifyStats, verify};

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::commit::{Artefact, TaskManifest, TaskPlace, commit};
-use crate::dedup::{self, KeyRange, Measure, PartitionFiles, PassContext, SettleInputs, VerifyOptions};
+use crate::dedup::semantic::stages::VectorConfirm;
+use crate::dedup::{
+    self, KeyRange, Measure, Measures, PartitionFiles, PassContext, SettleInputs, VerifyOptions,
+};
 use crate::error::{EngineError, Result};
 use crate::task::Session;
 use gristmill_core::minhash::MinHashConfig;
@@ -97,10 +100,13 @@ pub struct SettleSpec {
     pub scratch_memory_bytes: u64,
     /// What the exact tasks removed.
     pub exact_removals: Vec<Artefact>,
-    /// What the verify tasks found.
+    /// What the verify tasks found, on texts and on embeddings.
     pub edges: Vec<Artefact>,
     /// How edges were confirmed; nothing without a near-duplicate step, or without verification.
     pub confirm: Option<Confirm>,
+    /// How edges on embeddings were confirmed; none without such a step.
+    #[serde(default)]
+    pub semantic: Option<VectorConfirm>,
     /// Names of the sources, in plan order.
     pub sources: Vec<String>,
 }
@@ -227,9 +233,18 @@ pub fn settle(spec: &SettleSpec, session: &Session) -> Result<TaskManifest> {
     )?;
     let mut edges = open_all(&spec.place, &spec.edges, session)?;
     let mut rescue = None;
-    if let Some(confirm) = spec.confirm {
+    let text = spec.confirm.map(Confirm::options);
+    let semantic = spec.semantic.as_ref();
+    let semantic = semantic
+        .map(|confirm| confirm.options(&spec.place, session))
+        .transpose()?;
+    if text.is_some() || semantic.is_some() {
         let rescued = spec.place.scratch.join("rescued.bin");
-        rescue = Some(dedup::rescue(&context, &edges, &confirm.options(), &rescued)?);
+        let measures = Measures {
+            text: text.as_ref(),
+            semantic: semantic.as_ref(),
+        };
+        rescue = Some(dedup::rescue_by(&context, &edges, &measures, &rescued)?);
         edges.push(rescued);
     }
     let inputs = SettleInputs {
@@ -239,7 +254,7 @@ pub fn settle(spec: &SettleSpec, session: &Session) -> Result<TaskManifest> {
     };
     let removals = spec.place.path("removals.bin");
     let stats = dedup::settle(&context, &inputs, &removals, &spec.place.path("clusters.bin"))?;
-    let removed = stats.exact_removed + stats.near_removed;
+    let removed = stats.exact_removed + stats.near_removed + stats.semantic_removed;
     let files = [
         ("removals", "removals.bin", removed),
         ("clusters", "clusters.bin", stats.clustered),
@@ -265,7 +280,7 @@ impl Needs {
         exact: true,
         bands: false,
     };
-    const BANDS: Self = Self {
+    pub(crate) const BANDS: Self = Self {
         text: false,
         exact: false,
         bands: true,
@@ -275,7 +290,7 @@ impl Needs {
         exact: false,
         bands: false,
     };
-    const INDEX: Self = Self {
+    pub(crate) const INDEX: Self = Self {
         text: false,
         exact: false,
         bands: false,
@@ -329,7 +344,11 @@ pub(crate) fn context<'task>(
     )?)
 }
 
-fn open_all(place: &TaskPlace, artefacts: &[Artefact], session: &Session) -> Result<Vec<std::path::PathBuf>> {
+pub(crate) fn open_all(
+    place: &TaskPlace,
+    artefacts: &[Artefact],
+    session: &Session,
+) -> Result<Vec<std::path::PathBuf>> {
     artefacts
         .iter()
         .map(|artefact| session.open(&place.data, artefact))

@@ -13,6 +13,7 @@ use gristmill_core::segment::Segmentation;
 
 use crate::error::{EngineError, Result};
 use crate::map::column::NamedColumn;
+use crate::read::FloatLists;
 use crate::schema::KEY_BYTES;
 
 /// Texts of a batch: end to end in one buffer, or an Arrow column as it was given.
@@ -132,6 +133,8 @@ pub struct DocumentBatch {
     /// Segmentations of the current texts, kept only across a step that runs outside the engine; none for a text that
     /// such a step changed.
     pub segmentations: Vec<Option<Segmentation>>,
+    /// Embeddings as they were read; none where no step asks for them.
+    pub embeddings: FloatLists,
 }
 
 impl DocumentBatch {

@@ -22,6 +22,7 @@ use crate::index::IndexRecord;
 use crate::map::batch::{DocumentBatch, key_array, repeated};
 use crate::map::spec::{MapSpec, RankSpec};
 use crate::map::steps::Sink;
+use crate::map::vectors::VectorOutput;
 use crate::schema::{self, TableFile};
 
 /// Edits of the current batch, as columns.
@@ -141,6 +142,7 @@ pub struct MapOutput {
     exact_normalise: Normalisation,
     compared: String,
     bands: Option<(BandRunWriter, usize)>,
+    vectors: Option<VectorOutput>,
     hasher: Option<MinHasher>,
     num_readable: u32,
     num_unreadable: BTreeMap<String, u64>,
@@ -188,6 +190,11 @@ impl MapOutput {
                 .map(|bands| {
                     Ok::<_, EngineError>((BandRunWriter::new(&place.scratch, bands, memory)?, bands))
                 })
+                .transpose()?,
+            vectors: spec
+                .semantic
+                .as_ref()
+                .map(|semantic| VectorOutput::create(place, semantic, memory / 4))
                 .transpose()?,
             hasher,
             num_readable: 0,
@@ -259,6 +266,9 @@ impl MapOutput {
             }
             if let (Some((bands, _)), true) = (self.bands.as_mut(), has_bands) {
                 bands.push(self.num_readable, band_keys)?;
+            }
+            if let Some(vectors) = self.vectors.as_mut() {
+                vectors.push(self.num_readable, batch.embeddings.get(row))?;
             }
             self.num_readable += 1;
         }
@@ -422,11 +432,16 @@ impl MapOutput {
             let records = bands.finish(&place.path("bands.bin"))?;
             put("bands", place.adopt("bands.bin", records)?);
         }
-        let counts = serde_json::json!({
+        let mut counts = serde_json::json!({
             "readable": readable,
             "unreadable": self.num_unreadable,
             "text_bytes": self.text_bytes,
         });
+        if let Some(vectors) = self.vectors {
+            let (artefacts, vectors) = vectors.finish(place, readable)?;
+            outputs.extend(artefacts);
+            counts["vectors"] = vectors;
+        }
         Ok((outputs, counts))
     }
 }

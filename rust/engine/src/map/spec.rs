@@ -11,6 +11,7 @@ use gristmill_core::units::Normalisation;
 use serde::Deserialize;
 
 use crate::commit::TaskPlace;
+use crate::map::vectors::SemanticSpec;
 
 /// Everything a map task depends on.
 #[derive(Deserialize)]
@@ -41,6 +42,9 @@ pub struct MapSpec {
     pub exact_normalise: Normalisation,
     /// Whether near duplicates will be looked for, and how.
     pub minhash: Option<MinHashConfig>,
+    /// Whether near duplicates will be looked for by an embedding, and how.
+    #[serde(default)]
+    pub semantic: Option<SemanticSpec>,
     /// Which of several duplicates survives.
     pub rank: RankSpec,
 }

@@ -312,17 +312,21 @@ impl<'task> Pass<'task> {
                 detail: format!("the removal of document {docref} has an unknown step"),
             })?;
             let is_exact = removal.step == RemovalStep::Exact;
-            let (step, rule) = if is_exact {
-                (dedup.exact_step.as_deref(), "exact_duplicate")
-            } else {
-                (dedup.near_step.as_deref(), "near_duplicate")
+            let (step, rule, threshold) = match removal.step {
+                RemovalStep::Exact => (&dedup.exact_step, "exact_duplicate", Some(1.0)),
+                RemovalStep::Near => (&dedup.near_step, "near_duplicate", dedup.min_similarity),
+                RemovalStep::Semantic => (
+                    &dedup.semantic_step,
+                    "semantic_duplicate",
+                    dedup.semantic_min_similarity,
+                ),
             };
-            reject.step = step.unwrap_or("dedup");
+            reject.step = step.as_deref().unwrap_or("dedup");
             reject.rule = rule;
             reject.reason = rule;
             let similarity = removal.computed_similarity();
             reject.value = similarity.map(f64::from);
-            reject.threshold = if is_exact { Some(1.0) } else { dedup.min_similarity };
+            reject.threshold = threshold;
             reject.duplicate_of = Some(self.key_of(removal.duplicate_of)?);
             reject.similarity = similarity;
             reject.shared_bands = (!is_exact || removal.shared_bands > 0).then_some(removal.shared_bands);

@@ -84,6 +84,12 @@ pub struct DedupOutcome {
     pub near_step: Option<String>,
     /// Similarity from which on near duplicates are removed.
     pub min_similarity: Option<f64>,
+    /// Name of the step that compares embeddings, if there is one.
+    #[serde(default)]
+    pub semantic_step: Option<String>,
+    /// Its least cosine.
+    #[serde(default)]
+    pub semantic_min_similarity: Option<f64>,
 }
 
 /// The tokenizer of the run.
