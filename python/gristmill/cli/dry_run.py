@@ -42,7 +42,7 @@ def outlook_lines(found: DryRun) -> Iterator[str]:
                     source.quarantined,
                     sum(source.dropped.values()),
                     source.exact,
-                    source.near,
+                    source.near + source.semantic,
                     source.kept,
                 )
             ),

@@ -11,11 +11,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from gristmill.curate.cuts import run_cuts
 from gristmill.curate.folder import RunFolder
 from gristmill.curate.guards import LargeCluster, largest_clusters, problems
-from gristmill.curate.pipeline import check_readable, counts, outputs, run_decide, run_dedup, run_map
+from gristmill.curate.pipeline import check_readable, run_decide, run_dedup, run_map
 from gristmill.curate.plan import Plan
-from gristmill.curate.stages import Json, StageRunner
+from gristmill.curate.stages import Json, StageRunner, counts, outputs
 
 if TYPE_CHECKING:
     from gristmill.curate.run import Prepared
@@ -37,7 +38,7 @@ class SourceOutlook:
         Of these, such as cannot be read.
     dropped
         By the first threshold that they fail.
-    exact, near
+    exact, near, semantic
         Removed as duplicates.
     kept
         The rest.
@@ -48,6 +49,7 @@ class SourceOutlook:
     dropped: Mapping[str, int]
     exact: int
     near: int
+    semantic: int
     kept: int
 
 
@@ -114,7 +116,7 @@ def look_ahead(prepared: Prepared, runner: StageRunner) -> DryRun:
     maps = run_map(plan, runner)
     check_readable(plan, maps)
     decide = run_decide(plan, runner, maps)
-    dedup = run_dedup(plan, runner, maps, decide)
+    dedup = run_dedup(plan, runner, run_cuts(plan, runner, maps, decide).version)
     settled: Mapping[str, object] | None = None
     if dedup.settle is not None:
         settled = cast(Mapping[str, object], counts(dedup.settle)["settle"])
@@ -145,20 +147,23 @@ def _by_source(
         readable[name] += cast(int, counts(found)["readable"])
         quarantined[name] += sum(cast(Mapping[str, int], counts(found)["unreadable"]).values())
         dropped[name].update(cast(Mapping[str, int], counts(decided)["dropped"]))
-    removed: dict[str, tuple[int, int]] = {}
+    removed: dict[str, tuple[int, int, int]] = {}
     if settled is not None:
         for numbers in cast(Sequence[Mapping[str, object]], settled["sources"]):
-            removed[str(numbers["source"])] = (cast(int, numbers["exact"]), cast(int, numbers["near"]))
+            kinds = (cast(int, numbers.get(kind, 0)) for kind in ("exact", "near", "semantic"))
+            exact, near, semantic = kinds
+            removed[str(numbers["source"])] = (exact, near, semantic)
     outlooks = {}
     for source in plan.sources:
-        exact, near = removed.get(source.name, (0, 0))
+        exact, near, semantic = removed.get(source.name, (0, 0, 0))
         outlooks[source.name] = SourceOutlook(
             documents_in=readable[source.name] + quarantined[source.name],
             quarantined=quarantined[source.name],
             dropped={rule: count for rule, count in sorted(dropped[source.name].items()) if count},
             exact=exact,
             near=near,
-            kept=readable[source.name] - dropped[source.name].total() - exact - near,
+            semantic=semantic,
+            kept=readable[source.name] - dropped[source.name].total() - exact - near - semantic,
         )
     return outlooks
 
