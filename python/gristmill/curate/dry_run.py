@@ -11,12 +11,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from gristmill.curate.cuts import run_cuts
+from gristmill.curate.cuts import CutOutcome, run_cuts
 from gristmill.curate.folder import RunFolder
 from gristmill.curate.guards import LargeCluster, largest_clusters, problems
 from gristmill.curate.pipeline import check_readable, run_decide, run_dedup, run_map
 from gristmill.curate.plan import Plan
-from gristmill.curate.stages import Json, StageRunner, counts, outputs
+from gristmill.curate.stages import Json, StageRunner, counts
 
 if TYPE_CHECKING:
     from gristmill.curate.run import Prepared
@@ -37,9 +37,9 @@ class SourceOutlook:
     quarantined
         Of these, such as cannot be read.
     dropped
-        By the first threshold that they fail.
+        By the first threshold that they fail, or the cut that leaves them with too little text.
     exact, near, semantic
-        Removed as duplicates.
+        Removed as duplicates: of a text, of its words, of its embedding.
     kept
         The rest.
     """
@@ -110,17 +110,18 @@ def look_ahead(prepared: Prepared, runner: StageRunner) -> DryRun:
     Raises
     ------
     GristmillError
-        As a run does, but for the guards of dedup: those are in the answer.
+        As a run does, but for the guards of document dedup: those are in the answer.
     """
     plan, folder = prepared.plan, prepared.folder
     maps = run_map(plan, runner)
     check_readable(plan, maps)
     decide = run_decide(plan, runner, maps)
-    dedup = run_dedup(plan, runner, run_cuts(plan, runner, maps, decide).version)
+    cut = run_cuts(plan, runner, maps, decide)
+    dedup = run_dedup(plan, runner, cut.version)
     settled: Mapping[str, object] | None = None
     if dedup.settle is not None:
         settled = cast(Mapping[str, object], counts(dedup.settle)["settle"])
-    by_source = _by_source(plan, maps, decide, settled)
+    by_source = _by_source(plan, maps, decide, cut, settled)
     return DryRun(
         path=folder.root,
         by_source=by_source,
@@ -129,7 +130,7 @@ def look_ahead(prepared: Prepared, runner: StageRunner) -> DryRun:
         else {name: value for name, value in settled.items() if name not in ("largest", "sources")},
         largest=() if settled is None else largest_clusters(plan, settled),
         stops=() if settled is None else tuple(problems(plan, settled)),
-        disk=_disk(plan, folder, maps, by_source),
+        disk=_disk(plan, folder, cut, by_source),
         caveat=plan.caveat,
         num_reused=runner.num_reused,
         num_run=runner.num_run,
@@ -137,7 +138,11 @@ def look_ahead(prepared: Prepared, runner: StageRunner) -> DryRun:
 
 
 def _by_source(
-    plan: Plan, maps: Sequence[Json], decide: Sequence[Json], settled: Mapping[str, object] | None
+    plan: Plan,
+    maps: Sequence[Json],
+    decide: Sequence[Json],
+    cut: CutOutcome,
+    settled: Mapping[str, object] | None,
 ) -> dict[str, SourceOutlook]:
     readable: Counter[str] = Counter()
     quarantined: Counter[str] = Counter()
@@ -147,12 +152,16 @@ def _by_source(
         readable[name] += cast(int, counts(found)["readable"])
         quarantined[name] += sum(cast(Mapping[str, int], counts(found)["unreadable"]).values())
         dropped[name].update(cast(Mapping[str, int], counts(decided)["dropped"]))
+    for planned, done in zip(plan.cuts, cut.cuts, strict=True):
+        for partition, task in zip(plan.partitions, done.tasks, strict=True):
+            for rule in ("nothing_left", "too_little_left"):
+                number = cast(int, counts(task)[rule])
+                dropped[plan.sources[partition.source].name][f"{planned['step']}.{rule}"] += number
     removed: dict[str, tuple[int, int, int]] = {}
     if settled is not None:
         for numbers in cast(Sequence[Mapping[str, object]], settled["sources"]):
-            kinds = (cast(int, numbers.get(kind, 0)) for kind in ("exact", "near", "semantic"))
-            exact, near, semantic = kinds
-            removed[str(numbers["source"])] = (exact, near, semantic)
+            exact, near = cast(int, numbers["exact"]), cast(int, numbers["near"])
+            removed[str(numbers["source"])] = (exact, near, cast(int, numbers.get("semantic", 0)))
     outlooks = {}
     for source in plan.sources:
         exact, near, semantic = removed.get(source.name, (0, 0, 0))
@@ -169,14 +178,14 @@ def _by_source(
 
 
 def _disk(
-    plan: Plan, folder: RunFolder, maps: Sequence[Json], by_source: Mapping[str, SourceOutlook]
+    plan: Plan, folder: RunFolder, cut: CutOutcome, by_source: Mapping[str, SourceOutlook]
 ) -> dict[str, int]:
     """Return what is on disk, and what the rest of a run adds if kept texts are as long as others."""
     kept_bytes = 0.0
-    for partition, found in zip(plan.partitions, maps, strict=True):
-        outlook = by_source[plan.sources[partition.source].name]
+    for part in cut.version:
+        outlook = by_source[plan.sources[part.source].name]
         readable = outlook.documents_in - outlook.quarantined
-        kept_bytes += cast(int, outputs(found)["text"]["bytes"]) * outlook.kept / max(1, readable)
+        kept_bytes += cast(int, part.text["bytes"]) * outlook.kept / max(1, readable)
     disk = {
         "work": sum(file.stat().st_size for file in folder.data.iterdir() if file.is_file()),
         "documents": round(kept_bytes),

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from gristmill.curate import passages
 from gristmill.curate.compile import CompiledSteps, compile_steps
-from gristmill.curate.footprint import FileCost, assumed_documents, disk_lines, file_costs, memory_lines
 from gristmill.curate.cuts import CUT_DISK, CUT_SPANS, check_filters, cut_stages, describe_cuts, filter_bytes
+from gristmill.curate.footprint import FileCost, assumed_documents, disk_lines, file_costs, memory_lines
 from gristmill.curate.inputs import MAX_FILES, InputFile, Partition, find_files, make_partitions
 from gristmill.curate.semantic import SEMANTIC_STAGES, SemanticPlan
 from gristmill.curate.stages import CUT_STAGES, STAGE_VERSIONS, strip_neutral
