@@ -158,6 +158,7 @@ def _map_task(plan: Plan, index: int) -> Task:
         "steps": [dict(step) for step in plan.steps],
         "exact": plan.exact_step is not None,
         "minhash": plan.minhash,
+        "shingle_tokenizer": _shingle_tokenizer(plan),
         "rank": source.rank,
     }
     extra: dict[str, object] = {"operators": [dict(operator) for operator in plan.operators]}
@@ -198,7 +199,7 @@ def run_dedup(plan: Plan, stages: Stages, maps: Sequence[Json], decide: Sequence
     common = {"partitions": partitions, "scratch_memory_bytes": plan.sort_memory_bytes}
     ranges = plan.num_ranges
 
-    def stage(name: str, more: Json, files: Json) -> list[dict[str, object]]:
+    def stage(name: str, more: Json, files: Json, ranges: int = ranges) -> list[dict[str, object]]:
         tasks = [
             Task(
                 index=index,
@@ -218,7 +219,12 @@ def run_dedup(plan: Plan, stages: Stages, maps: Sequence[Json], decide: Sequence
         lsh = stage("lsh", {"minhash": plan.minhash}, {"exact_removals": removals})
         buckets = [outputs(done)["buckets"] for done in lsh]
         confirm = confirm_of(plan)
-        verified = stage("verify", {"confirm": confirm}, {"buckets": buckets})
+        if confirm is None and plan.minhash["family"] == "datatrove":
+            # One task, for a cluster may stretch over all ranges.
+            clusters = {"confirm": None, "clusters": plan.minhash}
+            verified = stage("verify", clusters, {"buckets": buckets}, ranges=1)
+        else:
+            verified = stage("verify", {"confirm": confirm}, {"buckets": buckets})
     spec = {
         "task": "settle",
         **common,
@@ -235,7 +241,20 @@ def confirm_of(plan: Plan) -> dict[str, object] | None:
     """Return how near duplicates are confirmed, or None where none are."""
     if plan.minhash is None or plan.is_guessing:
         return None
-    return {"shingles": plan.minhash["shingles"], "min_similarity": plan.min_similarity}
+    return {
+        "measure": plan.measure,
+        "shingles": plan.minhash["shingles"],
+        "tokenizer": _shingle_tokenizer(plan),
+        "min_similarity": plan.min_similarity,
+    }
+
+
+def _shingle_tokenizer(plan: Plan) -> dict[str, object] | None:
+    """Return the tokenizer, where the shingles of near-duplicate removal are made of its ids."""
+    if plan.minhash is None or plan.tokenizer is None:
+        return None
+    shingles = cast(Mapping[str, object], plan.minhash["shingles"])
+    return plan.tokenizer.engine if shingles["unit"] == "token" else None
 
 
 def _dedup_partition(source: int, found: Json, verdict: Json) -> dict[str, object]:

@@ -21,7 +21,7 @@ Json = Mapping[str, object]
 EventSink = Callable[[Mapping[str, object]], None]
 
 STAGE_VERSIONS = {
-    "map": 1,
+    "map": 2,
     "decide": 3,
     "exact": 1,
     "lsh": 1,

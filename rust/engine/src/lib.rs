@@ -16,6 +16,7 @@ pub mod near;
 pub mod read;
 pub mod schema;
 pub mod shard;
+mod shingle_ids;
 pub mod tables;
 pub mod task;
 pub mod tokenise;

@@ -81,6 +81,7 @@
 //!     measure: Measure::Jaccard,
 //!     min_similarity: 0.7,
 //!     shingles: ShingleConfig::words(2),
+//!     tokenizer: None,
 //!     retry: Default::default(),
 //! };
 //! exact(&context, KeyRange::WHOLE, &path("twins"))?;
@@ -110,6 +111,7 @@ mod greedy;
 mod largest;
 mod lsh;
 mod propose;
+mod propose_clusters;
 mod rescue;
 mod settle;
 mod similarity;
@@ -133,6 +135,7 @@ pub use exact::{ExactStats, exact};
 pub use largest::{LargeCluster, NamedMember};
 pub use lsh::{LshStats, lsh};
 pub use propose::propose;
+pub use propose_clusters::propose_clusters;
 pub use rescue::{RescueStats, rescue};
 pub use settle::{SettleInputs, SettleStats, SourceRemovals, settle};
 pub use similarity::Measure;

@@ -10,6 +10,7 @@ use gristmill_core::text::clean::CleanConfig;
 use serde::Deserialize;
 
 use crate::commit::TaskPlace;
+use crate::tokenise::TokenizerSpec;
 
 /// Everything a map task depends on.
 #[derive(Deserialize)]
@@ -37,6 +38,9 @@ pub struct MapSpec {
     pub exact: bool,
     /// Whether near duplicates will be looked for, and how.
     pub minhash: Option<MinHashConfig>,
+    /// The tokenizer, where shingles are made of its ids.
+    #[serde(default)]
+    pub shingle_tokenizer: Option<TokenizerSpec>,
     /// Which of several duplicates survives.
     pub rank: RankSpec,
 }

@@ -104,7 +104,7 @@ pub fn decide_again(spec: &DedupSpec, session: &Session) -> Result<DedupOutcome>
         let known = spec.scratch.join("edges.bin");
         outcome.uncovered = keep_edges(spec, &parties, &known, session)?;
         edges.push(known);
-        if let Some(confirm) = spec.confirm {
+        if let Some(confirm) = &spec.confirm {
             let rescued = spec.scratch.join("rescued.bin");
             dedup::rescue(&context, &edges, &confirm.options(), &rescued)?;
             edges.push(rescued);
