@@ -1,8 +1,8 @@
 """gristmill's band keys against rensa's sketches: processor time a document set, and what the bands find.
 
 gristmill starts from text, so that time has the segmentation in it, and from the numbers of the words of documents that
-were cut before; rensa takes lists of shingles, so its time has none of the cutting (which in Python costs several times the
-sketching). The bands and rows are the same on both sides.
+were cut before; rensa takes lists of shingles, so its time has none of the cutting (which in Python costs several
+times the sketching). The bands and rows are the same on both sides.
 """
 
 from __future__ import annotations

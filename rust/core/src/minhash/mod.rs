@@ -362,7 +362,7 @@ mod tests {
         assert_eq!(keys_of(&mut hasher, "The quick brown fox, the lazy dog."), GOLDEN);
     }
 
-    /// By `golden.py`, which knows the documentation only.
+    /// By `bench/parity/minhash/keys.py`, which knows the documentation only.
     const GOLDEN: [u64; 2] = [13656541832258470172, 12291809007021071308];
 
     #[test]
