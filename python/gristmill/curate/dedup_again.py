@@ -95,13 +95,19 @@ def decide_dedup_again(
     """
     if not has_changed:
         return DedupAfter(removed=dict(removed), estimates={})
+    if plan.index is not None:
+        reason = "the run was checked against an index of earlier runs too; the shares of the run were taken"
+        return _by_share(plan, removed, passed, reason=reason)
     committed = CommittedStages(folder)
     try:
         maps = run_map(plan, committed)
         decide = run_decide(plan, committed, maps)
         tasks = run_dedup(plan, committed, maps, decide)
     except TaskNotCommittedError as error:
-        return _by_share(plan, removed, passed, missing=str(error))
+        reason = (
+            f"`work/` does not hold what the run left for dedup (`{error}`); the shares of the run were taken"
+        )
+        return _by_share(plan, removed, passed, reason=reason)
     spec = {
         "data": str(folder.data),
         "scratch": str(verdicts),
@@ -159,7 +165,7 @@ def _by_share(
     removed: Mapping[str, tuple[int, int]],
     passed: Mapping[str, tuple[int, int]],
     *,
-    missing: str,
+    reason: str,
 ) -> DedupAfter:
     """Return the shares of the run on the documents that pass now."""
     after = {}
@@ -167,9 +173,6 @@ def _by_share(
         before, now = passed[name]
         factor = now / before if before else 0.0
         after[name] = (round(exact * factor), round(near * factor))
-    reason = (
-        f"`work/` does not hold what the run left for dedup (`{missing}`); the shares of the run were taken"
-    )
     steps = {"exact": plan.exact_step, "near": plan.near_step}
     return DedupAfter(
         removed=after, estimates={name: reason for name, step in steps.items() if step is not None}

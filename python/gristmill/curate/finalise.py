@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import cast
 
 from gristmill import _native
+from gristmill.curate.dedup_index import IndexUse
 from gristmill.curate.folder import RunFolder, canonical_json, sync_folder, write_atomically
 from gristmill.curate.pipeline import Outcome, counts, lineage_of, outputs
 from gristmill.curate.plan import Plan
@@ -72,6 +73,7 @@ def build_manifest(plan: Plan, outcome: Outcome) -> dict[str, object]:
             "rules": _count_rules(plan, outcome),
         },
         "dedup": _dedup_counts(outcome),
+        **({} if plan.index is None else {"index": _index(plan.index)}),
         "files": [
             {
                 "path": file.name,
@@ -181,6 +183,11 @@ def _count_tokens(outcome: Outcome) -> dict[str, object]:
     }
 
 
+def _index(index: IndexUse) -> dict[str, object]:
+    """Return which segments the run was checked against, and the number of its own."""
+    return {"segments": index.identity(), "number": index.number}
+
+
 def _dedup_counts(outcome: Outcome) -> dict[str, object] | None:
     """Return what dedup did as plain numbers: pairs compared, verified, rejected and capped, removals, clusters."""
     if outcome.settle is None:
@@ -191,6 +198,7 @@ def _dedup_counts(outcome: Outcome) -> dict[str, object] | None:
         pairs.update(
             {name: done[name] for name in ("candidates", "verified", "rejected", "retried", "capped")}
         )
+    pairs["capped"] += cast(int, outcome.stats.get("capped_old", 0))
     rescue = cast("Mapping[str, int] | None", numbers["rescue"])
     settle = dict(cast(Mapping[str, object], numbers["settle"]))
     # A reference inside the run's work folder; whoever reads the manifest has the key in `documents/`.

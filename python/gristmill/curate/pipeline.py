@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from gristmill import _native
+from gristmill.curate import dedup_index
 from gristmill.curate.folder import RunFolder
 from gristmill.curate.plan import Plan
 from gristmill.curate.stages import Json, Stages, Task
@@ -32,6 +33,9 @@ class Outcome:
     tokenise: Sequence[Json]
     shards: Mapping[str, Sequence[Json]]
     stats: Mapping[str, object]
+    plan: Plan
+    """As it was resolved: with the segments of an index that the run was checked against."""
+    segment: Sequence[Json] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,7 +49,12 @@ class DedupTasks:
 
     def stats(self) -> Mapping[str, object]:
         """Return the counts that the manifest of the run shows."""
-        return {} if self.settle is None else {"verify": [counts(done) for done in self.verify]}
+        if self.settle is None:
+            return {}
+        return {
+            "verify": [counts(done) for done in self.verify],
+            "capped_old": sum(cast(int, counts(done).get("capped_old", 0)) for done in self.lsh),
+        }
 
 
 def outputs(manifest: Json) -> Mapping[str, Json]:
@@ -70,6 +79,9 @@ def run_pipeline(plan: Plan, folder: RunFolder, runner: Stages) -> Outcome:
     maps = run_map(plan, runner)
     check_readable(plan, maps)
     decide = run_decide(plan, runner, maps)
+    partitions = dedup_partitions(plan, maps, decide)
+    plan = dedup_index.resolve(plan, partitions, inputs_of(plan, maps))
+    dedup_index.check_segments(plan.index, runner)
     dedup = run_dedup(plan, runner, maps, decide)
     settle = dedup.settle
     tokenise = runner.run(
@@ -78,8 +90,19 @@ def run_pipeline(plan: Plan, folder: RunFolder, runner: Stages) -> Outcome:
     )
     lineage = lineage_of(plan, maps)
     shards = {split: _shards(plan, folder, runner, tokenise, split, lineage) for split in plan.splits}
+    segment: Sequence[Json] = ()
+    if settle is not None:
+        carried = [outputs(found)["carried"] for found in maps]
+        segment = dedup_index.build_parts(plan, runner, partitions, carried, outputs(settle))
     return Outcome(
-        maps=maps, decide=decide, settle=settle, tokenise=tokenise, shards=shards, stats=dedup.stats()
+        maps=maps,
+        decide=decide,
+        settle=settle,
+        tokenise=tokenise,
+        shards=shards,
+        stats=dedup.stats(),
+        plan=plan,
+        segment=segment,
     )
 
 
@@ -104,6 +127,15 @@ def lineage_of(plan: Plan, maps: Sequence[Json]) -> str:
     ]
     text = json.dumps({"plan": plan.identity(), "inputs": digests}, sort_keys=True, separators=(",", ":"))
     return hashlib.blake2b(text.encode(), digest_size=32).hexdigest()
+
+
+def inputs_of(plan: Plan, maps: Sequence[Json]) -> list[list[object]]:
+    """Return source, relative path and digest of every input file."""
+    return [
+        [plan.sources[partition.source].name, file.relative_path, cast(Json, read)["digest"]]
+        for partition, found in zip(plan.partitions, maps, strict=True)
+        for file, read in zip(partition.files, cast(Sequence[object], counts(found)["files"]), strict=True)
+    ]
 
 
 def check_readable(plan: Plan, maps: Sequence[Json]) -> None:
@@ -192,7 +224,12 @@ def run_dedup(plan: Plan, stages: Stages, maps: Sequence[Json], decide: Sequence
     if plan.exact_step is None and plan.near_step is None:
         return DedupTasks()
     partitions = dedup_partitions(plan, maps, decide)
-    common = {"partitions": partitions, "scratch_memory_bytes": plan.sort_memory_bytes}
+    common: dict[str, object] = {
+        "partitions": partitions,
+        "scratch_memory_bytes": plan.sort_memory_bytes,
+    }
+    if old := dedup_index.pass_parts(plan.index):
+        common["old"] = old
     ranges = plan.num_ranges
 
     def stage(name: str, more: Json, files: Json) -> list[dict[str, object]]:
@@ -282,6 +319,8 @@ def _tokenise_task(plan: Plan, index: int, maps: Sequence[Json], verdict: Json, 
         "excerpt_characters": plan.excerpt_characters,
         "sort_memory_bytes": plan.sort_memory_bytes,
     }
+    if old := dedup_index.name_parts(plan.index):
+        spec["old"] = old
     return Task(index=index, kind="native", spec=spec)
 
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gristmill.curate.compile import CompiledSteps, compile_steps
+from gristmill.curate.dedup_index.segments import BYTES_PER_DOCUMENT as INDEX_BYTES_PER_DOCUMENT
+from gristmill.curate.dedup_index.segments import IndexUse, read_segments
 from gristmill.curate.inputs import MAX_FILES, InputFile, Partition, find_files, make_partitions
 from gristmill.curate.stages import STAGE_VERSIONS, strip_neutral
 from gristmill.curate.tokens import ResolvedTokenizer, resolve_tokenizer
@@ -84,6 +86,7 @@ class Plan:
     scratch_memory_bytes: int
     batch_bytes: int = BATCH_BYTES
     batch_rows: int = BATCH_ROWS
+    index: IndexUse | None = None
 
     @property
     def sort_memory_bytes(self) -> int:
@@ -99,8 +102,13 @@ class Plan:
 
     def identity(self) -> dict[str, object]:
         """Return everything the result depends on apart from the content of the inputs; no path, size or budget."""
+        stages = dict(STAGE_VERSIONS)
+        if self.index is None:
+            # Stages of an index: a run without one does not depend on them.
+            del stages["check"], stages["segment"]
         return {
-            "stages": dict(STAGE_VERSIONS),
+            **({} if self.index is None else {"index": self.index.identity()}),
+            "stages": stages,
             "sources": [
                 {"engine": strip_neutral(source.engine), "reader": source.reader, "rank": source.rank}
                 for source in self.sources
@@ -152,11 +160,14 @@ class Plan:
                 "removal": {source.name: source.removal_budget for source in self.sources},
             },
             "ranges": self.num_ranges,
+            **({} if self.index is None else {"index_path": str(self.index.path.absolute())}),
         }
 
     def stage_counts(self) -> dict[str, int]:
         """Return the number of tasks of each stage; of `shard` the least, since token counts are not known yet."""
         counts = {"map": len(self.partitions), "decide": len(self.partitions)}
+        if self.index is not None:
+            counts["check"] = sum(1 for _ in self.index.parts())
         if self.exact_step is not None:
             counts["exact"] = self.num_ranges
         if self.near_step is not None:
@@ -166,6 +177,8 @@ class Plan:
         counts["tokenise"] = len(self.partitions)
         if self.splits:
             counts["shard"] = len(self.splits)
+        if self.index is not None:
+            counts["segment"] = 1
         return counts
 
     def memory_bound_bytes(self, *, workers: int) -> int:
@@ -208,6 +221,12 @@ class Plan:
                 f"tokens: {self.tokenizer.path.name}, {self.tokenizer.vocabulary_size:,} ids, "
                 f"mode {self.tokenizer.mode}, through the `tokenizers` library"
             )
+        if self.index is not None:
+            added = INDEX_BYTES_PER_DOCUMENT + per_document - BYTES_PER_DOCUMENT
+            lines += [
+                self.index.describe(),
+                f"the index grows by the kept texts and ids, and {added} bytes a kept document, linked from work/",
+            ]
         lines += [
             f"memory with one worker: at most {self.memory_bound_bytes(workers=1) >> 20} MiB",
             f"memory with two workers: at most {self.memory_bound_bytes(workers=2) >> 20} MiB",
@@ -262,6 +281,9 @@ def make_plan(recipe: Recipe) -> Plan:
         max_document_bytes=recipe.run.max_document_bytes,
         excerpt_characters=recipe.run.rejects_excerpt_characters,
         scratch_memory_bytes=recipe.run.scratch_memory,
+        index=None
+        if recipe.dedup_index is None
+        else IndexUse(path=recipe.dedup_index, segments=read_segments(recipe.dedup_index)),
     )
 
 

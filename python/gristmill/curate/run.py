@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from gristmill.curate import dedup_index
 from gristmill.curate.executors import Executor
 from gristmill.curate.finalise import finalise
 from gristmill.curate.folder import RunFolder, canonical_json, load_json, write_atomically
-from gristmill.curate.pipeline import run_pipeline
+from gristmill.curate.pipeline import inputs_of, run_pipeline
 from gristmill.curate.plan import Plan, make_plan
 from gristmill.curate.stages import EventSink, StageRunner
 from gristmill.errors import GristmillError, from_os_error
@@ -166,6 +167,11 @@ def _run(plan: Plan, folder: RunFolder, *, workers: int, on_event: EventSink | N
         outcome = run_pipeline(plan, folder, runner)
     finally:
         pool.cancel()
+    if outcome.plan != plan:
+        plan = outcome.plan
+        write_atomically(folder.root / "plan.json", canonical_json(plan.to_json_dict()))
+    # Before the run is finished: what a finished run kept is in its index.
+    dedup_index.publish(plan, folder, outcome.segment, inputs_of(plan, outcome.maps))
     finalise(plan, outcome, folder)
     finished = open_run(folder.root)
     log({"stage": "finalise", "done": 1, "total": 1, "message": finished.digest})

@@ -27,6 +27,8 @@ STAGE_VERSIONS = {
     "lsh": 1,
     "verify": 1,
     "settle": 1,
+    "check": 1,
+    "segment": 1,
     "tokenise": 1,
     "shard": 1,
 }

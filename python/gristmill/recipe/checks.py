@@ -30,6 +30,7 @@ def check_recipe(recipe: Recipe) -> list[Problem]:
         *_step_names(recipe.steps),
         *_step_order(recipe.steps),
         *_where_columns(recipe),
+        *_index(recipe),
         *_survivor(recipe),
         *_column_types(recipe),
     ]
@@ -54,7 +55,10 @@ def _source_names(recipe: Recipe) -> Iterator[Problem]:
 
 def _remote_paths(recipe: Recipe) -> Iterator[Problem]:
     """A scheme would silently become a local folder of that name."""
-    places: list[tuple[str, Sequence[object]]] = [("[run]", (recipe.run.output, recipe.run.plugins_dir))]
+    places: list[tuple[str, Sequence[object]]] = [
+        ("[run]", (recipe.run.output, recipe.run.plugins_dir)),
+        ("[dedup]", (recipe.dedup.index,)),
+    ]
     places += [
         (f"[[source]] number {position + 1}", source.paths) for position, source in enumerate(recipe.sources)
     ]
@@ -204,6 +208,16 @@ def _survivor(recipe: Recipe) -> Iterator[Problem]:
         problem = _unknown_column(recipe, column, before=len(recipe.steps), user="`survivor`")
         if problem is not None:
             yield replace(problem, place=place)
+
+
+def _index(recipe: Recipe) -> Iterator[Problem]:
+    if recipe.dedup.index is not None and recipe.exact_dedup is None and recipe.minhash_dedup is None:
+        yield Problem(
+            code="GM-INDEX-005",
+            message="`index` needs a dedup step: nothing would be compared with it",
+            place="[dedup]",
+            hint='add `[[step]]` with `use = "exact_dedup"` or `use = "minhash_dedup"`, or remove `index`',
+        )
 
 
 def _column_types(recipe: Recipe) -> Iterator[Problem]:

@@ -12,7 +12,7 @@ from typing import cast
 from pydantic import BaseModel
 
 from gristmill.recipe.builtin import BuiltinStep
-from gristmill.recipe.sections import Run, Source, Split, Tokens
+from gristmill.recipe.sections import Dedup, Run, Source, Split, Tokens
 from gristmill.recipe.step_base import PluginStep, Step, scalar_type
 from gristmill.recipe.steps import (
     ExactDedup,
@@ -26,7 +26,7 @@ from gristmill.recipe.values import Section
 
 AnyStep = BuiltinStep | PluginStep
 
-SECTIONS = ("run", "source", "step", "split", "tokens", "train")
+SECTIONS = ("run", "source", "step", "dedup", "split", "tokens", "train")
 """Top-level names of a recipe, in the order they are written."""
 
 
@@ -36,7 +36,7 @@ class Recipe:
 
     Parameters
     ----------
-    run, split
+    run, dedup, split
         Always there; defaults where the recipe has no such table.
     sources, steps
         In recipe order.
@@ -59,6 +59,7 @@ class Recipe:
     run: Run = field(default_factory=Run)
     sources: tuple[Source, ...]
     steps: tuple[AnyStep, ...] = ()
+    dedup: Dedup = field(default_factory=Dedup)
     split: Split = field(default_factory=Split)
     tokens: Tokens | None = None
     train: Train | None = None
@@ -78,6 +79,11 @@ class Recipe:
     def plugins_dir(self) -> Path | None:
         """The folder of single-file plugins, if the recipe names one."""
         return None if self.run.plugins_dir is None else self.resolve(self.run.plugins_dir)
+
+    @property
+    def dedup_index(self) -> Path | None:
+        """The index of what earlier runs kept, if the recipe names one."""
+        return None if self.dedup.index is None else self.resolve(self.dedup.index)
 
     @property
     def plugin_steps(self) -> tuple[PluginStep, ...]:
@@ -145,7 +151,7 @@ class Recipe:
         return column in ENGINE_COLUMNS or any(column.startswith(f"{step.name}.") for step in self.steps)
 
     def section(self, name: str) -> object:
-        """Return a section (`run`, `source`, `step`, `split`, `tokens`, `train`) as JSON values, defaults included.
+        """Return a section, one of `SECTIONS`, as JSON values, defaults included.
 
         None for a section that the recipe does not have.
         """
@@ -153,6 +159,7 @@ class Recipe:
             "run": self.run,
             "source": self.sources,
             "step": self.steps,
+            "dedup": self.dedup,
             "split": self.split,
             "tokens": self.tokens,
             "train": self.train,

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::commit::{Artefact, TaskManifest, open_verified};
 use crate::error::{EngineError, Result};
-use crate::{decide, dedup, shard, tokenise};
+use crate::{decide, dedup, dedup_index, shard, tokenise};
 
 /// What the tasks of one process share: the request to stop, and which files have been verified already.
 #[derive(Debug, Default)]
@@ -69,6 +69,8 @@ enum TaskSpec {
     Lsh(dedup::stages::LshSpec),
     Verify(dedup::stages::VerifySpec),
     Settle(dedup::stages::SettleSpec),
+    Check(dedup_index::check::CheckSpec),
+    Segment(dedup_index::build::SegmentSpec),
     Tokenise(Box<tokenise::spec::TokeniseSpec>),
     Shard(shard::ShardSpec),
 }
@@ -86,6 +88,8 @@ pub fn run(spec: &str, session: &Session) -> Result<TaskManifest> {
         TaskSpec::Lsh(spec) => dedup::stages::lsh(&spec, session),
         TaskSpec::Verify(spec) => dedup::stages::verify(&spec, session),
         TaskSpec::Settle(spec) => dedup::stages::settle(&spec, session),
+        TaskSpec::Check(spec) => dedup_index::check::check(&spec, session),
+        TaskSpec::Segment(spec) => dedup_index::build::build(&spec, session),
         TaskSpec::Tokenise(spec) => tokenise::run(&spec, session),
         TaskSpec::Shard(spec) => shard::run(&spec, session),
     }

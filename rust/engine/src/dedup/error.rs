@@ -53,6 +53,14 @@ pub enum DedupError {
         /// What differs.
         detail: String,
     },
+    /// A file of an index is not what was committed.
+    #[error("the index is damaged: `{}`: {detail}", path.display())]
+    DamagedIndex {
+        /// Which file.
+        path: PathBuf,
+        /// What differs.
+        detail: String,
+    },
     /// The description of the pass contradicts itself; a fault of gristmill or of a hand-edited plan.
     #[error("dedup inputs do not fit: {0}")]
     Inputs(String),
@@ -76,6 +84,7 @@ impl DedupError {
             Self::RemovalBudget { .. } => "GM-DEDUP-001",
             Self::ScratchMemory { .. } => "GM-DEDUP-002",
             Self::Damaged { .. } => "GM-DEDUP-003",
+            Self::DamagedIndex { .. } => "GM-INDEX-003",
             Self::Inputs(_) => "GM-DEDUP-004",
             Self::Sort(SortError::Cancelled) => "GM-RUN-130",
             Self::Sort(SortError::File { source, .. })
@@ -97,6 +106,9 @@ impl DedupError {
             Self::Damaged { .. } => {
                 Some("remove that file; the same command makes it again from what is committed")
             }
+            Self::DamagedIndex { .. } => Some(
+                "take that file from a copy, or remove its segment and all later ones and run their deliveries again",
+            ),
             Self::Sort(SortError::Cancelled) => Some("the same command continues where this one stopped"),
             Self::Sort(_) if self.code() == "GM-IO-002" => {
                 Some("free some space and run the same command again; finished tasks are kept")
@@ -147,6 +159,10 @@ mod tests {
                 memory_bytes: 1,
             },
             DedupError::damaged(Path::new("a"), "short"),
+            DedupError::DamagedIndex {
+                path: "a".into(),
+                detail: String::new(),
+            },
             DedupError::Inputs(String::new()),
             SortError::Cancelled.into(),
             SortError::file("write", Path::new("a"))(std::io::ErrorKind::StorageFull.into()).into(),

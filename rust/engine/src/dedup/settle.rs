@@ -8,8 +8,11 @@ use super::PassContext;
 use super::clusters::{self, LINK_BYTES, link};
 use super::documents::{DocumentSet, STREAM_BUFFER_BYTES};
 use super::error::{DedupError, OverBudget, Result};
-use super::formats::{REMOVAL_BYTES, RecordWriter, Records, Removal, RemovalStep, split_docref, u64_be};
+use super::formats::{
+    ClusterMember, REMOVAL_BYTES, RecordWriter, Records, Removal, RemovalStep, split_docref, u64_be,
+};
 use super::greedy::for_each_judged;
+use super::old::unlinked;
 use super::spill_queue::SpillQueue;
 use crate::external_sort::{ExternalSorter, SortedRecords, SortedSource};
 
@@ -59,11 +62,11 @@ pub struct SettleStats {
     pub near_removed: u64,
     /// Documents that resemble only documents that go themselves, and so stay.
     pub spared: u64,
-    /// Clusters of at least two documents.
+    /// Clusters of at least two documents, old ones among them.
     pub clusters: u64,
-    /// Documents in them.
+    /// Documents in them; old ones are not counted.
     pub clustered: u64,
-    /// Documents of the largest cluster.
+    /// Documents of the largest cluster; old ones are not counted.
     pub largest_cluster: u64,
     /// Its representative: partition and ordinal.
     pub largest_cluster_representative: Option<u64>,
@@ -125,13 +128,13 @@ impl Tally {
             sources: sources.iter().map(named).collect(),
             ..Default::default()
         };
-        let source_of_partition = context.partitions.iter().map(|files| files.source).collect();
+        let source_of_partition = context.own().iter().map(|files| files.source).collect();
         let mut tally = Self {
             stats,
             source_of_partition,
         };
         let passing = DocumentSet::passing(context)?;
-        for (partition, files) in context.partitions.iter().enumerate() {
+        for (partition, files) in context.own().iter().enumerate() {
             tally.source(files.partition)?.documents += passing.count_partition(partition);
         }
         Ok(tally)
@@ -179,7 +182,7 @@ fn remove_near(
     for_each_judged(context, edge_files, None, memory_bytes / 2, |judged| {
         tally.stats.edges += judged.better.len() as u64;
         for &better in judged.better {
-            links.push(link(better, judged.docref))?;
+            links.push(link(context.linked(better), context.linked(judged.docref)))?;
         }
         let Some((similarity, duplicate_of)) = judged.kept else {
             tally.stats.spared += 1;
@@ -219,7 +222,10 @@ fn sort_twins(
             };
             tally.stats.exact_removed += 1;
             tally.source(split_docref(removal.docref).0)?.exact += 1;
-            links.push(link(removal.duplicate_of, removal.docref))?;
+            links.push(link(
+                context.linked(removal.duplicate_of),
+                context.linked(removal.docref),
+            ))?;
             sorter.push(&link(removal.duplicate_of, removal.docref))?;
         }
     }
@@ -280,8 +286,19 @@ fn write_clusters(
     let mut writer = RecordWriter::create(output)?;
     let mut representatives = ExternalSorter::<8>::new(&context.scratch, memory_bytes / 4)?;
     clusters::for_each_member(context, links, memory_bytes - memory_bytes / 4, |member| {
+        let (docref, is_old) = unlinked(member.docref);
+        if is_old {
+            return Ok(());
+        }
         representatives.push(&member.representative.to_be_bytes())?;
-        writer.append(&member.encode())
+        let representative = unlinked(member.representative).0;
+        writer.append(
+            &ClusterMember {
+                docref,
+                representative,
+            }
+            .encode(),
+        )
     })?;
     stats.clustered = writer.finish()?;
     let mut sorted = representatives.finish_unless(context.cancelled)?;
@@ -296,7 +313,7 @@ fn write_clusters(
         size += 1;
         if size > stats.largest_cluster {
             stats.largest_cluster = size;
-            stats.largest_cluster_representative = Some(representative);
+            stats.largest_cluster_representative = Some(unlinked(representative).0);
         }
         previous = Some(representative);
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::commit::{Artefact, TaskManifest, TaskPlace, commit};
+use crate::dedup::old::OldPartSpec;
 use crate::dedup::{self, KeyRange, PartitionFiles, PassContext, SettleInputs, SourceBudget, VerifyOptions};
 use crate::error::{EngineError, Result};
 use crate::task::Session;
@@ -38,6 +39,9 @@ pub struct ExactSpec {
     pub place: TaskPlace,
     /// All partitions, in order.
     pub partitions: Vec<PartitionSpec>,
+    /// Parts of the index, in order; none without an index.
+    #[serde(default)]
+    pub old: Vec<OldPartSpec>,
     /// Memory of the pass.
     pub scratch_memory_bytes: u64,
     /// Its share of the hashes.
@@ -52,6 +56,9 @@ pub struct LshSpec {
     pub place: TaskPlace,
     /// All partitions, in order.
     pub partitions: Vec<PartitionSpec>,
+    /// Parts of the index, in order; none without an index.
+    #[serde(default)]
+    pub old: Vec<OldPartSpec>,
     /// Memory of the pass.
     pub scratch_memory_bytes: u64,
     /// Its share of the keys.
@@ -70,6 +77,9 @@ pub struct VerifySpec {
     pub place: TaskPlace,
     /// All partitions, in order.
     pub partitions: Vec<PartitionSpec>,
+    /// Parts of the index, in order; none without an index.
+    #[serde(default)]
+    pub old: Vec<OldPartSpec>,
     /// Memory of the pass.
     pub scratch_memory_bytes: u64,
     /// Its share of the centres.
@@ -88,6 +98,9 @@ pub struct SettleSpec {
     pub place: TaskPlace,
     /// All partitions, in order.
     pub partitions: Vec<PartitionSpec>,
+    /// Parts of the index, in order; none without an index.
+    #[serde(default)]
+    pub old: Vec<OldPartSpec>,
     /// Memory of the pass.
     pub scratch_memory_bytes: u64,
     /// What the exact tasks removed.
@@ -128,7 +141,7 @@ pub fn exact(spec: &ExactSpec, session: &Session) -> Result<TaskManifest> {
     let is_cancelled = || session.is_cancelled();
     let context = context(
         &spec.place,
-        &spec.partitions,
+        (&spec.partitions, &spec.old),
         Needs::EXACT,
         spec.scratch_memory_bytes,
         session,
@@ -150,7 +163,7 @@ pub fn lsh(spec: &LshSpec, session: &Session) -> Result<TaskManifest> {
     let is_cancelled = || session.is_cancelled();
     let context = context(
         &spec.place,
-        &spec.partitions,
+        (&spec.partitions, &spec.old),
         Needs::BANDS,
         spec.scratch_memory_bytes,
         session,
@@ -177,7 +190,7 @@ pub fn verify(spec: &VerifySpec, session: &Session) -> Result<TaskManifest> {
     let is_cancelled = || session.is_cancelled();
     let context = context(
         &spec.place,
-        &spec.partitions,
+        (&spec.partitions, &spec.old),
         Needs::TEXT,
         spec.scratch_memory_bytes,
         session,
@@ -202,7 +215,7 @@ pub fn settle(spec: &SettleSpec, session: &Session) -> Result<TaskManifest> {
     let is_cancelled = || session.is_cancelled();
     let context = context(
         &spec.place,
-        &spec.partitions,
+        (&spec.partitions, &spec.old),
         if spec.confirm.is_some() {
             Needs::TEXT
         } else {
@@ -240,7 +253,7 @@ pub fn settle(spec: &SettleSpec, session: &Session) -> Result<TaskManifest> {
 
 /// Which files of a partition a pass reads; only those are verified.
 #[derive(Clone, Copy)]
-struct Needs {
+pub(crate) struct Needs {
     text: bool,
     exact: bool,
     bands: bool,
@@ -262,6 +275,11 @@ impl Needs {
         exact: false,
         bands: false,
     };
+    pub(crate) const ALL: Self = Self {
+        text: true,
+        exact: true,
+        bands: true,
+    };
     const INDEX: Self = Self {
         text: false,
         exact: false,
@@ -269,9 +287,9 @@ impl Needs {
     };
 }
 
-fn context<'task>(
+pub(crate) fn context<'task>(
     place: &TaskPlace,
-    partitions: &[PartitionSpec],
+    (partitions, old): (&[PartitionSpec], &[OldPartSpec]),
     needs: Needs,
     memory_bytes: u64,
     session: &Session,
@@ -308,12 +326,8 @@ fn context<'task>(
             })
         })
         .collect::<Result<_>>()?;
-    Ok(PassContext::new(
-        files,
-        &place.scratch,
-        memory_bytes,
-        is_cancelled,
-    )?)
+    let old = old.iter().map(OldPartSpec::files).collect::<Result<_>>()?;
+    Ok(PassContext::new(files, &place.scratch, memory_bytes, is_cancelled)?.with_old(old)?)
 }
 
 fn open_all(place: &TaskPlace, artefacts: &[Artefact], session: &Session) -> Result<Vec<std::path::PathBuf>> {

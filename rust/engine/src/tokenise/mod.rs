@@ -3,7 +3,7 @@
 //! One sequential pass over the partition's text, index, carried columns and, for the values of dropped documents,
 //! signals. Memory: one batch of text and its rows, the tokenizer, and the sort budget of the order files.
 
-mod cursors;
+pub(crate) mod cursors;
 pub mod rows;
 pub mod spec;
 pub mod tokens;
@@ -20,6 +20,7 @@ use gristmill_core::hash::seeded_order;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::commit::{TaskManifest, commit};
+use crate::dedup_index::names::OldNames;
 use crate::error::{EngineError, Result};
 use crate::index::{IndexRecord, RECORD_BYTES, RecordFile};
 use crate::map::batch::excerpt;
@@ -108,6 +109,7 @@ struct Pass<'task> {
     removals: Option<Cursor<REMOVAL_BYTES>>,
     clusters: Option<Cursor<CLUSTER_BYTES>>,
     other_indexes: HashMap<u32, RecordFile<RECORD_BYTES>>,
+    old: OldNames<'task>,
     tokenizer: Option<Tokenizer>,
     run: Option<TokenRun>,
     documents: TableFile,
@@ -162,6 +164,7 @@ impl<'task> Pass<'task> {
             removals,
             clusters,
             other_indexes: HashMap::new(),
+            old: OldNames::new(&spec.old, spec.indexes.len()),
             tokenizer,
             run,
             documents: TableFile::create(place, "documents.parquet", schema::documents())?,
@@ -260,6 +263,7 @@ impl<'task> Pass<'task> {
             threshold: None,
             duplicate_of: None,
             similarity: None,
+            detail: None,
             excerpt,
         };
         if verdict > 0 {
@@ -295,11 +299,21 @@ impl<'task> Pass<'task> {
             };
             let kept = u64::from_le_bytes(std::array::from_fn(|byte| removal[8 + byte]));
             reject.duplicate_of = Some(self.key_of(kept)?);
+            reject.detail = self
+                .old
+                .is_old(kept)
+                .then(|| self.old.describe(kept))
+                .transpose()?;
             reject.similarity = Some(similarity);
         } else {
             let cluster = match cluster {
                 Some(cluster) => {
-                    Some(self.key_of(u64::from_le_bytes(std::array::from_fn(|byte| cluster[8 + byte])))?)
+                    let first = u64::from_le_bytes(std::array::from_fn(|byte| cluster[8 + byte]));
+                    Some(if self.old.is_old(first) {
+                        self.old.group(first)?
+                    } else {
+                        self.key_of(first)?
+                    })
                 }
                 None => None,
             };
@@ -364,6 +378,9 @@ impl<'task> Pass<'task> {
     }
 
     fn key_of(&mut self, docref: u64) -> Result<u128> {
+        if self.old.is_old(docref) {
+            return self.old.key(docref);
+        }
         let partition = (docref >> 32) as u32;
         let index = match self.other_indexes.entry(partition) {
             std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),

@@ -34,6 +34,8 @@ pub struct Reject<'row> {
     pub duplicate_of: Option<u128>,
     /// Exact similarity to that document.
     pub similarity: Option<f32>,
+    /// Where that document is, if an earlier run kept it.
+    pub detail: Option<String>,
     /// The beginning of its text.
     pub excerpt: &'row str,
 }
@@ -51,6 +53,7 @@ pub struct RejectRows {
     thresholds: Float64Builder,
     duplicates: Vec<Option<u128>>,
     similarities: Float32Builder,
+    details: StringBuilder,
     excerpts: StringBuilder,
 }
 
@@ -67,6 +70,7 @@ impl RejectRows {
         self.thresholds.append_option(reject.threshold);
         self.duplicates.push(reject.duplicate_of);
         self.similarities.append_option(reject.similarity);
+        self.details.append_option(reject.detail.as_deref());
         self.excerpts.append_value(reject.excerpt);
     }
 
@@ -94,7 +98,7 @@ impl RejectRows {
                 std::mem::take(&mut self.duplicates).into_iter(),
             )),
             Arc::new(self.similarities.finish()),
-            arrow_array::new_null_array(&arrow_schema::DataType::Utf8, rows),
+            Arc::new(self.details.finish()),
             Arc::new(self.excerpts.finish()),
         ];
         RecordBatch::try_new(schema::rejects(), columns).map(Some)
