@@ -210,23 +210,31 @@ def decisions_of(run: CuratedRun) -> list[bytes]:
 
 
 def test_decisions_that_cannot_grow_leave_the_finished_run_and_resume(
-    corpus: Path, copy: Path, tmp_path: Path
+    tmp_path: Path,
 ) -> None:
-    before = decisions_of(curate(copy / "low.toml", workers=1))
-    (copy / "low.toml").write_text(RECIPE.format(run="low", min_words=25), encoding="utf-8")
-    # More than any text file of the run, less than the decisions of a partition.
-    largest = max(path.stat().st_size for path in (copy / "low").iterdir() if path.is_file())
-    limit = largest + 4_096
-    assert limit < max(len(content) for content in before)
-    done = run_limited(command("curate", str(copy / "low.toml"), "--workers", "1", "--quiet"), limit)
+    numbers = random.Random(6)
+    for name, num_documents in (("first", 100), ("second", 30_000)):
+        lines = [json.dumps({"text": "w " * numbers.randint(4, 40)}) + "\n" for _ in range(num_documents)]
+        (tmp_path / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
+    recipe = write_recipe(tmp_path, "run", 10)
+    before = decisions_of(curate(recipe, workers=1))
+    write_recipe(tmp_path, "run", 25)
+    # More than plan, recipe, events and manifests; less than the verdicts of the second file.
+    limit = max(path.stat().st_size for path in (tmp_path / "run").iterdir() if path.is_file()) + 8_192
+    verdicts = [path.stat().st_size for path in (tmp_path / "run" / "work" / "data").glob("decide-*.bin")]
+    assert max(verdicts) == 60_000 > limit
+    done = run_limited(command("curate", str(recipe), "--workers", "1", "--quiet"), limit)
     assert done.returncode == 3, done.stderr
     assert "code: GM-IO-001" in done.stderr
     assert "Traceback" not in done.stderr
     # The finished run of the earlier threshold is still there, and still whole.
-    assert verify_run(copy / "low").ok
-    assert decisions_of(CuratedRun(path=copy / "low", manifest={}, digest="")) == before
-    run = curate(copy / "low.toml", workers=1)
-    assert decisions_of(run) == decisions_of(CuratedRun(path=corpus / "high", manifest={}, digest=""))
+    finished = CuratedRun(path=tmp_path / "run", manifest={}, digest="")
+    assert verify_run(finished.path).ok
+    assert decisions_of(finished) == before
+    run = curate(recipe, workers=1)
+    assert decisions_of(run) != before
+    other = curate(write_recipe(tmp_path, "other", 25), workers=1)
+    assert decisions_of(run) == decisions_of(other)
 
 
 def test_killed_while_deciding_again_and_resumed(corpus: Path, copy: Path) -> None:

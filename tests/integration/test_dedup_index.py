@@ -186,7 +186,7 @@ def test_the_same_files_with_other_thresholds_are_refused(tmp_path: Path) -> Non
     for recipe in recipes[:2]:
         curate(recipe, workers=1)
     text = recipes[0].read_text(encoding="utf-8")
-    recipes[0].write_text(text.replace("min_words = 5", "min_words = 15"), encoding="utf-8")
+    recipes[0].write_text(text.replace("min_words = 5", "min_words = 40"), encoding="utf-8")
     error = failing("GM-INDEX-004", recipes[0])
     assert "`segment-000001`, `segment-000002`" in str(error.hint)
     recipes[0].write_text(text, encoding="utf-8")

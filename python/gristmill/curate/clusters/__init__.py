@@ -336,6 +336,8 @@ def _written(path: Path | None) -> Iterator[pq.ParquetWriter | None]:
     try:
         writer = pq.ParquetWriter(beside, _written_schema(), compression="zstd")
     except OSError as error:
+        # It may be there, and empty: on a full disk a file can be made, and nothing be written to it.
+        beside.unlink(missing_ok=True)
         raise GristmillError(
             "GM-CLUSTERS-002", f"`{path}` cannot be written: {error.strerror or error}"
         ) from error

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from gristmill import _native
 from gristmill.curate.dedup_index.resolve import configuration_of
-from gristmill.curate.dedup_index.segments import MANIFEST, files_of, segment_folder
+from gristmill.curate.dedup_index.segments import MANIFEST, IndexUse, files_of, segment_folder
 from gristmill.curate.folder import RunFolder, canonical_json, load_json, sync_folder
 from gristmill.curate.stages import Json
 from gristmill.errors import GristmillError
@@ -46,54 +46,75 @@ def publish(plan: Plan, folder: RunFolder, built: Sequence[Json], inputs: Sequen
         return
     target = segment_folder(index.path, index.number)
     target.mkdir(parents=True, exist_ok=True)
-    parts = []
-    for position, manifest in enumerate(built):
-        outputs = cast(Mapping[str, Json], manifest["outputs"])
-        files = {}
-        for name, artefact in sorted(outputs.items()):
-            # Named by content: another attempt of the same run links the same file, another run has other names.
-            digest = str(artefact["digest"]).removeprefix("blake3:")
-            file = f"{name}-{position:05d}-{digest[:16]}.bin"
-            _place(folder.data / str(artefact["file"]), target / file)
-            files[name] = {**artefact, "file": file}
-        counts = cast(Mapping[str, object], manifest["counts"])
-        parts.append({"num_documents": counts["documents"], "files": files})
-    sync_folder(target)
-    content = canonical_json(
-        {
-            "schema_version": 1,
-            "number": index.number,
-            "previous": index.segments[-1].digest if index.segments else None,
-            "lineage": index.lineage,
-            "configuration": configuration_of(plan),
-            "min_similarity": plan.min_similarity,
-            "inputs": inputs,
-            "sources": [source.name for source in plan.sources],
-            "parts": parts,
-        }
-    )
-    path = target / MANIFEST
-    won = _native.put_if_absent(path, content, secrets.token_hex(6), _native.Session())
-    standing = load_json(path)
+    parts = _parts(built)
+    try:
+        for part, manifest in zip(parts, built, strict=True):
+            outputs = cast(Mapping[str, Json], manifest["outputs"])
+            for name, file in files_of(part).items():
+                _place(folder.data / str(outputs[name]["file"]), target / str(file["file"]))
+        sync_folder(target)
+        _native.put_if_absent(
+            target / MANIFEST,
+            canonical_json(_manifest(plan, index, parts, inputs)),
+            secrets.token_hex(6),
+            _native.Session(),
+        )
+    except (OSError, GristmillError):
+        # A run that was faster removes what it does not know, our files too: that is its answer, not a fault.
+        if not (target / MANIFEST).exists():
+            raise
+    standing = load_json(target / MANIFEST)
     names = {
         str(file["file"])
         for part in cast(Sequence[Json], standing["parts"])
         for file in files_of(part).values()
     }
-    if won or standing["lineage"] == index.lineage:
+    if standing["lineage"] == index.lineage:
         _remove_all_but(target, {*names, MANIFEST})
         sync_folder(index.path)
         return
-    for mine in parts:
-        for artefact in files_of(mine).values():
-            if str(artefact["file"]) not in names:
-                (target / str(artefact["file"])).unlink(missing_ok=True)
+    for part in parts:
+        for file in files_of(part).values():
+            if str(file["file"]) not in names:
+                (target / str(file["file"])).unlink(missing_ok=True)
     raise GristmillError(
         "GM-INDEX-002",
         f"another run has added segment {index.number} to `{index.path}` while this one worked",
         hint="run the same command again: what this run keeps is then checked against that segment, too; only "
         "the dedup stages and what follows them run again",
     )
+
+
+def _parts(built: Sequence[Json]) -> list[dict[str, object]]:
+    """Return the parts as the manifest has them.
+
+    Files are named by content: another attempt of the same run links the same file, another run has other names.
+    """
+    parts: list[dict[str, object]] = []
+    for position, manifest in enumerate(built):
+        files = {}
+        for name, artefact in sorted(cast(Mapping[str, Json], manifest["outputs"]).items()):
+            digest = str(artefact["digest"]).removeprefix("blake3:")
+            files[name] = {**artefact, "file": f"{name}-{position:05d}-{digest[:16]}.bin"}
+        counts = cast(Mapping[str, object], manifest["counts"])
+        parts.append({"num_documents": counts["documents"], "files": files})
+    return parts
+
+
+def _manifest(
+    plan: Plan, index: IndexUse, parts: Sequence[Json], inputs: Sequence[object]
+) -> dict[str, object]:
+    return {
+        "schema_version": 1,
+        "number": index.number,
+        "previous": index.segments[-1].digest if index.segments else None,
+        "lineage": index.lineage,
+        "configuration": configuration_of(plan),
+        "min_similarity": plan.min_similarity,
+        "inputs": inputs,
+        "sources": [source.name for source in plan.sources],
+        "parts": parts,
+    }
 
 
 def _place(committed: Path, target: Path) -> None:

@@ -205,6 +205,11 @@ impl DocumentSet {
 }
 
 impl Ranks<'_> {
+    /// Bytes that the numbers take beside the set.
+    pub(crate) fn bytes(&self) -> u64 {
+        8 * self.before.len() as u64
+    }
+
     /// Returns how many documents of the set come before a place of the run; past the end, all.
     pub(crate) fn before(&self, docref: u64) -> u64 {
         let (partition, ordinal) = split_docref(docref);

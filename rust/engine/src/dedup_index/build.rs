@@ -2,7 +2,7 @@
 //!
 //! Everything is there already, sorted, in the run's committed files: what goes is left out, the rest is numbered anew in
 //! the same order, and sorted runs are merged. Time: one sequential read of the files of the partitions. Memory: the budget
-//! of a pass, one bit and a 64th of a byte a document of the run in it.
+//! of a pass, with a bit and a 64th of a byte a document of the run in it.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -74,7 +74,7 @@ pub fn build(spec: &SegmentSpec, session: &Session) -> Result<TaskManifest> {
     let mut kept = DocumentSet::passing(&context)?;
     kept.remove_all(&Records::open(&session.open(&place.data, &spec.removals)?)?)?;
     let ranks = kept.ranks();
-    let memory_bytes = context.memory_beside(2 * DocumentSet::bytes(&context))?;
+    let memory_bytes = context.memory_beside(DocumentSet::bytes(&context) + ranks.bytes())?;
     let range = spec.first as usize..spec.end as usize;
     let base = ranks.before(docref(spec.first, 0));
     let num_documents = ranks.before(docref(spec.end, 0)) - base;
