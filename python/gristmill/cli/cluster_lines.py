@@ -197,13 +197,14 @@ def member_lines(found: OneCluster) -> Iterator[str]:
             member.key[:KEY_DIGITS],
             member.fate if member.step is None else f"removed by {member.step}",
             "" if member.similarity is None else _similarity(member.similarity),
+            "" if member.shared_bands is None else f"{member.shared_bands}",
             f"for {member.duplicate_of[:KEY_DIGITS]}" if member.duplicate_of else _removed_for(member),
             one_line(member.source, 30),
             one_line(member.id or "", 40),
         ]
         for member in found.members[:MEMBERS_LISTED]
     ]
-    yield from (f"  {line}" for line in align(["key", "", "similarity", "", "source", "id"], rows))
+    yield from (f"  {line}" for line in align(["key", "", "similarity", "bands", "", "source", "id"], rows))
     if len(found.members) > MEMBERS_LISTED:
         yield f"  and {len(found.members) - MEMBERS_LISTED:,} more, with `--json` or `--write`"
 
@@ -253,7 +254,9 @@ class MemberPair:
     def title(self) -> str:
         """What is beside what, and how similar."""
         similarity = "" if self.removed.similarity is None else f", similarity {self.removed.similarity:.4f}"
-        return f"removed by {self.removed.step}{similarity}"
+        bands = self.removed.shared_bands
+        shared = "" if bands is None else f", {counted(bands, 'shared band')}"
+        return f"removed by {self.removed.step}{similarity}{shared}"
 
     def lines(self, *, width: int, has_colour: bool) -> Iterator[str]:
         """Yield both texts in two columns, or that no difference is to be seen."""

@@ -158,7 +158,10 @@ class Story:
 
     def _rejected(self, judgements: Sequence[Judgement]) -> Row:
         row = self._row
-        names = ("step", "rule", "reason", "value", "threshold", "similarity", "detail", "excerpt")
+        names = (
+            *("step", "rule", "reason", "value", "threshold", "similarity", "shared_bands", "detail"),
+            "excerpt",
+        )
         story: Row = {"fate": row["kind"], **{key: row[key] for key in names if row[key] is not None}}
         story["explained_by"] = self._page(cast(str, row["step"]), cast(str, row["rule"]))
         story["edits"] = []
@@ -245,7 +248,7 @@ class Story:
             find_rows(
                 self._files("rejects"),
                 Wanted.equal("duplicate_of", cast(bytes, row["key"])),
-                columns=["doc", "key", "id", "source", "rule", "similarity"],
+                columns=["doc", "key", "id", "source", "rule", "similarity", "shared_bands"],
             )
         )
         story: Row = {

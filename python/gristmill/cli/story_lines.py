@@ -45,10 +45,29 @@ def fate(story: Row) -> str:
     text = f"{story['fate']} by {story['step']}: {story['rule']}"
     # For a near duplicate the value compared is the similarity.
     name = "similarity" if "similarity" in story else "value"
-    if name in story:
-        text += f" ({name} {value_words(story[name])}"
-        text += f", threshold {value_words(story['threshold'])})" if "threshold" in story else ")"
+    facts = [f"{name} {value_words(story[name])}"] if name in story else []
+    if "threshold" in story:
+        facts.append(f"threshold {value_words(story['threshold'])}")
+    if "shared_bands" in story:
+        facts.append(counted(cast(int, story["shared_bands"]), "shared band"))
+    if facts:
+        text += f" ({', '.join(facts)})"
     return text
+
+
+def evidence(row: Row) -> str:
+    """Return what shows that a document duplicates another.
+
+    Examples
+    --------
+    >>> evidence({"similarity": 0.875, "shared_bands": 9}), evidence({"similarity": 1.0, "shared_bands": None})
+    ('similarity 0.875, 9 shared bands', 'similarity 1')
+    """
+    similarity, bands = row["similarity"], cast("int | None", row["shared_bands"])
+    parts = ["similarity not computed" if similarity is None else f"similarity {number(similarity)}"]
+    if bands is not None:
+        parts.append(counted(bands, "shared band"))
+    return ", ".join(parts)
 
 
 def measured(judged: Row) -> str:
@@ -159,7 +178,7 @@ def _where_it_went(story: Row) -> Iterator[str]:
         for other in others:
             yield (
                 f"    document {other['doc']}, key {other['key']}, id {value_words(other['id'])}, "
-                f"similarity {number(other['similarity'])}"
+                f"{evidence(other)}"
             )
         if num_others > len(others):
             yield f"    and {num_others - len(others):,} more"

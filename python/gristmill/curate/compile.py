@@ -42,7 +42,13 @@ class CompiledSteps:
     minhash
         The engine's MinHash configuration, or None.
     min_similarity
-        Similarity from which on near duplicates are removed, or None.
+        Similarity from which on near duplicates are removed; None without such a step, or without verification.
+    measure
+        Which similarity that is.
+    max_cluster_fraction
+        Largest share of the documents that one cluster may hold, or None.
+    caveat
+        What a reader of any result must know, or None.
     """
 
     steps: tuple[Mapping[str, object], ...]
@@ -56,6 +62,9 @@ class CompiledSteps:
     near_step: str | None
     minhash: Mapping[str, object] | None
     min_similarity: float | None
+    measure: str
+    max_cluster_fraction: float | None
+    caveat: str | None
 
 
 def compile_steps(recipe: Recipe) -> CompiledSteps:
@@ -107,8 +116,9 @@ def compile_steps(recipe: Recipe) -> CompiledSteps:
         minhash = {
             "bands": near.bands,
             "rows": near.rows,
-            "shingle_words": near.shingle_words,
             "seed": near.seed,
+            "shingles": {"unit": near.shingles.unit, "size": near.shingles.size},
+            "family": near.semantics,
         }
     return CompiledSteps(
         steps=tuple(steps),
@@ -121,7 +131,10 @@ def compile_steps(recipe: Recipe) -> CompiledSteps:
         exact_step=_name(recipe.exact_dedup),
         near_step=_name(near),
         minhash=minhash,
-        min_similarity=None if near is None else near.min_similarity,
+        min_similarity=None if near is None or not near.verify else near.min_similarity,
+        measure="jaccard" if near is None else near.measure,
+        max_cluster_fraction=None if near is None else near.max_cluster_fraction,
+        caveat=None if near is None else near.caveat(),
     )
 
 

@@ -72,7 +72,7 @@ def build_manifest(plan: Plan, outcome: Outcome) -> dict[str, object]:
             "in_scope": _count_scope(outcome),
             "rules": _count_rules(plan, outcome),
         },
-        "dedup": _dedup_counts(outcome),
+        "dedup": _dedup_counts(plan, outcome),
         **({} if plan.index is None else {"index": _index(plan.index)}),
         "files": [
             {
@@ -188,8 +188,11 @@ def _index(index: IndexUse) -> dict[str, object]:
     return {"segments": index.identity(), "number": index.number}
 
 
-def _dedup_counts(outcome: Outcome) -> dict[str, object] | None:
-    """Return what dedup did as plain numbers: pairs compared, verified, rejected and capped, removals, clusters."""
+def _dedup_counts(plan: Plan, outcome: Outcome) -> dict[str, object] | None:
+    """Return what dedup did as plain numbers: pairs compared, verified, rejected and capped, removals, clusters.
+
+    `guessed` is there where a recipe asks for no verification: near duplicates that nobody looked at.
+    """
     if outcome.settle is None:
         return None
     numbers = counts(outcome.settle)
@@ -201,8 +204,10 @@ def _dedup_counts(outcome: Outcome) -> dict[str, object] | None:
     pairs["capped"] += cast(int, outcome.stats.get("capped_old", 0))
     rescue = cast("Mapping[str, int] | None", numbers["rescue"])
     settle = dict(cast(Mapping[str, object], numbers["settle"]))
-    # A reference inside the run's work folder; whoever reads the manifest has the key in `documents/`.
-    settle.pop("largest_cluster_representative", None)
+    # For the guards, by references inside the work folder; `gristmill clusters` shows them by key.
+    settle.pop("largest", None)
+    if plan.is_guessing:
+        settle["guessed"] = settle["near_removed"]
     return {**pairs, "rescued": 0 if rescue is None else rescue["edges"], **settle}
 
 

@@ -15,6 +15,7 @@ from typing import cast
 from gristmill import _native
 from gristmill.curate import dedup_index
 from gristmill.curate.folder import RunFolder
+from gristmill.curate.guards import check_removals
 from gristmill.curate.plan import Plan
 from gristmill.curate.stages import Json, Stages, Task
 from gristmill.errors import GristmillError
@@ -73,17 +74,17 @@ def run_pipeline(plan: Plan, folder: RunFolder, runner: Stages) -> Outcome:
     Raises
     ------
     GristmillError
-        ``GM-RUN-010`` without any readable document, ``GM-RUN-011`` above the quarantine budget, and whatever the
-        tasks raise.
+        ``GM-RUN-010`` without any readable document, ``GM-RUN-011`` above the quarantine budget, ``GM-DEDUP-001`` and
+        ``GM-DEDUP-010`` where dedup would remove too much, and whatever the tasks raise.
     """
     maps = run_map(plan, runner)
     check_readable(plan, maps)
     decide = run_decide(plan, runner, maps)
-    partitions = dedup_partitions(plan, maps, decide)
-    plan = dedup_index.resolve(plan, partitions, inputs_of(plan, maps))
-    dedup_index.check_segments(plan.index, runner)
+    plan = with_index(plan, runner, maps, decide)
     dedup = run_dedup(plan, runner, maps, decide)
     settle = dedup.settle
+    if settle is not None:
+        check_removals(plan, cast(Mapping[str, object], counts(settle)["settle"]))
     tokenise = runner.run(
         "tokenise",
         [_tokenise_task(plan, index, maps, verdict, settle) for index, verdict in enumerate(decide)],
@@ -92,6 +93,7 @@ def run_pipeline(plan: Plan, folder: RunFolder, runner: Stages) -> Outcome:
     shards = {split: _shards(plan, folder, runner, tokenise, split, lineage) for split in plan.splits}
     segment: Sequence[Json] = ()
     if settle is not None:
+        partitions = dedup_partitions(plan, maps, decide)
         carried = [outputs(found)["carried"] for found in maps]
         segment = dedup_index.build_parts(plan, runner, partitions, carried, outputs(settle))
     return Outcome(
@@ -114,6 +116,13 @@ def run_map(plan: Plan, stages: Stages) -> Sequence[Json]:
 def run_decide(plan: Plan, stages: Stages, maps: Sequence[Json]) -> Sequence[Json]:
     """Return the manifests of the decide stage."""
     return stages.run("decide", [_decide_task(plan, index, found) for index, found in enumerate(maps)])
+
+
+def with_index(plan: Plan, stages: Stages, maps: Sequence[Json], decide: Sequence[Json]) -> Plan:
+    """Return the plan with the segments of an index that dedup compares with, which are checked."""
+    plan = dedup_index.resolve(plan, dedup_partitions(plan, maps, decide), inputs_of(plan, maps))
+    dedup_index.check_segments(plan.index, stages)
+    return plan
 
 
 def lineage_of(plan: Plan, maps: Sequence[Json]) -> str:
@@ -259,19 +268,17 @@ def run_dedup(plan: Plan, stages: Stages, maps: Sequence[Json], decide: Sequence
         "exact_removals": removals,
         "edges": [outputs(done)["edges"] for done in verified],
         "confirm": confirm,
-        "sources": [
-            {"name": source.name, "removal_budget": source.removal_budget} for source in plan.sources
-        ],
+        "sources": [source.name for source in plan.sources],
     }
     [settle] = stages.run("settle", [Task(index=0, kind="native", spec=spec)])
     return DedupTasks(exact=exact, lsh=lsh, verify=verified, settle=settle)
 
 
 def confirm_of(plan: Plan) -> dict[str, object] | None:
-    """Return how near duplicates are confirmed, or None without such a step."""
-    if plan.minhash is None:
+    """Return how near duplicates are confirmed, or None where none are."""
+    if plan.minhash is None or plan.is_guessing:
         return None
-    return {"shingle_words": plan.minhash["shingle_words"], "min_similarity": plan.min_similarity}
+    return {"shingles": plan.minhash["shingles"], "min_similarity": plan.min_similarity}
 
 
 def _dedup_partition(source: int, found: Json, verdict: Json) -> dict[str, object]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from gristmill.curate.compile import CompiledSteps, compile_steps
 from gristmill.curate.dedup_index.segments import BYTES_PER_DOCUMENT as INDEX_BYTES_PER_DOCUMENT
 from gristmill.curate.dedup_index.segments import IndexUse, read_segments
+from gristmill.curate.footprint import FileCost, assumed_documents, disk_lines, file_costs, memory_lines
 from gristmill.curate.inputs import MAX_FILES, InputFile, Partition, find_files, make_partitions
 from gristmill.curate.stages import STAGE_VERSIONS, strip_neutral
 from gristmill.curate.tokens import ResolvedTokenizer, resolve_tokenizer
@@ -27,9 +28,6 @@ BATCH_ROWS = 8192
 RANGE_BYTES = 32 << 20
 """Input bytes on disk for each key range of dedup."""
 MAX_RANGES = 1024
-BYTES_PER_DOCUMENT = 48
-"""Index record of a document."""
-DEDUP_BYTES_PER_DOCUMENT = {"exact": 20, "band": 12}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,6 +71,9 @@ class Plan:
     near_step: str | None
     minhash: Mapping[str, object] | None
     min_similarity: float | None
+    measure: str
+    max_cluster_fraction: float | None
+    caveat: str | None
     num_ranges: int
     validation: float
     group_by_cluster: bool
@@ -92,6 +93,11 @@ class Plan:
     def sort_memory_bytes(self) -> int:
         """Memory that one task may sort in: `scratch_memory` is for a whole machine with up to four workers."""
         return max(8 << 20, min(self.scratch_memory_bytes // 16, 128 << 20))
+
+    @property
+    def is_guessing(self) -> bool:
+        """Whether near duplicates are removed without a look at their texts."""
+        return self.near_step is not None and self.min_similarity is None
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -120,7 +126,7 @@ class Plan:
             "steps": list(self.steps),
             "operators": list(self.operators),
             "thresholds": list(self.thresholds),
-            "dedup": [self.exact_step, self.near_step, self.minhash, self.min_similarity],
+            "dedup": [self.exact_step, self.near_step, self.minhash, self.min_similarity, self.measure],
             "split": [self.validation, self.group_by_cluster],
             "tokenizer": None if self.tokenizer is None else strip_neutral(self.tokenizer.engine),
             "shuffle": self.shuffle,
@@ -158,6 +164,7 @@ class Plan:
             "budgets": {
                 "max_quarantine_fraction": self.max_quarantine_fraction,
                 "removal": {source.name: source.removal_budget for source in self.sources},
+                "max_cluster_fraction": self.max_cluster_fraction,
             },
             "ranges": self.num_ranges,
             **({} if self.index is None else {"index_path": str(self.index.path.absolute())}),
@@ -196,11 +203,6 @@ class Plan:
     def describe(self) -> list[str]:
         """Return the plan in lines for a reader."""
         num_bytes = sum(file.num_bytes for file in self.files)
-        per_document = BYTES_PER_DOCUMENT
-        if self.exact_step is not None:
-            per_document += DEDUP_BYTES_PER_DOCUMENT["exact"]
-        if self.minhash is not None:
-            per_document += DEDUP_BYTES_PER_DOCUMENT["band"] * int(str(self.minhash["bands"]))
         lines = [
             f"plan {self.fingerprint()[:16]}",
             f"inputs: {_counted(len(self.files), 'file')}, {num_bytes:,} bytes, "
@@ -216,13 +218,16 @@ class Plan:
             if name is not None:
                 lines.append(f"  then {name} (over all documents)")
         lines.append("stages: " + ", ".join(f"{name} {count}" for name, count in self.stage_counts().items()))
+        if self.caveat:
+            lines.append(f"caution: {self.caveat}")
         if self.tokenizer is not None:
             lines.append(
                 f"tokens: {self.tokenizer.path.name}, {self.tokenizer.vocabulary_size:,} ids, "
                 f"mode {self.tokenizer.mode}, through the `tokenizers` library"
             )
         if self.index is not None:
-            added = INDEX_BYTES_PER_DOCUMENT + per_document - BYTES_PER_DOCUMENT
+            keys = sum(cost.num_bytes for cost in self.file_costs() if cost.file in ("exact", "bands"))
+            added = INDEX_BYTES_PER_DOCUMENT + keys
             lines += [
                 self.index.describe(),
                 f"the index grows by the kept texts and ids, and {added} bytes a kept document, linked from work/",
@@ -230,8 +235,26 @@ class Plan:
         lines += [
             f"memory with one worker: at most {self.memory_bound_bytes(workers=1) >> 20} MiB",
             f"memory with two workers: at most {self.memory_bound_bytes(workers=2) >> 20} MiB",
-            f"disk in work/: the edited text, and {per_document} bytes a document",
+            "disk in work/: the edited text, and what follows",
+            *self.footprint(),
         ]
+        return lines
+
+    def file_costs(self) -> tuple[FileCost, ...]:
+        """Return what each kind of intermediate file takes beside the text."""
+        num_bands = 0 if self.minhash is None else int(str(self.minhash["bands"]))
+        return file_costs(has_exact=self.exact_step is not None, num_bands=num_bands)
+
+    def footprint(self) -> list[str]:
+        """Return the formulas of disk and memory with this corpus' numbers, in lines for a reader."""
+        num_documents = assumed_documents([(file.relative_path, file.num_bytes) for file in self.files])
+        lines = disk_lines(self.file_costs(), num_documents)
+        if self.exact_step is not None or self.near_step is not None:
+            lines += memory_lines(
+                sort_memory_bytes=self.sort_memory_bytes,
+                num_documents=num_documents,
+                num_partitions=len(self.partitions),
+            )
         return lines
 
 
@@ -270,6 +293,9 @@ def make_plan(recipe: Recipe) -> Plan:
         near_step=compiled.near_step,
         minhash=compiled.minhash,
         min_similarity=compiled.min_similarity,
+        measure=compiled.measure,
+        max_cluster_fraction=compiled.max_cluster_fraction,
+        caveat=compiled.caveat,
         num_ranges=max(1, min(MAX_RANGES, math.ceil(num_bytes / RANGE_BYTES))),
         validation=recipe.split.validation,
         group_by_cluster=recipe.split.group_by == "cluster",

@@ -166,7 +166,13 @@ def near_duplicates(
     """
     whole = _as_table(table)
     spec = {
-        "minhash": {"bands": bands, "rows": rows, "shingle_words": shingle_words, "seed": 1},
+        "minhash": {
+            "bands": bands,
+            "rows": rows,
+            "seed": 1,
+            "shingles": {"unit": "word", "size": shingle_words},
+            "family": "gristmill",
+        },
         "min_similarity": min_similarity,
         "memory_bytes": memory_bytes,
     }

@@ -78,6 +78,12 @@ CODES = {
         "stores are not built in this version, and nothing is downloaded: all paths are local.",
         remedy="copy the files to this machine, or mount the store as a folder, and give the local path",
     ),
+    "GM-RECIPE-014": ErrorPage(
+        title="shingles of token ids need a tokenizer",
+        explanation='`shingles = { unit = "token", ... }` cuts documents into runs of the ids that the tokenizer in '
+        "`[tokens]` gives them, and the recipe has no such section.",
+        remedy='add `[tokens]` with `tokenizer = "tokenizer.json"`, or use the unit `word` or `character`',
+    ),
     "GM-RECIPE-090": ErrorPage(
         title="a step cannot run on a table in memory",
         explanation="`clean` and `signals` run the built-in corrections and rules. Plugins and dedup steps need a run: "

@@ -9,10 +9,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gristmill.recipe.builtin import BuiltinStep
+from gristmill.recipe.dedup import HighestColumn, LowestColumn, PreferredSources
 from gristmill.recipe.problems import Problem, nearest
 from gristmill.recipe.sections import RESERVED_COLUMNS
 from gristmill.recipe.step_base import PluginStep, scalar_type
-from gristmill.recipe.steps import HighestColumn, LowestColumn, PreferredSources
 
 if TYPE_CHECKING:
     from gristmill.recipe.model import AnyStep, Recipe
@@ -32,6 +32,7 @@ def check_recipe(recipe: Recipe) -> list[Problem]:
         *_where_columns(recipe),
         *_index(recipe),
         *_survivor(recipe),
+        *_token_shingles(recipe),
         *_column_types(recipe),
     ]
 
@@ -217,6 +218,18 @@ def _index(recipe: Recipe) -> Iterator[Problem]:
             message="`index` needs a dedup step: nothing would be compared with it",
             place="[dedup]",
             hint='add `[[step]]` with `use = "exact_dedup"` or `use = "minhash_dedup"`, or remove `index`',
+        )
+
+
+def _token_shingles(recipe: Recipe) -> Iterator[Problem]:
+    """Token ids come from the recipe's tokenizer."""
+    near = recipe.minhash_dedup
+    if near is not None and near.shingles.unit == "token" and recipe.tokens is None:
+        yield Problem(
+            code="GM-RECIPE-014",
+            message="shingles of the unit `token` need a tokenizer, and the recipe has no `[tokens]`",
+            place="[[step]] minhash_dedup",
+            hint='add `[tokens]` with `tokenizer = "tokenizer.json"`, or use the unit `word` or `character`',
         )
 
 

@@ -12,15 +12,15 @@ from typing import cast
 from pydantic import BaseModel
 
 from gristmill.recipe.builtin import BuiltinStep
-from gristmill.recipe.sections import Dedup, Run, Source, Split, Tokens
-from gristmill.recipe.step_base import PluginStep, Step, scalar_type
-from gristmill.recipe.steps import (
+from gristmill.recipe.dedup import (
     ExactDedup,
     HighestColumn,
     LowestColumn,
     MinhashDedup,
     Survivor,
 )
+from gristmill.recipe.sections import Dedup, Run, Source, Split, Tokens
+from gristmill.recipe.step_base import PluginStep, Step, scalar_type
 from gristmill.recipe.training import Train
 from gristmill.recipe.values import Section
 

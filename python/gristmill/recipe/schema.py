@@ -96,6 +96,8 @@ def _effect(model: type[BaseModel], key: str) -> str | None:
     if not issubclass(model, BuiltinStep):
         return None
     rule = model.rules.get(key)
+    if key in model.limits:
+        return "a limit: a change recomputes nothing"
     if rule is None:
         return "a change runs the step again"
     return f"threshold on `{rule.column}`, kept if `{rule.keep}`; a change recomputes no signal"

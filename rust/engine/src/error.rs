@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use gristmill_core::minhash::MinHashError;
+
 use crate::dedup::DedupError;
 use crate::read::ReadError;
 
@@ -55,6 +57,9 @@ pub enum EngineError {
     /// A task description does not fit this engine; a fault of gristmill or of a hand-edited plan.
     #[error("task description does not fit: {0}")]
     Spec(String),
+    /// Signatures were asked for that do not exist.
+    #[error("task description does not fit: {0}")]
+    MinHash(#[from] MinHashError),
     /// The tokenizer file cannot be used.
     #[error("cannot use tokenizer `{}`: {detail}", path.display())]
     Tokenizer {
@@ -114,7 +119,7 @@ impl EngineError {
             Self::Damaged { .. } => "GM-IO-003",
             Self::Changed { .. } => "GM-PLAN-108",
             Self::Table { .. } => "GM-IO-004",
-            Self::Spec(_) => "GM-RUN-070",
+            Self::Spec(_) | Self::MinHash(_) => "GM-RUN-070",
             Self::Tokenizer { .. } => "GM-TOKENS-001",
             Self::Foreign(_) => "GM-RUN-072",
             Self::Conservation { .. } => "GM-RUN-071",

@@ -26,9 +26,20 @@ MAX_NAMED = 8
 """Documents listed where a name stands for several; looking up more would cost a pass each."""
 _LOOKED_UP = {
     "documents": ("doc", "key", "id", "source", "cluster"),
-    "rejects": ("doc", "key", "id", "source", "kind", "step", "rule", "duplicate_of", "similarity"),
+    "rejects": (
+        "doc",
+        "key",
+        "id",
+        "source",
+        "kind",
+        "step",
+        "rule",
+        "duplicate_of",
+        "similarity",
+        "shared_bands",
+    ),
 }
-_WRITTEN = ("cluster", "key", "id", "source", "fate", "step", "duplicate_of", "similarity")
+_WRITTEN = ("cluster", "key", "id", "source", "fate", "step", "duplicate_of", "similarity", "shared_bands")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -168,7 +179,7 @@ def find_clusters(
         Documents that a cluster must have to be returned or written; all are counted.
     write
         Parquet file that gets every member: cluster, key, id, source, fate (``kept`` or ``removed``), step,
-        duplicate_of, similarity; each cluster in one piece, its kept documents first, then by key.
+        duplicate_of, similarity, shared_bands; each cluster in one piece, its kept documents first, then by key.
     rows_a_range
         Members in memory at a time, for tests.
 
@@ -318,7 +329,7 @@ def _written_schema() -> pa.Schema:
     import pyarrow as pa
 
     kinds = {"cluster": pa.binary(16), "key": pa.binary(16), "duplicate_of": pa.binary(16)}
-    kinds["similarity"] = pa.float32()
+    kinds |= {"similarity": pa.float32(), "shared_bands": pa.uint16()}
     return pa.schema({name: kinds.get(name, pa.large_utf8()) for name in _WRITTEN})
 
 

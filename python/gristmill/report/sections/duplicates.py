@@ -22,7 +22,7 @@ FIRST_LINE_CHARACTERS = 80
 SOURCES_NAMED = 3
 KEY_DIGITS = 12
 Row = Mapping[str, object]
-_COLUMNS = ["step", "key", "doc", "id", "source", "duplicate_of", "similarity", "excerpt"]
+_COLUMNS = ["step", "key", "doc", "id", "source", "duplicate_of", "similarity", "shared_bands", "excerpt"]
 
 
 def build(run: RunFolder) -> Sequence[Block]:
@@ -45,10 +45,8 @@ def build(run: RunFolder) -> Sequence[Block]:
     limit = min(EXCERPT_CHARACTERS, stored) if isinstance(stored, int) else EXCERPT_CHARACTERS
     blocks: list[Block] = [
         Note(
-            text="A document is removed only on a verified edge: the stated similarity to the document that "
-            "was kept beside it was computed, not estimated. A cluster is what such edges link, in chains too: more "
-            "than one of it may stay. Words that differ are marked, white space is not compared, and only the "
-            "beginnings of the texts are."
+            text=f"{_what_removals_are(run)} A cluster is what such edges link, in chains too: more than one of it may "
+            "stay. Words that differ are marked, white space is not compared, and only the beginnings of the texts are."
         ),
         *_stage_counts(run),
         _largest_table(found, kept),
@@ -77,6 +75,18 @@ def build(run: RunFolder) -> Sequence[Block]:
             )
             blocks.append(Pairs(caption=caption, items=[_pair(row, kept, limit) for row in rows]))
     return blocks
+
+
+def _what_removals_are(run: RunFolder) -> str:
+    if "guessed" in mapping(run.manifest.get("dedup")):
+        return (
+            "Near duplicates of this run are guesses: the recipe says `verify = false`, so a document was removed "
+            "because it shares keys with another, and no text was compared."
+        )
+    return (
+        "A document is removed only on a verified edge: the stated similarity to the document that was kept beside it "
+        "was computed, not estimated."
+    )
 
 
 def _key(value: object) -> bytes:
@@ -247,6 +257,9 @@ def _pair(row: Row, kept: Mapping[bytes, tuple[str, str]], limit: int) -> Pair:
     similarity = row["similarity"]
     if isinstance(similarity, float):
         facts.append(Fact(label="similarity", value=similarity, kind="number"))
+    bands = row["shared_bands"]
+    if isinstance(bands, int):
+        facts.append(Fact(label="shared bands", value=bands, kind="count"))
     return Pair(
         title="",
         facts=facts,

@@ -159,6 +159,17 @@ impl DocumentSet {
         Ok(())
     }
 
+    /// Adds every document that a file of removals names.
+    pub(super) fn insert_all(&mut self, removals: &Records<REMOVAL_BYTES>) -> Result<()> {
+        let mut stream = removals.stream(STREAM_BUFFER_BYTES);
+        while let Some(record) = stream.next_record()? {
+            if let Some(removal) = Removal::decode(record) {
+                self.insert(removal.docref);
+            }
+        }
+        Ok(())
+    }
+
     /// Number of documents of a partition of the run that are in the set.
     pub(crate) fn count_partition(&self, partition: usize) -> u64 {
         let (Some(&start), Some(&end)) = (self.starts.get(partition), self.starts.get(partition + 1)) else {

@@ -7,36 +7,10 @@ use crate::external_sort::SortError;
 /// Shorthand used by the passes.
 pub type Result<T> = std::result::Result<T, DedupError>;
 
-/// A source that dedup would shrink by more than its recipe allows.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
-pub struct OverBudget {
-    /// Name of the source.
-    pub source: String,
-    /// Documents that would go.
-    pub removed: u64,
-    /// Documents that reached dedup.
-    pub documents: u64,
-    /// Largest share that may go, in [0, 1].
-    pub removal_budget: f64,
-}
-
-impl OverBudget {
-    /// Share that would go, in [0, 1].
-    pub fn share(&self) -> f64 {
-        self.removed as f64 / self.documents.max(1) as f64
-    }
-}
-
 /// Why a dedup pass stopped.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DedupError {
-    /// Sources would lose more than their removal budget; nothing was removed.
-    #[error("dedup would remove {}", describe(sources))]
-    RemovalBudget {
-        /// Every source over its budget, in plan order.
-        sources: Vec<OverBudget>,
-    },
     /// The share of `scratch_memory` that the task got does not hold what the pass must keep.
     #[error("dedup needs at least {needed_bytes} bytes of scratch memory a task and got `{memory_bytes}`")]
     ScratchMemory {
@@ -81,7 +55,6 @@ impl DedupError {
     /// The code that never changes; `gristmill explain error CODE` shows its page.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::RemovalBudget { .. } => "GM-DEDUP-001",
             Self::ScratchMemory { .. } => "GM-DEDUP-002",
             Self::Damaged { .. } => "GM-DEDUP-003",
             Self::DamagedIndex { .. } => "GM-INDEX-003",
@@ -99,9 +72,6 @@ impl DedupError {
     /// The next step, where there is one.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::RemovalBudget { .. } => {
-                Some("raise `removal_budget` of that source if so many copies are expected")
-            }
             Self::ScratchMemory { .. } => Some("raise `scratch_memory` in the recipe, or run fewer workers"),
             Self::Damaged { .. } => {
                 Some("remove that file; the same command makes it again from what is committed")
@@ -123,37 +93,13 @@ impl DedupError {
     }
 }
 
-fn describe(sources: &[OverBudget]) -> String {
-    let parts: Vec<String> = sources
-        .iter()
-        .map(|over| {
-            format!(
-                "{:.1} % of source `{}` ({} of {} documents), its removal budget is {:.1} %",
-                100.0 * over.share(),
-                over.source,
-                over.removed,
-                over.documents,
-                100.0 * over.removal_budget,
-            )
-        })
-        .collect();
-    parts.join("; ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn codes_are_distinct_and_the_budget_names_its_source() {
-        let over = OverBudget {
-            source: "web".to_owned(),
-            removed: 3,
-            documents: 4,
-            removal_budget: 0.5,
-        };
+    fn codes_are_distinct() {
         let errors = [
-            DedupError::RemovalBudget { sources: vec![over] },
             DedupError::ScratchMemory {
                 needed_bytes: 2,
                 memory_bytes: 1,
@@ -170,10 +116,5 @@ mod tests {
         ];
         let codes: std::collections::BTreeSet<&str> = errors.iter().map(DedupError::code).collect();
         assert_eq!(codes.len(), errors.len());
-        let message = errors[0].to_string();
-        assert!(
-            message.contains("75.0 % of source `web`") && message.contains("50.0 %"),
-            "{message}"
-        );
     }
 }

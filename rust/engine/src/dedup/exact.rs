@@ -192,6 +192,7 @@ impl Group<'_> {
                     duplicate_of: best,
                     similarity: 1.0,
                     step,
+                    shared_bands: 0,
                 };
                 removals.push(&removal.encode_sortable())?;
             }

@@ -26,6 +26,9 @@ pub const REMOVAL_BYTES: usize = 24;
 /// Bytes of a [`ClusterMember`].
 pub const CLUSTER_BYTES: usize = 16;
 
+/// Similarity of a pair that nobody computed: below any that can be.
+pub const NOT_COMPUTED: f32 = -1.0;
+
 /// Returns the `N` bytes of `record` from `at` on; both are constants at every call.
 pub(crate) fn bytes_at<const N: usize>(record: &[u8], at: usize) -> [u8; N] {
     std::array::from_fn(|byte| record[at + byte])
@@ -102,7 +105,8 @@ pub fn gather(scattered: u64) -> u64 {
     value ^ (value >> 30) ^ (value >> 60)
 }
 
-/// A pair of documents whose similarity was computed on their texts and reaches the threshold.
+/// A pair of documents whose similarity was computed on their texts and reaches the threshold, or that was proposed
+/// where a recipe asks for no verification.
 ///
 /// On disk little-endian, sorted by (better, worse), each pair once a file.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -111,7 +115,7 @@ pub struct Edge {
     pub better: u64,
     /// The other.
     pub worse: u64,
-    /// Jaccard similarity of their shingle sets, in [0, 1].
+    /// Similarity of their shingle sets, in [0, 1], or [`NOT_COMPUTED`].
     pub similarity: f32,
     /// Bands in which the pair shared a bucket and was compared.
     pub shared_bands: u16,
@@ -158,10 +162,12 @@ pub struct Removal {
     pub docref: u64,
     /// The document that stays in its place.
     pub duplicate_of: u64,
-    /// Similarity of the two, in [0, 1].
+    /// Similarity of the two, in [0, 1], or [`NOT_COMPUTED`].
     pub similarity: f32,
     /// The step that removed it.
     pub step: RemovalStep,
+    /// Bands in which the two met; 0 for equal texts, and where a common neighbour proposed the pair.
+    pub shared_bands: u16,
 }
 
 impl Removal {
@@ -172,6 +178,7 @@ impl Removal {
         record[8..16].copy_from_slice(&self.duplicate_of.to_le_bytes());
         record[16..20].copy_from_slice(&self.similarity.to_le_bytes());
         record[20] = self.step as u8;
+        record[22..].copy_from_slice(&self.shared_bands.to_le_bytes());
         record
     }
 
@@ -187,7 +194,13 @@ impl Removal {
             duplicate_of: u64_le(record, 8),
             similarity: f32::from_le_bytes(bytes_at(record, 16)),
             step,
+            shared_bands: u16::from_le_bytes(bytes_at(record, 22)),
         })
+    }
+
+    /// The similarity, if it was computed.
+    pub fn computed_similarity(&self) -> Option<f32> {
+        (self.similarity >= 0.0).then_some(self.similarity)
     }
 
     /// The record with `docref` big-endian, so that byte order is the order of documents.
@@ -419,6 +432,7 @@ mod tests {
             duplicate_of: 7,
             similarity: 1.0,
             step: RemovalStep::Near,
+            shared_bands: 7,
         };
         assert_eq!(Removal::decode(&removal.encode()), Some(removal));
         assert_eq!(
@@ -460,9 +474,10 @@ mod tests {
             duplicate_of: 2,
             similarity: 1.0,
             step: RemovalStep::Exact,
+            shared_bands: 258,
         };
         let expected = [
-            1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x80, 0x3f, 1, 0, 0, 0,
+            1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x80, 0x3f, 1, 0, 2, 1,
         ];
         assert_eq!(removal.encode(), expected);
     }

@@ -30,9 +30,10 @@
 //! # Example
 //! ```
 //! use gristmill_core::hash::content_hash;
+//! use gristmill_core::shingle::ShingleConfig;
 //! use gristmill_engine::dedup::formats::Removal;
 //! use gristmill_engine::dedup::{
-//!     BandRunWriter, ExactRunWriter, KeyRange, PartitionFiles, PassContext, SettleInputs, SourceBudget,
+//!     BandRunWriter, ExactRunWriter, KeyRange, Measure, PartitionFiles, PassContext, SettleInputs,
 //!     VerifyOptions, exact, lsh, rescue, settle, verify,
 //! };
 //! use gristmill_engine::index::IndexRecord;
@@ -78,7 +79,12 @@
 //!     bands: Some(path("bands.bin")),
 //! };
 //! let context = PassContext::new(vec![partition], &folder, 1 << 20, &|| false)?;
-//! let options = VerifyOptions { min_similarity: 0.7, shingle_words: 2, retry: Default::default() };
+//! let options = VerifyOptions {
+//!     measure: Measure::Jaccard,
+//!     min_similarity: 0.7,
+//!     shingles: ShingleConfig::words(2),
+//!     retry: Default::default(),
+//! };
 //! exact(&context, KeyRange::WHOLE, &path("twins"))?;
 //! lsh(&context, KeyRange::WHOLE, 1, &[path("twins")], &path("rows"))?;
 //! verify(&context, KeyRange::WHOLE, &[path("rows")], &options, &path("edges"))?;
@@ -86,7 +92,7 @@
 //! let inputs = SettleInputs {
 //!     exact_removals: vec![path("twins")],
 //!     edges: vec![path("edges"), path("rescued")],
-//!     sources: vec![SourceBudget { name: "web".to_owned(), removal_budget: 0.5 }],
+//!     sources: vec!["web".to_owned()],
 //! };
 //! let stats = settle(&context, &inputs, &path("removals.bin"), &path("clusters.bin"))?;
 //! assert_eq!((stats.near_removed, stats.clusters), (1, 1));
@@ -103,8 +109,10 @@ mod error;
 pub(crate) mod exact;
 pub mod formats;
 mod greedy;
+mod largest;
 pub(crate) mod lsh;
 pub mod old;
+mod propose;
 mod rescue;
 mod settle;
 mod similarity;
@@ -123,11 +131,14 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 pub use documents::Standing;
-pub use error::{DedupError, OverBudget, Result};
+pub use error::{DedupError, Result};
 pub use exact::{ExactStats, exact};
+pub use largest::{LargeCluster, NamedMember};
 pub use lsh::{LshStats, lsh};
+pub use propose::propose;
 pub use rescue::{RescueStats, rescue};
-pub use settle::{SettleInputs, SettleStats, SourceBudget, SourceRemovals, settle};
+pub use settle::{SettleInputs, SettleStats, SourceRemovals, settle};
+pub use similarity::Measure;
 pub use verify::{RetryLimits, VerifyOptions, VerifyStats, verify};
 pub use writers::{BandRunWriter, ExactRunWriter};
 

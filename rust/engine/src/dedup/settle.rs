@@ -5,28 +5,16 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::PassContext;
-use super::clusters::{self, LINK_BYTES, link};
+use super::clusters::{LINK_BYTES, link};
 use super::documents::{DocumentSet, STREAM_BUFFER_BYTES};
-use super::error::{DedupError, OverBudget, Result};
-use super::formats::{
-    ClusterMember, REMOVAL_BYTES, RecordWriter, Records, Removal, RemovalStep, split_docref, u64_be,
-};
+use super::error::{DedupError, Result};
+use super::formats::{REMOVAL_BYTES, RecordWriter, Records, Removal, RemovalStep, split_docref, u64_be};
 use super::greedy::for_each_judged;
-use super::old::unlinked;
+use super::largest::{LargeCluster, write_clusters};
 use super::spill_queue::SpillQueue;
 use crate::external_sort::{ExternalSorter, SortedRecords, SortedSource};
 
-/// What dedup may do to a source.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SourceBudget {
-    /// Name of the source.
-    pub name: String,
-    /// Largest share of its documents that may go, in [0, 1].
-    pub removal_budget: f64,
-}
-
-/// What the earlier passes left, and the budgets.
+/// What the earlier passes left.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SettleInputs {
@@ -34,8 +22,8 @@ pub struct SettleInputs {
     pub exact_removals: Vec<PathBuf>,
     /// Every file of the verify pass; none without a near-duplicate step.
     pub edges: Vec<PathBuf>,
-    /// Sources by their ordinal in the plan.
-    pub sources: Vec<SourceBudget>,
+    /// Names of the sources, by their ordinal in the plan.
+    pub sources: Vec<String>,
 }
 
 /// What dedup takes from one source.
@@ -68,21 +56,21 @@ pub struct SettleStats {
     pub clustered: u64,
     /// Documents of the largest cluster; old ones are not counted.
     pub largest_cluster: u64,
-    /// Its representative: partition and ordinal.
-    pub largest_cluster_representative: Option<u64>,
+    /// The clusters with the most different texts, the largest first, at most five.
+    pub largest: Vec<LargeCluster>,
     /// By source, in plan order.
     pub sources: Vec<SourceRemovals>,
 }
 
 /// Decides removals and clusters and writes `removals.bin` and `clusters.bin`.
 ///
-/// Removal budgets are checked before either file is created. Of an exact duplicate whose twin goes as a near
-/// duplicate, `duplicate_of` is the kept document behind the twin, and the similarity is the twin's: the texts are the
-/// same. Memory: see [`super`]. Time: a few external sorts of edges and removals.
+/// Nothing is removed by that: whoever rewrites documents may look at the counts first. Of an exact duplicate whose twin goes as a near
+/// duplicate, `duplicate_of` is the kept document behind the twin, and similarity and bands are the twin's: the texts are
+/// the same. Memory: see [`super`]. Time: a few external sorts of edges and removals.
 ///
 /// # Errors
-/// [`DedupError::RemovalBudget`] when a source would lose too much; when a file cannot be read or written or does not
-/// hold what it must, when the budget is too small, or on cancellation.
+/// When a file cannot be read or written or does not hold what it must, when the budget is too small, or on
+/// cancellation.
 pub fn settle(
     context: &PassContext<'_>,
     inputs: &SettleInputs,
@@ -101,14 +89,20 @@ pub fn settle(
         &mut tally,
     )?;
     let mut merged = point_at_kept(context, near, twins, memory_bytes / 4)?;
-    tally.check_budgets(&inputs.sources)?;
     let mut writer = RecordWriter::create(removals)?;
     while let Some(record) = merged.next_record()? {
         writer.append(&Removal::from_sortable(record))?;
     }
     writer.finish()?;
     drop(merged);
-    write_clusters(context, &links, memory_bytes / 2, clusters, &mut tally.stats)?;
+    write_clusters(
+        context,
+        &links,
+        &inputs.exact_removals,
+        memory_bytes / 2,
+        clusters,
+        &mut tally.stats,
+    )?;
     Ok(tally.stats)
 }
 
@@ -119,9 +113,9 @@ struct Tally {
 }
 
 impl Tally {
-    fn new(context: &PassContext<'_>, sources: &[SourceBudget]) -> Result<Self> {
-        let named = |source: &SourceBudget| SourceRemovals {
-            source: source.name.clone(),
+    fn new(context: &PassContext<'_>, sources: &[String]) -> Result<Self> {
+        let named = |source: &String| SourceRemovals {
+            source: source.clone(),
             ..Default::default()
         };
         let stats = SettleStats {
@@ -147,27 +141,6 @@ impl Tally {
             DedupError::Inputs(format!("partition {partition} has a source that is not listed"))
         })
     }
-
-    fn check_budgets(&self, budgets: &[SourceBudget]) -> Result<()> {
-        let over: Vec<OverBudget> = self
-            .stats
-            .sources
-            .iter()
-            .zip(budgets)
-            .map(|(counts, budget)| OverBudget {
-                source: counts.source.clone(),
-                removed: counts.exact + counts.near,
-                documents: counts.documents,
-                removal_budget: budget.removal_budget,
-            })
-            .filter(|over| over.share() > over.removal_budget)
-            .collect();
-        if over.is_empty() {
-            Ok(())
-        } else {
-            Err(DedupError::RemovalBudget { sources: over })
-        }
-    }
 }
 
 /// Removes what has a kept better document, and links all pairs.
@@ -184,7 +157,7 @@ fn remove_near(
         for &better in judged.better {
             links.push(link(context.linked(better), context.linked(judged.docref)))?;
         }
-        let Some((similarity, duplicate_of)) = judged.kept else {
+        let Some(edge) = judged.kept else {
             tally.stats.spared += 1;
             return Ok(());
         };
@@ -192,9 +165,10 @@ fn remove_near(
         tally.source(split_docref(judged.docref).0)?.near += 1;
         let removal = Removal {
             docref: judged.docref,
-            duplicate_of,
-            similarity,
+            duplicate_of: edge.better,
+            similarity: edge.similarity,
             step: RemovalStep::Near,
+            shared_bands: edge.shared_bands,
         };
         Ok(near.push(&removal.encode_sortable())?)
     })?;
@@ -255,67 +229,22 @@ fn point_at_kept(
         while current.is_some_and(|removal| removal.docref < stayed) {
             current = next_near(&mut all)?;
         }
-        let (duplicate_of, similarity) = match current {
-            Some(removal) if removal.docref == stayed => (removal.duplicate_of, removal.similarity),
-            _ => (stayed, 1.0),
-        };
-        all.push(
-            &Removal {
+        // Of the twin that went as a near duplicate, this one has all but the name: the texts are the same.
+        let mut removal = current
+            .filter(|removal| removal.docref == stayed)
+            .unwrap_or(Removal {
                 docref,
-                duplicate_of,
-                similarity,
+                duplicate_of: stayed,
+                similarity: 1.0,
                 step: RemovalStep::Exact,
-            }
-            .encode_sortable(),
-        )?;
+                shared_bands: 0,
+            });
+        (removal.docref, removal.step) = (docref, RemovalStep::Exact);
+        all.push(&removal.encode_sortable())?;
     }
     while current.is_some() {
         poll.tick()?;
         current = next_near(&mut all)?;
     }
     Ok(all.finish_unless(context.cancelled)?)
-}
-
-fn write_clusters(
-    context: &PassContext<'_>,
-    links: &SpillQueue<LINK_BYTES>,
-    memory_bytes: u64,
-    output: &Path,
-    stats: &mut SettleStats,
-) -> Result<()> {
-    let mut writer = RecordWriter::create(output)?;
-    let mut representatives = ExternalSorter::<8>::new(&context.scratch, memory_bytes / 4)?;
-    clusters::for_each_member(context, links, memory_bytes - memory_bytes / 4, |member| {
-        let (docref, is_old) = unlinked(member.docref);
-        if is_old {
-            return Ok(());
-        }
-        representatives.push(&member.representative.to_be_bytes())?;
-        let representative = unlinked(member.representative).0;
-        writer.append(
-            &ClusterMember {
-                docref,
-                representative,
-            }
-            .encode(),
-        )
-    })?;
-    stats.clustered = writer.finish()?;
-    let mut sorted = representatives.finish_unless(context.cancelled)?;
-    let mut size = 0;
-    let mut previous = None;
-    while let Some(record) = sorted.next_record()? {
-        let representative = u64::from_be_bytes(*record);
-        if previous != Some(representative) {
-            stats.clusters += 1;
-            size = 0;
-        }
-        size += 1;
-        if size > stats.largest_cluster {
-            stats.largest_cluster = size;
-            stats.largest_cluster_representative = Some(unlinked(representative).0);
-        }
-        previous = Some(representative);
-    }
-    Ok(())
 }

@@ -1,27 +1,60 @@
 //! The similarity of two documents, computed on their texts.
 //!
-//! It is the Jaccard index of their sets of word shingles, the same that signatures estimate. Caches make repeated
-//! questions cheap and change no answer.
+//! It is the Jaccard index of their sets of shingles, the same that signatures estimate, or how much of the document that
+//! would go is in the one that would stay. Caches make repeated questions cheap and change no answer.
 
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 use gristmill_core::segment::{Segmentation, Segmenter};
-use gristmill_core::shingle::Shingles;
+use gristmill_core::shingle::{ShingleConfig, Shingles};
+use serde::{Deserialize, Serialize};
 
 use super::documents::DocumentStore;
 use super::error::Result;
 use super::formats::scatter;
 
-/// Returns the Jaccard index of two ascending sets if it is at least `min_similarity`.
-///
-/// Stops as soon as too many elements of either set are known to be missing from the other; sets of too unequal sizes
-/// are not read at all.
-pub(super) fn jaccard_at_least(left: &[u64], right: &[u64], min_similarity: f64) -> Option<f64> {
-    let total = left.len() + right.len();
-    // o / (total - o) >= t  <=>  o >= t * total / (1 + t); one less, so that rounding never refuses a pair.
-    let needed = (min_similarity * total as f64 / (1.0 + min_similarity)).floor() as usize;
-    let needed = needed.saturating_sub(1);
+/// What counts as similarity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Measure {
+    /// What two sets share, by what they hold together.
+    #[default]
+    Jaccard,
+    /// What they share, by what the document that would go holds: the share of it that the one that stays has, too.
+    Containment,
+}
+
+impl Measure {
+    /// Returns the similarity of two ascending sets, the worse document's second, if it is at least `min_similarity`.
+    ///
+    /// Nothing is similar to an empty set. Stops as soon as too many elements of either set are known to be missing from
+    /// the other; sets whose sizes alone exclude it are not read at all.
+    pub(super) fn at_least(self, better: &[u64], worse: &[u64], min_similarity: f64) -> Option<f64> {
+        let total = better.len() + worse.len();
+        // Jaccard: o / (total - o) >= t  <=>  o >= t * total / (1 + t).
+        let needed = match self {
+            Self::Jaccard => min_similarity * total as f64 / (1.0 + min_similarity),
+            Self::Containment => min_similarity * worse.len() as f64,
+        };
+        // One less, so that rounding never refuses a pair.
+        let needed = (needed.floor() as usize).saturating_sub(1);
+        let shared = shared_at_least(better, worse, needed)?;
+        let whole = match self {
+            Self::Jaccard => total - shared,
+            Self::Containment => worse.len(),
+        };
+        let similarity = if whole == 0 {
+            0.0
+        } else {
+            shared as f64 / whole as f64
+        };
+        (similarity >= min_similarity).then_some(similarity)
+    }
+}
+
+/// Returns how many elements two ascending sets share, or nothing once that must be less than `needed`.
+fn shared_at_least(left: &[u64], right: &[u64], needed: usize) -> Option<usize> {
     let mut left_misses = left.len().checked_sub(needed)?;
     let mut right_misses = right.len().checked_sub(needed)?;
     let (mut left_next, mut right_next, mut shared) = (0, 0, 0_usize);
@@ -42,13 +75,7 @@ pub(super) fn jaccard_at_least(left: &[u64], right: &[u64], min_similarity: f64)
             }
         }
     }
-    let union = total - shared;
-    let similarity = if union == 0 {
-        0.0
-    } else {
-        shared as f64 / union as f64
-    };
-    (similarity >= min_similarity).then_some(similarity)
+    Some(shared)
 }
 
 /// Shingle sets by document; the least recently used ones go first.
@@ -99,6 +126,7 @@ type KnownPair = (u64, u64, Option<f32>);
 /// Answers how similar two documents are.
 pub(super) struct Similarities<'task> {
     pub(super) store: DocumentStore<'task>,
+    measure: Measure,
     min_similarity: f64,
     segmenter: Segmenter,
     segmentation: Segmentation,
@@ -114,8 +142,8 @@ impl<'task> Similarities<'task> {
     /// of the pair at hand.
     pub(super) fn new(
         store: DocumentStore<'task>,
-        min_similarity: f64,
-        shingle_words: usize,
+        (measure, min_similarity): (Measure, f64),
+        shingles: ShingleConfig,
         memory_bytes: u64,
     ) -> Self {
         let pair_bytes = size_of::<KnownPair>() as u64;
@@ -131,10 +159,11 @@ impl<'task> Similarities<'task> {
         };
         Self {
             store,
+            measure,
             min_similarity,
             segmenter: Segmenter::default(),
             segmentation: Segmentation::default(),
-            shingles: Shingles::new(shingle_words),
+            shingles: Shingles::new(shingles),
             text: Vec::new(),
             hashes: Vec::new(),
             sets,
@@ -155,18 +184,20 @@ impl<'task> Similarities<'task> {
         Ok(set)
     }
 
-    /// Returns the similarity of two documents if it is high enough.
-    pub(super) fn compare(&mut self, left: u64, right: u64) -> Result<Option<f32>> {
-        let (first, second) = (left.min(right), left.max(right));
+    /// Returns the similarity of two documents if it is high enough; which of them is better is a fact of the pair.
+    pub(super) fn compare(&mut self, better: u64, worse: u64) -> Result<Option<f32>> {
+        let (first, second) = (better.min(worse), better.max(worse));
         let slot = (scatter(first ^ scatter(second)) % self.known.len() as u64) as usize;
         let (known_first, known_second, similarity) = self.known[slot];
         if (known_first, known_second) == (first, second) {
             return Ok(similarity);
         }
-        let left_set = self.set_of(left)?;
-        let right_set = self.set_of(right)?;
-        let similarity =
-            jaccard_at_least(&left_set, &right_set, self.min_similarity).map(|value| value as f32);
+        let better_set = self.set_of(better)?;
+        let worse_set = self.set_of(worse)?;
+        let similarity = self
+            .measure
+            .at_least(&better_set, &worse_set, self.min_similarity);
+        let similarity = similarity.map(|value| value as f32);
         self.known[slot] = (first, second, similarity);
         Ok(similarity)
     }
@@ -186,13 +217,25 @@ mod tests {
             right in prop::collection::btree_set(0_u64..30, 0..25),
             percent in 1_u32..=100,
         ) {
+            let num_shared = left.intersection(&right).count();
             let left: Vec<u64> = left.into_iter().collect();
             let right: Vec<u64> = right.into_iter().collect();
             let min_similarity = f64::from(percent) / 100.0;
-            let exact = jaccard(&left, &right);
-            let expected = (exact >= min_similarity && !(left.is_empty() && right.is_empty())).then_some(exact);
-            prop_assert_eq!(jaccard_at_least(&left, &right, min_similarity), expected);
+            let index = jaccard(&left, &right);
+            let expected = (index >= min_similarity).then_some(index);
+            prop_assert_eq!(Measure::Jaccard.at_least(&left, &right, min_similarity), expected);
+            let share = num_shared as f64 / right.len().max(1) as f64;
+            let expected = (share >= min_similarity).then_some(share);
+            prop_assert_eq!(Measure::Containment.at_least(&left, &right, min_similarity), expected);
         }
+    }
+
+    #[test]
+    fn an_excerpt_is_contained_in_the_whole_and_not_the_other_way_round() {
+        let (whole, excerpt) = ([1, 2, 3, 4, 5, 6, 7, 8], [3, 4, 5]);
+        assert_eq!(Measure::Containment.at_least(&whole, &excerpt, 0.9), Some(1.0));
+        assert_eq!(Measure::Containment.at_least(&excerpt, &whole, 0.9), None);
+        assert_eq!(Measure::Jaccard.at_least(&whole, &excerpt, 0.3), Some(0.375));
     }
 
     #[test]

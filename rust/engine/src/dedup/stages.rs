@@ -6,10 +6,11 @@ use serde::Deserialize;
 
 use crate::commit::{Artefact, TaskManifest, TaskPlace, commit};
 use crate::dedup::old::OldPartSpec;
-use crate::dedup::{self, KeyRange, PartitionFiles, PassContext, SettleInputs, SourceBudget, VerifyOptions};
+use crate::dedup::{self, KeyRange, Measure, PartitionFiles, PassContext, SettleInputs, VerifyOptions};
 use crate::error::{EngineError, Result};
 use crate::task::Session;
 use gristmill_core::minhash::MinHashConfig;
+use gristmill_core::shingle::ShingleConfig;
 
 /// What every dedup task is told of a partition.
 #[derive(Debug, Deserialize)]
@@ -86,8 +87,8 @@ pub struct VerifySpec {
     pub range: KeyRange,
     /// Rows of all LSH tasks.
     pub buckets: Vec<Artefact>,
-    /// How similarity is computed.
-    pub confirm: Confirm,
+    /// How similarity is computed; nothing for edges without verification.
+    pub confirm: Option<Confirm>,
 }
 
 /// The settle task.
@@ -107,27 +108,32 @@ pub struct SettleSpec {
     pub exact_removals: Vec<Artefact>,
     /// What the verify tasks found.
     pub edges: Vec<Artefact>,
-    /// How edges were confirmed; none without a near-duplicate step.
+    /// How edges were confirmed; nothing without a near-duplicate step, or without verification.
     pub confirm: Option<Confirm>,
-    /// Sources and their budgets, in plan order.
-    pub sources: Vec<SourceBudget>,
+    /// Names of the sources, in plan order.
+    pub sources: Vec<String>,
 }
 
 /// How similarity is computed, and from where on it counts.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Confirm {
-    /// Words of a shingle.
-    pub shingle_words: usize,
+    /// What counts as similarity.
+    #[serde(default)]
+    pub measure: Measure,
+    /// What is compared.
+    pub shingles: ShingleConfig,
     /// Least similarity of an edge.
     pub min_similarity: f64,
 }
 
 impl Confirm {
-    fn options(self) -> VerifyOptions {
+    /// The options of the passes that compare.
+    pub(crate) fn options(self) -> VerifyOptions {
         VerifyOptions {
+            measure: self.measure,
             min_similarity: self.min_similarity,
-            shingle_words: self.shingle_words,
+            shingles: self.shingles,
             retry: dedup::RetryLimits::default(),
         }
     }
@@ -191,26 +197,28 @@ pub fn verify(spec: &VerifySpec, session: &Session) -> Result<TaskManifest> {
     let context = context(
         &spec.place,
         (&spec.partitions, &spec.old),
-        Needs::TEXT,
+        if spec.confirm.is_some() {
+            Needs::TEXT
+        } else {
+            Needs::INDEX
+        },
         spec.scratch_memory_bytes,
         session,
         &is_cancelled,
     )?;
     let buckets = open_all(&spec.place, &spec.buckets, session)?;
-    let stats = dedup::verify(
-        &context,
-        spec.range,
-        &buckets,
-        &spec.confirm.options(),
-        &spec.place.path("edges.bin"),
-    )?;
+    let output = spec.place.path("edges.bin");
+    let stats = match &spec.confirm {
+        Some(confirm) => dedup::verify(&context, spec.range, &buckets, &confirm.options(), &output)?,
+        None => dedup::propose(&context, spec.range, &buckets, &output)?,
+    };
     finish(&spec.place, &[("edges", "edges.bin", stats.edges)], &stats)
 }
 
 /// Runs the settle task.
 ///
 /// # Errors
-/// What the pass meets, a removal budget among it; nothing is committed then.
+/// What the pass meets; nothing is committed then.
 pub fn settle(spec: &SettleSpec, session: &Session) -> Result<TaskManifest> {
     let is_cancelled = || session.is_cancelled();
     let context = context(

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use gristmill_core::shingle::ShingleConfig;
 use serde::{Deserialize, Serialize};
 
 use super::documents::DocumentStore;
@@ -14,7 +15,7 @@ use super::error::{DedupError, Result};
 use super::formats::{
     BucketRow, EDGE_BYTES, Edge, ROW_BYTES, RecordWriter, Records, bytes_at, gather, u64_be,
 };
-use super::similarity::Similarities;
+use super::similarity::{Measure, Similarities};
 use super::{KeyRange, PassContext};
 use crate::external_sort::{ExternalSorter, SortedRecords, SortedSource, merge_sorted};
 
@@ -42,10 +43,13 @@ impl Default for RetryLimits {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VerifyOptions {
-    /// Least Jaccard similarity, in (0, 1].
+    /// What counts as similarity.
+    #[serde(default)]
+    pub measure: Measure,
+    /// Least similarity, in (0, 1].
     pub min_similarity: f64,
-    /// Words of a shingle; the same as in the signatures.
-    pub shingle_words: usize,
+    /// What is compared; the same as in the signatures.
+    pub shingles: ShingleConfig,
     /// Caps on trying again.
     #[serde(default)]
     pub retry: RetryLimits,
@@ -212,12 +216,7 @@ impl<'task> Judge<'task> {
         let store = DocumentStore::new(context, memory_bytes / 16);
         let cache_bytes = memory_bytes / 2;
         Ok(Self {
-            similarities: Similarities::new(
-                store,
-                options.min_similarity,
-                options.shingle_words,
-                cache_bytes,
-            ),
+            similarities: Similarities::new(store, options.min_similarity, options.shingles, cache_bytes),
             limits: options.retry,
             edges: ExternalSorter::new(&context.scratch, memory_bytes / 4)?,
             failed: BTreeMap::new(),

@@ -153,7 +153,7 @@ impl MapOutput {
         let carried = FileWriter::try_new_with_options(carried_file, &carried_schema, options)
             .map_err(EngineError::table("write", &carried_path))?;
         let memory = spec.sort_memory_bytes;
-        let hasher = spec.minhash.map(MinHasher::new);
+        let hasher = spec.minhash.map(MinHasher::new).transpose()?;
         let bands = spec.minhash.as_ref().map(|config| config.bands as usize);
         Ok(Self {
             source: spec.source.name.clone(),
@@ -358,6 +358,7 @@ impl MapOutput {
             arrow_array::new_null_array(&DataType::Float64, rows),
             arrow_array::new_null_array(&DataType::FixedSizeBinary(schema::KEY_BYTES), rows),
             arrow_array::new_null_array(&DataType::Float32, rows),
+            arrow_array::new_null_array(&DataType::UInt16, rows),
             strings(|document| &document.detail),
             strings(|document| &document.excerpt),
         ];

@@ -20,6 +20,7 @@ use gristmill_core::hash::seeded_order;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::commit::{TaskManifest, commit};
+use crate::dedup::formats::{CLUSTER_BYTES, REMOVAL_BYTES, Removal, RemovalStep};
 use crate::dedup_index::names::OldNames;
 use crate::error::{EngineError, Result};
 use crate::index::{IndexRecord, RECORD_BYTES, RecordFile};
@@ -35,8 +36,6 @@ use tokens::{TokenEntry, TokenRun};
 /// Distinguishes the random numbers of the split from those of the shuffle.
 const PURPOSE_SPLIT: u64 = 1;
 pub(crate) const PURPOSE_SHUFFLE: u64 = 2;
-const REMOVAL_BYTES: usize = 24;
-const CLUSTER_BYTES: usize = 16;
 
 /// Runs the task.
 ///
@@ -263,6 +262,7 @@ impl<'task> Pass<'task> {
             threshold: None,
             duplicate_of: None,
             similarity: None,
+            shared_bands: None,
             detail: None,
             excerpt,
         };
@@ -282,8 +282,12 @@ impl<'task> Pass<'task> {
                 .dedup
                 .as_ref()
                 .expect("removals are only opened with a dedup outcome");
-            let similarity = f32::from_le_bytes(std::array::from_fn(|byte| removal[16 + byte]));
-            let (step, rule) = if removal[20] == 1 {
+            let removal = Removal::decode(&removal).ok_or_else(|| EngineError::Damaged {
+                path: self.spec.place.data.join(&dedup.removals.file),
+                detail: format!("the removal of document {docref} has an unknown step"),
+            })?;
+            let is_exact = removal.step == RemovalStep::Exact;
+            let (step, rule) = if is_exact {
                 (dedup.exact_step.as_deref(), "exact_duplicate")
             } else {
                 (dedup.near_step.as_deref(), "near_duplicate")
@@ -291,20 +295,17 @@ impl<'task> Pass<'task> {
             reject.step = step.unwrap_or("dedup");
             reject.rule = rule;
             reject.reason = rule;
-            reject.value = Some(f64::from(similarity));
-            reject.threshold = if removal[20] == 1 {
-                Some(1.0)
-            } else {
-                dedup.min_similarity
-            };
-            let kept = u64::from_le_bytes(std::array::from_fn(|byte| removal[8 + byte]));
-            reject.duplicate_of = Some(self.key_of(kept)?);
+            let similarity = removal.computed_similarity();
+            reject.value = similarity.map(f64::from);
+            reject.threshold = if is_exact { Some(1.0) } else { dedup.min_similarity };
+            reject.duplicate_of = Some(self.key_of(removal.duplicate_of)?);
             reject.detail = self
                 .old
-                .is_old(kept)
-                .then(|| self.old.describe(kept))
+                .is_old(removal.duplicate_of)
+                .then(|| self.old.describe(removal.duplicate_of))
                 .transpose()?;
-            reject.similarity = Some(similarity);
+            reject.similarity = similarity;
+            reject.shared_bands = (!is_exact || removal.shared_bands > 0).then_some(removal.shared_bands);
         } else {
             let cluster = match cluster {
                 Some(cluster) => {

@@ -26,9 +26,7 @@ use super::rows::verdict_path;
 use crate::commit::Artefact;
 use crate::dedup::formats::{EDGE_BYTES, Edge, RecordWriter};
 use crate::dedup::stages::{Confirm, PartitionSpec};
-use crate::dedup::{
-    self, KeyRange, PartitionFiles, PassContext, SettleInputs, SettleStats, SourceBudget, VerifyOptions,
-};
+use crate::dedup::{self, KeyRange, PartitionFiles, PassContext, SettleInputs, SettleStats};
 use crate::error::Result;
 use crate::task::Session;
 
@@ -54,9 +52,9 @@ pub struct DedupSpec {
     pub buckets: Vec<Artefact>,
     /// What the run's verify tasks found.
     pub edges: Vec<Artefact>,
-    /// How edges were confirmed; none without a near-duplicate step.
+    /// How edges were confirmed; nothing without a near-duplicate step, or without verification.
     pub confirm: Option<Confirm>,
-    /// Band keys of a document.
+    /// Band keys of a document; 0 without a near-duplicate step.
     pub num_bands: u64,
     /// Names of the sources, in plan order.
     pub sources: Vec<String>,
@@ -100,25 +98,22 @@ pub fn decide_again(spec: &DedupSpec, session: &Session) -> Result<DedupOutcome>
         leaving: 0,
         uncovered: 0,
     };
-    if let Some(confirm) = spec.confirm {
+    if spec.num_bands > 0 {
         let parties = Parties::find(spec, &removals, session)?;
         parties.count(spec, &mut outcome, session)?;
         let known = spec.scratch.join("edges.bin");
         outcome.uncovered = keep_edges(spec, &parties, &known, session)?;
         edges.push(known);
-        let options = VerifyOptions {
-            min_similarity: confirm.min_similarity,
-            shingle_words: confirm.shingle_words,
-            retry: dedup::RetryLimits::default(),
-        };
-        let rescued = spec.scratch.join("rescued.bin");
-        dedup::rescue(&context, &edges, &options, &rescued)?;
-        edges.push(rescued);
+        if let Some(confirm) = spec.confirm {
+            let rescued = spec.scratch.join("rescued.bin");
+            dedup::rescue(&context, &edges, &confirm.options(), &rescued)?;
+            edges.push(rescued);
+        }
     }
     let inputs = SettleInputs {
         exact_removals: removals,
         edges,
-        sources: spec.sources.iter().map(|name| without_budget(name)).collect(),
+        sources: spec.sources.clone(),
     };
     outcome.settle = dedup::settle(
         &context,
@@ -127,14 +122,6 @@ pub fn decide_again(spec: &DedupSpec, session: &Session) -> Result<DedupOutcome>
         &spec.scratch.join("clusters.bin"),
     )?;
     Ok(outcome)
-}
-
-/// Budgets are the caller's to compare: here nothing is removed.
-fn without_budget(name: &str) -> SourceBudget {
-    SourceBudget {
-        name: name.to_owned(),
-        removal_budget: 1.0,
-    }
 }
 
 fn partition_files(spec: &DedupSpec) -> Result<Vec<PartitionFiles>> {
