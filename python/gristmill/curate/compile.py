@@ -120,6 +120,8 @@ def compile_steps(recipe: Recipe) -> CompiledSteps:
             "shingles": {"unit": near.shingles.unit, "size": near.shingles.size},
             "family": near.semantics,
         }
+        if near.semantics == "datatrove":
+            minhash["hash"] = {"function": near.hash_function, "precision": 64}
     return CompiledSteps(
         steps=tuple(steps),
         plugins=tuple(operator.describe() for operator in active.values()),

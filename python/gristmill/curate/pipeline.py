@@ -278,7 +278,11 @@ def confirm_of(plan: Plan) -> dict[str, object] | None:
     """Return how near duplicates are confirmed, or None where none are."""
     if plan.minhash is None or plan.is_guessing:
         return None
-    return {"shingles": plan.minhash["shingles"], "min_similarity": plan.min_similarity}
+    return {
+        "measure": plan.measure,
+        "shingles": plan.minhash["shingles"],
+        "min_similarity": plan.min_similarity,
+    }
 
 
 def _dedup_partition(source: int, found: Json, verdict: Json) -> dict[str, object]:

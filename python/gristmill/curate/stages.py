@@ -21,15 +21,15 @@ Json = Mapping[str, object]
 EventSink = Callable[[Mapping[str, object]], None]
 
 STAGE_VERSIONS = {
-    "map": 1,
+    "map": 2,
     "decide": 3,
     "exact": 1,
     "lsh": 1,
     "verify": 1,
-    "settle": 1,
+    "settle": 2,
     "check": 1,
     "segment": 1,
-    "tokenise": 1,
+    "tokenise": 2,
     "shard": 1,
 }
 """Raised when the same description gives other bytes than before."""

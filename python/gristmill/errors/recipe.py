@@ -69,7 +69,7 @@ CODES = {
     "GM-RECIPE-011": ErrorPage(
         title="unknown semantics",
         explanation="`semantics` chooses whose definition of a rule is meant, where implementations of one paper "
-        "differ. This version has its own definitions only.",
+        "differ. The page of a rule says which it knows beside ours.",
         remedy="leave `semantics` out",
     ),
     "GM-RECIPE-012": ErrorPage(

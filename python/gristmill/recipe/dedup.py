@@ -127,7 +127,8 @@ class MinhashDedup(DedupStep):
         description="Bands, rows and shingles that are not given otherwise, from others' work: `fineweb` 14 x 8 of 5 "
         "words (Penedo et al. 2024, The FineWeb Datasets), `nemo` 20 x 13 of 24 characters (the defaults of NeMo "
         "Curator's fuzzy deduplication), `olmo` 26 x 11 of 5 words (the sample configuration of duplodocus, Ai2's "
-        "tool). Only the numbers: what is compared is ours unless `semantics` says otherwise.",
+        "tool). Only the numbers: what is compared is ours unless `semantics` says otherwise. With "
+        '`semantics = "datatrove"`, `fineweb` also means SHA-1 in place of xxHash.',
     )
     bands: int = Field(
         14,
@@ -227,11 +228,18 @@ class MinhashDedup(DedupStep):
                 "shingles",
                 '`semantics = "datatrove"` has shingles of words, its own; leave `shingles` out',
             )
+        if self.semantics == "datatrove" and self.seed >= 1 << 32:
+            raise PydanticCustomError("seed", '`semantics = "datatrove"` has seeds of 32 bits')
         if not self.verify and self.measure != "jaccard":
             raise PydanticCustomError(
                 "measure", "`measure` says how pairs are verified, and `verify = false` verifies none"
             )
         return self
+
+    @property
+    def hash_function(self) -> str:
+        """What hashes a shingle of `semantics = "datatrove"`: its default, or what FineWeb was made with."""
+        return "sha1" if self.preset == "fineweb" else "xxhash"
 
     @property
     def banding(self) -> Banding:

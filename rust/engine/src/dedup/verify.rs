@@ -216,7 +216,12 @@ impl<'task> Judge<'task> {
         let store = DocumentStore::new(context, memory_bytes / 16);
         let cache_bytes = memory_bytes / 2;
         Ok(Self {
-            similarities: Similarities::new(store, options.min_similarity, options.shingles, cache_bytes),
+            similarities: Similarities::new(
+                store,
+                (options.measure, options.min_similarity),
+                options.shingles,
+                cache_bytes,
+            ),
             limits: options.retry,
             edges: ExternalSorter::new(&context.scratch, memory_bytes / 4)?,
             failed: BTreeMap::new(),
