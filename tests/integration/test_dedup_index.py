@@ -13,7 +13,7 @@ from tests.deliveries import RECIPE, families, three_deliveries, write_delivery
 import gristmill
 from gristmill.cli.main import main
 from gristmill.curate.dedup_index import read_segments
-from gristmill.curate.run import CuratedRun, curate
+from gristmill.curate.run import CuratedRun, curate, dry_run
 from gristmill.curate.verify import verify_run
 from gristmill.errors import GristmillError
 
@@ -277,6 +277,30 @@ def test_commands_know_documents_of_earlier_runs(tmp_path: Path, capsys: pytest.
     report = verify_run(run.path)
     assert report.ok
     assert any("was not checked" in check.detail for check in report.checks)
+
+
+def test_a_dry_run_looks_at_the_index_and_adds_nothing(tmp_path: Path) -> None:
+    recipes = three_deliveries(tmp_path, 14)
+    curate(recipes[0], workers=1)
+    outlook = dry_run(recipes[1], workers=1)
+    assert len(read_segments(tmp_path / "index")) == 1
+    run = curate(recipes[1], workers=1)
+    removed = removed_rows(run)
+    assert any(row["detail"] is not None for row in removed)
+    source = outlook.by_source["web"]
+    assert source.exact + source.near == len(removed)
+
+
+def test_without_verification_whatever_shares_a_bucket_with_an_earlier_document_goes(tmp_path: Path) -> None:
+    recipes = three_deliveries(
+        tmp_path, 15, recipe=RECIPE.replace("min_similarity = 0.6", "min_similarity = 0.6\nverify = false")
+    )
+    first, second = (curate(recipe, workers=1) for recipe in recipes[:2])
+    assert verify_run(second.path).ok
+    near = [row for row in removed_rows(second) if row["rule"] == "near_duplicate" and row["detail"]]
+    assert near
+    assert all(row["similarity"] is None for row in near)
+    assert {row["duplicate_of"] for row in near} <= {row["key"] for row in kept_rows(first)}
 
 
 def test_an_index_needs_a_dedup_step(tmp_path: Path) -> None:

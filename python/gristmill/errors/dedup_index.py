@@ -9,7 +9,7 @@ CODES = {
         title="the index was made with another configuration",
         explanation=(
             "Hashes and band keys of an index can be compared with those of new documents only if they were made in "
-            "the same way: whether there is an exact step, bands, rows, seed and shingles of MinHash, the meaning of "
+            "the same way: whether there is an exact step, bands, rows, seed and shingles of MinHash, the measure of "
             "similarity, and the versions of the stages. The message says what differs. `min_similarity` and all "
             "other steps may change from delivery to delivery."
         ),
