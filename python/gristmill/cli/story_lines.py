@@ -148,6 +148,11 @@ def _survivor(story: Row) -> Iterator[str]:
     if "duplicate_of" not in story:
         return
     other = cast(Row, story["duplicate_of"])
+    if "detail" in story:
+        # It is not among this run's documents.
+        yield f"  the one that stayed: key {other['key']}"
+        yield f"    {one_line(visible(str(story['detail'])), 400)}"
+        return
     name = f"document {other.get('doc', '?')}, key {other['key']}, id {value_words(other.get('id'))}"
     yield f"  the one that stayed: {name}"
     if "source" in other:

@@ -91,6 +91,9 @@ def decide_dedup_again(
     """
     if not has_changed:
         return DedupAfter(removed=dict(removed), estimates={})
+    if plan.index is not None:
+        reason = "the run was checked against an index of earlier runs too; the shares of the run were taken"
+        return _by_share(plan, removed, passed, reason=reason)
     committed = CommittedStages(folder)
     try:
         maps = run_map(plan, committed)
@@ -98,7 +101,10 @@ def decide_dedup_again(
         version = run_cuts(plan, committed, maps, decide).version
         tasks = run_dedup(plan, committed, version)
     except TaskNotCommittedError as error:
-        return _by_share(plan, removed, passed, missing=str(error))
+        reason = (
+            f"`work/` does not hold what the run left for dedup (`{error}`); the shares of the run were taken"
+        )
+        return _by_share(plan, removed, passed, reason=reason)
     for index, part in enumerate(version):
         drop_from_verdicts(folder.data, part, verdicts / f"{index}.bin")
     edges = [*tasks.verify, *(() if tasks.semantic is None else tasks.semantic.edges)]
@@ -177,7 +183,7 @@ def _by_share(
     removed: Mapping[str, Removed],
     passed: Mapping[str, tuple[int, int]],
     *,
-    missing: str,
+    reason: str,
 ) -> DedupAfter:
     """Return the shares of the run on the documents that pass now."""
     after = {}
@@ -185,9 +191,6 @@ def _by_share(
         before, now = passed[name]
         factor = now / before if before else 0.0
         after[name] = (round(exact * factor), round(near * factor), round(semantic * factor))
-    reason = (
-        f"`work/` does not hold what the run left for dedup (`{missing}`); the shares of the run were taken"
-    )
     steps = {"exact": plan.exact_step, "near": plan.near_step, "semantic": plan.semantic}
     return DedupAfter(
         removed=after, estimates={name: reason for name, step in steps.items() if step is not None}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 from gristmill.curate.cuts import CutOutcome, run_cuts
 from gristmill.curate.folder import RunFolder
 from gristmill.curate.guards import LargeCluster, largest_clusters, problems
-from gristmill.curate.pipeline import check_readable, run_decide, run_dedup, run_map
+from gristmill.curate.pipeline import check_readable, run_decide, run_dedup, run_map, with_index
 from gristmill.curate.plan import Plan
 from gristmill.curate.stages import Json, StageRunner, counts
 
@@ -117,6 +117,7 @@ def look_ahead(prepared: Prepared, runner: StageRunner) -> DryRun:
     check_readable(plan, maps)
     decide = run_decide(plan, runner, maps)
     cut = run_cuts(plan, runner, maps, decide)
+    plan = with_index(plan, runner, maps, cut.version)
     dedup = run_dedup(plan, runner, cut.version)
     settled: Mapping[str, object] | None = None
     if dedup.settle is not None:

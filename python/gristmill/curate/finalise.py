@@ -16,6 +16,7 @@ from typing import cast
 
 from gristmill import _native
 from gristmill.curate.cuts import cut_counts
+from gristmill.curate.dedup_index import IndexUse
 from gristmill.curate.folder import RunFolder, canonical_json, sync_folder, write_atomically
 from gristmill.curate.pipeline import Outcome, lineage_of
 from gristmill.curate.plan import Plan
@@ -74,6 +75,7 @@ def build_manifest(plan: Plan, outcome: Outcome) -> dict[str, object]:
         },
         **({"cuts": cut_counts(plan, outcome.cut)} if plan.cuts else {}),
         "dedup": _dedup_counts(plan, outcome),
+        **({} if plan.index is None else {"index": _index(plan.index)}),
         "files": [
             {
                 "path": file.name,
@@ -183,6 +185,11 @@ def _count_tokens(outcome: Outcome) -> dict[str, object]:
     }
 
 
+def _index(index: IndexUse) -> dict[str, object]:
+    """Return which segments the run was checked against, and the number of its own."""
+    return {"segments": index.identity(), "number": index.number}
+
+
 def _dedup_counts(plan: Plan, outcome: Outcome) -> dict[str, object] | None:
     """Return what dedup did as plain numbers: pairs compared, verified, rejected and capped, removals, clusters.
 
@@ -196,6 +203,7 @@ def _dedup_counts(plan: Plan, outcome: Outcome) -> dict[str, object] | None:
         pairs.update(
             {name: done[name] for name in ("candidates", "verified", "rejected", "retried", "capped")}
         )
+    pairs["capped"] += cast(int, outcome.stats.get("capped_old", 0))
     rescue = cast("Mapping[str, int] | None", numbers["rescue"])
     settle = dict(cast(Mapping[str, object], numbers["settle"]))
     # For the guards, by references inside the work folder; `gristmill clusters` shows them by key.

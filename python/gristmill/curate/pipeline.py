@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from gristmill import _native
+from gristmill.curate import dedup_index
 from gristmill.curate.cuts import (
     CutOutcome,
     PartitionText,
@@ -44,6 +45,9 @@ class Outcome:
     tokenise: Sequence[Json]
     shards: Mapping[str, Sequence[Json]]
     stats: Mapping[str, object]
+    plan: Plan
+    """As it was resolved: with the segments of an index that the run was checked against."""
+    segment: Sequence[Json] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,7 +64,10 @@ class DedupTasks:
         """Return the counts that the manifest of the run shows."""
         if self.settle is None:
             return {}
-        stats: dict[str, object] = {"verify": [counts(done) for done in self.verify]}
+        stats: dict[str, object] = {
+            "verify": [counts(done) for done in self.verify],
+            "capped_old": sum(cast(int, counts(done).get("capped_old", 0)) for done in self.lsh),
+        }
         return stats if self.semantic is None else {**stats, "semantic": self.semantic.stats()}
 
 
@@ -77,6 +84,7 @@ def run_pipeline(plan: Plan, folder: RunFolder, runner: Stages) -> Outcome:
     check_readable(plan, maps)
     decide = run_decide(plan, runner, maps)
     cut = run_cuts(plan, runner, maps, decide)
+    plan = with_index(plan, runner, maps, cut.version)
     dedup = run_dedup(plan, runner, cut.version)
     settle = dedup.settle
     if settle is not None:
@@ -87,6 +95,11 @@ def run_pipeline(plan: Plan, folder: RunFolder, runner: Stages) -> Outcome:
     )
     lineage = lineage_of(plan, maps)
     shards = {split: _shards(plan, folder, runner, tokenise, split, lineage) for split in plan.splits}
+    segment: Sequence[Json] = ()
+    if settle is not None:
+        partitions = [part.dedup() for part in cut.version]
+        carried = [outputs(found)["carried"] for found in maps]
+        segment = dedup_index.build_parts(plan, runner, partitions, carried, outputs(settle))
     return Outcome(
         maps=maps,
         decide=decide,
@@ -95,6 +108,8 @@ def run_pipeline(plan: Plan, folder: RunFolder, runner: Stages) -> Outcome:
         tokenise=tokenise,
         shards=shards,
         stats=dedup.stats(),
+        plan=plan,
+        segment=segment,
     )
 
 
@@ -108,6 +123,13 @@ def run_decide(plan: Plan, stages: Stages, maps: Sequence[Json]) -> Sequence[Jso
     return stages.run("decide", [_decide_task(plan, index, found) for index, found in enumerate(maps)])
 
 
+def with_index(plan: Plan, stages: Stages, maps: Sequence[Json], version: TextVersion) -> Plan:
+    """Return the plan with the segments of an index that dedup compares with, which are checked."""
+    plan = dedup_index.resolve(plan, [part.dedup() for part in version], inputs_of(plan, maps))
+    dedup_index.check_segments(plan.index, stages)
+    return plan
+
+
 def lineage_of(plan: Plan, maps: Sequence[Json]) -> str:
     """Return the hash of everything a run's shards depend on: the plan without paths, and the inputs' digests."""
     digests = [
@@ -119,6 +141,15 @@ def lineage_of(plan: Plan, maps: Sequence[Json]) -> str:
     ]
     text = json.dumps({"plan": plan.identity(), "inputs": digests}, sort_keys=True, separators=(",", ":"))
     return hashlib.blake2b(text.encode(), digest_size=32).hexdigest()
+
+
+def inputs_of(plan: Plan, maps: Sequence[Json]) -> list[list[object]]:
+    """Return source, relative path and digest of every input file."""
+    return [
+        [plan.sources[partition.source].name, file.relative_path, cast(Json, read)["digest"]]
+        for partition, found in zip(plan.partitions, maps, strict=True)
+        for file, read in zip(partition.files, cast(Sequence[object], counts(found)["files"]), strict=True)
+    ]
 
 
 def check_readable(plan: Plan, maps: Sequence[Json]) -> None:
@@ -203,7 +234,12 @@ def run_dedup(plan: Plan, stages: Stages, version: TextVersion) -> DedupTasks:
     if not plan.dedup_steps:
         return DedupTasks()
     partitions = [part.dedup() for part in version]
-    common = {"partitions": partitions, "scratch_memory_bytes": plan.sort_memory_bytes}
+    common: dict[str, object] = {
+        "partitions": partitions,
+        "scratch_memory_bytes": plan.sort_memory_bytes,
+    }
+    if old := dedup_index.pass_parts(plan.index):
+        common["old"] = old
     ranges = plan.num_ranges
 
     def stage(name: str, more: Json, files: Json, ranges: int = ranges) -> list[dict[str, object]]:
@@ -306,6 +342,8 @@ def _tokenise_task(
         "excerpt_characters": plan.excerpt_characters,
         "sort_memory_bytes": plan.sort_memory_bytes,
     }
+    if old := dedup_index.name_parts(plan.index):
+        spec["old"] = old
     return Task(index=index, kind="native", spec=spec)
 
 

@@ -16,10 +16,12 @@ from pathlib import Path
 from gristmill.curate import passages
 from gristmill.curate.compile import CompiledSteps, compile_steps
 from gristmill.curate.cuts import CUT_DISK, CUT_SPANS, check_filters, cut_stages, describe_cuts, filter_bytes
+from gristmill.curate.dedup_index.segments import BYTES_PER_DOCUMENT as INDEX_BYTES_PER_DOCUMENT
+from gristmill.curate.dedup_index.segments import IndexUse, read_segments
 from gristmill.curate.footprint import FileCost, assumed_documents, disk_lines, file_costs, memory_lines
 from gristmill.curate.inputs import MAX_FILES, InputFile, Partition, find_files, make_partitions
 from gristmill.curate.semantic import SEMANTIC_STAGES, SemanticPlan
-from gristmill.curate.stages import CUT_STAGES, STAGE_VERSIONS, strip_neutral
+from gristmill.curate.stages import CUT_STAGES, INDEX_STAGES, STAGE_VERSIONS, strip_neutral
 from gristmill.curate.tokens import ResolvedTokenizer, resolve_tokenizer
 from gristmill.errors import GristmillError
 from gristmill.recipe import Recipe
@@ -91,6 +93,7 @@ class Plan:
     scratch_memory_bytes: int
     batch_bytes: int = BATCH_BYTES
     batch_rows: int = BATCH_ROWS
+    index: IndexUse | None = None
 
     @property
     def sort_memory_bytes(self) -> int:
@@ -118,11 +121,13 @@ class Plan:
     def identity(self) -> dict[str, object]:
         """Return everything the result depends on apart from the content of the inputs; no path, size or budget."""
         return {
+            **({} if self.index is None else {"index": self.index.identity()}),
             "stages": {
                 name: version
                 for name, version in STAGE_VERSIONS.items()
                 if (self.cuts or name not in CUT_STAGES)
                 and (self.semantic is not None or name not in SEMANTIC_STAGES)
+                and (self.index is not None or name not in INDEX_STAGES)
             },
             "sources": [
                 {"engine": strip_neutral(source.engine), "reader": source.reader, "rank": source.rank}
@@ -180,11 +185,14 @@ class Plan:
                 "max_cluster_fraction": self.max_cluster_fraction,
             },
             "ranges": self.num_ranges,
+            **({} if self.index is None else {"index_path": str(self.index.path.absolute())}),
         }
 
     def stage_counts(self) -> dict[str, int]:
         """Return the number of tasks of each stage; of `shard` the least, since token counts are not known yet."""
         counts = {"map": len(self.partitions), "decide": len(self.partitions), **cut_stages(self)}
+        if self.index is not None:
+            counts["check"] = sum(1 for _ in self.index.parts())
         if self.exact_step is not None:
             counts["exact"] = self.num_ranges
         if self.near_step is not None:
@@ -196,6 +204,8 @@ class Plan:
         counts["tokenise"] = len(self.partitions)
         if self.splits:
             counts["shard"] = len(self.splits)
+        if self.index is not None:
+            counts["segment"] = 1
         return counts
 
     def memory_bound_bytes(self, *, workers: int) -> int:
@@ -240,6 +250,13 @@ class Plan:
                 f"tokens: {self.tokenizer.path.name}, {self.tokenizer.vocabulary_size:,} ids, "
                 f"mode {self.tokenizer.mode}, through the `tokenizers` library"
             )
+        if self.index is not None:
+            keys = sum(cost.num_bytes for cost in self.file_costs() if cost.file in ("exact", "bands"))
+            added = INDEX_BYTES_PER_DOCUMENT + keys
+            lines += [
+                self.index.describe(),
+                f"the index grows by the kept texts and ids, and {added} bytes a kept document, linked from work/",
+            ]
         lines += [
             f"memory with one worker: at most {self.memory_bound_bytes(workers=1) >> 20} MiB",
             f"memory with two workers: at most {self.memory_bound_bytes(workers=2) >> 20} MiB",
@@ -322,6 +339,9 @@ def make_plan(recipe: Recipe) -> Plan:
         max_document_bytes=recipe.run.max_document_bytes,
         excerpt_characters=recipe.run.rejects_excerpt_characters,
         scratch_memory_bytes=recipe.run.scratch_memory,
+        index=None
+        if recipe.dedup_index is None
+        else IndexUse(path=recipe.dedup_index, segments=read_segments(recipe.dedup_index)),
     )
 
 

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from gristmill.curate import dedup_index
 from gristmill.curate.executors import Executor
 from gristmill.curate.finalise import finalise
 from gristmill.curate.folder import RunFolder, canonical_json, load_json, write_atomically
-from gristmill.curate.pipeline import Outcome, run_pipeline
+from gristmill.curate.pipeline import Outcome, inputs_of, run_pipeline
 from gristmill.curate.plan import Plan, make_plan
 from gristmill.curate.stages import EventSink, StageRunner
 from gristmill.errors import GristmillError, from_os_error
@@ -233,8 +234,12 @@ def _running(
 
 
 def _finished(prepared: Prepared, outcome: Outcome, runner: StageRunner, log: EventSink) -> CuratedRun:
-    folder = prepared.folder
-    finalise(prepared.plan, outcome, folder)
+    folder, plan = prepared.folder, outcome.plan
+    if plan != prepared.plan:
+        write_atomically(folder.root / "plan.json", canonical_json(plan.to_json_dict()))
+    # Before the run is finished: what a finished run kept is in its index.
+    dedup_index.publish(plan, folder, outcome.segment, inputs_of(plan, outcome.maps))
+    finalise(plan, outcome, folder)
     finished = open_run(folder.root)
     log({"stage": "finalise", "done": 1, "total": 1, "message": finished.digest})
     return CuratedRun(

@@ -35,6 +35,8 @@ STAGE_VERSIONS = {
     "semantic_verify": 1,
     "semantic_join": 1,
     "settle": 2,
+    "check": 1,
+    "segment": 1,
     "tokenise": 2,
     "shard": 1,
 }
@@ -42,6 +44,9 @@ STAGE_VERSIONS = {
 
 CUT_STAGES = frozenset({"units", "copies", "bloom", "substring", "cut"})
 """Stages of steps that cut spans out of texts: no part of the identity of a plan without such a step."""
+
+INDEX_STAGES = frozenset({"check", "segment"})
+"""Stages of an index of earlier runs: no part of the identity of a plan without one."""
 
 NEUTRAL_KEYS = frozenset(
     {

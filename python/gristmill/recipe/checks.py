@@ -33,6 +33,7 @@ def check_recipe(recipe: Recipe) -> list[Problem]:
         *_step_names(recipe.steps),
         *_step_order(recipe.steps),
         *_where_columns(recipe),
+        *_index(recipe),
         *_survivor(recipe),
         *_token_shingles(recipe),
         *_embedding(recipe),
@@ -59,7 +60,10 @@ def _source_names(recipe: Recipe) -> Iterator[Problem]:
 
 def _remote_paths(recipe: Recipe) -> Iterator[Problem]:
     """A scheme would silently become a local folder of that name."""
-    places: list[tuple[str, Sequence[object]]] = [("[run]", (recipe.run.output, recipe.run.plugins_dir))]
+    places: list[tuple[str, Sequence[object]]] = [
+        ("[run]", (recipe.run.output, recipe.run.plugins_dir)),
+        ("[dedup]", (recipe.dedup.index,)),
+    ]
     places += [
         (f"[[source]] number {position + 1}", source.paths) for position, source in enumerate(recipe.sources)
     ]
@@ -231,6 +235,31 @@ def _survivor(recipe: Recipe) -> Iterator[Problem]:
         problem = _unknown_column(recipe, column, before=len(recipe.steps), user="`survivor`")
         if problem is not None:
             yield replace(problem, place=place)
+
+
+def _index(recipe: Recipe) -> Iterator[Problem]:
+    if recipe.dedup.index is not None and recipe.exact_dedup is None and recipe.minhash_dedup is None:
+        yield Problem(
+            code="GM-INDEX-005",
+            message="`index` needs a dedup step: nothing would be compared with it",
+            place="[dedup]",
+            hint='add `[[step]]` with `use = "exact_dedup"` or `use = "minhash_dedup"`, or remove `index`',
+        )
+    near = recipe.minhash_dedup
+    if recipe.dedup.index is not None and near is not None and near.semantics == "datatrove" and not near.verify:
+        yield Problem(
+            code="GM-INDEX-005",
+            message="`index` cannot be used with clusters as datatrove makes them: old documents may not go",
+            place="[dedup]",
+            hint="set `verify = true` in `minhash_dedup`, or remove `index`",
+        )
+    if recipe.dedup.index is not None and recipe.semantic_dedup is not None:
+        yield Problem(
+            code="GM-INDEX-005",
+            message="`index` cannot be used with `semantic_dedup`: an index holds no embeddings",
+            place="[dedup]",
+            hint="remove the step or `index`; near duplicates by their words can be checked against an index",
+        )
 
 
 def _token_shingles(recipe: Recipe) -> Iterator[Problem]:

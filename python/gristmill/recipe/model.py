@@ -19,7 +19,7 @@ from gristmill.recipe.dedup import (
     MinhashDedup,
     Survivor,
 )
-from gristmill.recipe.sections import Run, Source, Split, Tokens
+from gristmill.recipe.sections import Dedup, Run, Source, Split, Tokens
 from gristmill.recipe.semantic import SemanticDedup
 from gristmill.recipe.step_base import PluginStep, Step, scalar_type
 from gristmill.recipe.training import Train
@@ -27,7 +27,7 @@ from gristmill.recipe.values import Section
 
 AnyStep = BuiltinStep | PluginStep
 
-SECTIONS = ("run", "source", "step", "split", "tokens", "train")
+SECTIONS = ("run", "source", "step", "dedup", "split", "tokens", "train")
 """Top-level names of a recipe, in the order they are written."""
 
 
@@ -37,7 +37,7 @@ class Recipe:
 
     Parameters
     ----------
-    run, split
+    run, dedup, split
         Always there; defaults where the recipe has no such table.
     sources, steps
         In recipe order.
@@ -60,6 +60,7 @@ class Recipe:
     run: Run = field(default_factory=Run)
     sources: tuple[Source, ...]
     steps: tuple[AnyStep, ...] = ()
+    dedup: Dedup = field(default_factory=Dedup)
     split: Split = field(default_factory=Split)
     tokens: Tokens | None = None
     train: Train | None = None
@@ -79,6 +80,11 @@ class Recipe:
     def plugins_dir(self) -> Path | None:
         """The folder of single-file plugins, if the recipe names one."""
         return None if self.run.plugins_dir is None else self.resolve(self.run.plugins_dir)
+
+    @property
+    def dedup_index(self) -> Path | None:
+        """The index of what earlier runs kept, if the recipe names one."""
+        return None if self.dedup.index is None else self.resolve(self.dedup.index)
 
     @property
     def plugin_steps(self) -> tuple[PluginStep, ...]:
@@ -164,7 +170,7 @@ class Recipe:
         return column in ENGINE_COLUMNS or any(column.startswith(f"{step.name}.") for step in self.steps)
 
     def section(self, name: str) -> object:
-        """Return a section (`run`, `source`, `step`, `split`, `tokens`, `train`) as JSON values, defaults included.
+        """Return a section, one of `SECTIONS`, as JSON values, defaults included.
 
         None for a section that the recipe does not have.
         """
@@ -172,6 +178,7 @@ class Recipe:
             "run": self.run,
             "source": self.sources,
             "step": self.steps,
+            "dedup": self.dedup,
             "split": self.split,
             "tokens": self.tokens,
             "train": self.train,

@@ -104,12 +104,20 @@ impl EngineError {
     }
 
     /// Builds the mapping closure for an Arrow or Parquet call on `path`.
-    pub fn table<E: std::fmt::Display>(action: &'static str, path: &Path) -> impl FnOnce(E) -> Self + use<E> {
+    ///
+    /// What the operating system refused, a full disk above all, is told as that: the libraries only pass it on.
+    pub fn table<E: std::error::Error + 'static>(
+        action: &'static str,
+        path: &Path,
+    ) -> impl FnOnce(E) -> Self + use<E> {
         let path = path.to_owned();
-        move |error| Self::Table {
-            action,
-            path,
-            detail: error.to_string(),
+        move |error| match refusal(&error) {
+            Some(source) => Self::Io { action, path, source },
+            None => Self::Table {
+                action,
+                path,
+                detail: error.to_string(),
+            },
         }
     }
 
@@ -158,5 +166,34 @@ impl EngineError {
             Self::Cancelled => Some("the same command continues where this one stopped".to_owned()),
             _ => None,
         }
+    }
+}
+
+/// Returns what the operating system refused, if that is behind an error.
+fn refusal(error: &(dyn std::error::Error + 'static)) -> Option<std::io::Error> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(found) = error.downcast_ref::<std::io::Error>() {
+            return found.raw_os_error().map(std::io::Error::from_raw_os_error);
+        }
+        cause = error.source();
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_behind_a_table_library_is_a_full_disk() {
+        let full = || std::io::Error::from_raw_os_error(28);
+        let path = Path::new("a.parquet");
+        let parquet = parquet::errors::ParquetError::from(full());
+        assert_eq!(EngineError::table("write", path)(parquet).code(), "GM-IO-002");
+        let arrow = arrow_schema::ArrowError::from(full());
+        assert_eq!(EngineError::table("write", path)(arrow).code(), "GM-IO-002");
+        let other = parquet::errors::ParquetError::General("bad page".to_owned());
+        assert_eq!(EngineError::table("read", path)(other).code(), "GM-IO-004");
     }
 }

@@ -8,6 +8,7 @@ pub mod commit;
 pub mod cut;
 pub mod decide;
 pub mod dedup;
+pub mod dedup_index;
 pub mod error;
 pub mod external_sort;
 pub mod file_table;

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::commit::{Artefact, TaskManifest, open_verified};
 use crate::error::{EngineError, Result};
-use crate::{cut, decide, dedup, shard, substring, tokenise};
+use crate::{cut, decide, dedup, dedup_index, shard, substring, tokenise};
 
 /// What the tasks of one process share: the request to stop, and which files have been verified already.
 #[derive(Debug, Default)]
@@ -77,6 +77,8 @@ enum TaskSpec {
     SemanticJoin(dedup::semantic::stages::SemanticJoinSpec),
     Settle(dedup::stages::SettleSpec),
     Substring(substring::SubstringSpec),
+    Check(dedup_index::check::CheckSpec),
+    Segment(dedup_index::build::SegmentSpec),
     Tokenise(Box<tokenise::spec::TokeniseSpec>),
     Shard(shard::ShardSpec),
 }
@@ -102,6 +104,8 @@ pub fn run(spec: &str, session: &Session) -> Result<TaskManifest> {
         TaskSpec::SemanticJoin(spec) => dedup::semantic::stages::semantic_join(&spec, session),
         TaskSpec::Settle(spec) => dedup::stages::settle(&spec, session),
         TaskSpec::Substring(spec) => substring::run(&spec, session),
+        TaskSpec::Check(spec) => dedup_index::check::check(&spec, session),
+        TaskSpec::Segment(spec) => dedup_index::build::build(&spec, session),
         TaskSpec::Tokenise(spec) => tokenise::run(&spec, session),
         TaskSpec::Shard(spec) => shard::run(&spec, session),
     }

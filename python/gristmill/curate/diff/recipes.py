@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import cast
 
 Table = Mapping[str, object]
-SECTIONS = ("run", "split", "tokens")
+SECTIONS = ("run", "dedup", "split", "tokens")
 """Sections of a recipe that decide what curation makes."""
 NO_RESULT = (
     "output",

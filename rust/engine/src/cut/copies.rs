@@ -73,7 +73,7 @@ pub fn run(spec: &CopiesSpec, session: &Session) -> Result<TaskManifest> {
         .collect::<Result<_>>()?;
     let documents = context(
         place,
-        &spec.partitions,
+        (&spec.partitions, &[]),
         Needs::TEXT,
         memory_bytes,
         session,

@@ -40,6 +40,14 @@ pub enum DedupError {
         /// What differs.
         detail: String,
     },
+    /// A file of an index is not what was committed.
+    #[error("the index is damaged: `{}`: {detail}", path.display())]
+    DamagedIndex {
+        /// Which file.
+        path: PathBuf,
+        /// What differs.
+        detail: String,
+    },
     /// The description of the pass contradicts itself; a fault of gristmill or of a hand-edited plan.
     #[error("dedup inputs do not fit: {0}")]
     Inputs(String),
@@ -72,6 +80,7 @@ impl DedupError {
             Self::ScratchMemory { .. } => "GM-DEDUP-002",
             Self::BloomMemory { .. } => "GM-CUT-001",
             Self::Damaged { .. } => "GM-DEDUP-003",
+            Self::DamagedIndex { .. } => "GM-INDEX-003",
             Self::Inputs(_) => "GM-DEDUP-004",
             Self::TooManyPairs { .. } => "GM-DEDUP-006",
             Self::Sort(SortError::Cancelled) => "GM-RUN-130",
@@ -97,6 +106,9 @@ impl DedupError {
             Self::TooManyPairs { .. } => {
                 Some("set `blocking = \"hyperplanes\"` in the step; it compares likely pairs only")
             }
+            Self::DamagedIndex { .. } => Some(
+                "take that file from a copy, or remove its segment and all later ones and run their deliveries again",
+            ),
             Self::Sort(SortError::Cancelled) => Some("the same command continues where this one stopped"),
             Self::Sort(_) if self.code() == "GM-IO-002" => {
                 Some("free some space and run the same command again; finished tasks are kept")
@@ -128,6 +140,10 @@ mod tests {
                 memory_bytes: 1,
             },
             DedupError::damaged(Path::new("a"), "short"),
+            DedupError::DamagedIndex {
+                path: "a".into(),
+                detail: String::new(),
+            },
             DedupError::Inputs(String::new()),
             DedupError::TooManyPairs {
                 documents: 2,

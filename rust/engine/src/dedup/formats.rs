@@ -245,14 +245,14 @@ impl Removal {
     }
 }
 
-/// A document of a cluster of at least two.
+/// A document of a cluster of at least two; old ones are representatives only.
 ///
 /// On disk little-endian, sorted by `docref`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClusterMember {
     /// The document.
     pub docref: u64,
-    /// The smallest document reference of its cluster.
+    /// The first document of its cluster: an old one where there is one.
     pub representative: u64,
 }
 

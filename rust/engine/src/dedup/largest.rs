@@ -9,6 +9,7 @@ use super::clusters::{self, LINK_BYTES};
 use super::documents::{DocumentSet, DocumentStore, STREAM_BUFFER_BYTES};
 use super::error::Result;
 use super::formats::{CLUSTER_BYTES, ClusterMember, RecordWriter, Records, bytes_at, u64_be};
+use super::old::unlinked;
 use super::settle::SettleStats;
 use super::spill_queue::SpillQueue;
 use crate::external_sort::{ExternalSorter, SortedSource};
@@ -21,9 +22,9 @@ const NUM_MEMBERS: usize = 5;
 /// A cluster in numbers, with its first members.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LargeCluster {
-    /// The smallest document reference in it.
+    /// Its first document: an old one where there is one.
     pub representative: u64,
-    /// Its documents.
+    /// Its documents; old ones are not counted.
     pub documents: u64,
     /// Of these, documents that no better one is equal to: different texts, if there is an exact step.
     pub texts: u64,
@@ -61,11 +62,22 @@ pub(super) fn write_clusters(
     let mut writer = RecordWriter::create(output)?;
     let mut counted = ExternalSorter::<COUNTED_BYTES>::new(&context.scratch, memory_bytes / 4)?;
     clusters::for_each_member(context, links, memory_bytes - memory_bytes / 4, |member| {
+        let (docref, is_old) = unlinked(member.docref);
+        if is_old {
+            return Ok(());
+        }
         let mut record = [0; COUNTED_BYTES];
         record[..8].copy_from_slice(&member.representative.to_be_bytes());
-        record[8] = u8::from(twins.contains(member.docref));
+        record[8] = u8::from(twins.contains(docref));
         counted.push(&record)?;
-        writer.append(&member.encode())
+        let representative = unlinked(member.representative).0;
+        writer.append(
+            &ClusterMember {
+                docref,
+                representative,
+            }
+            .encode(),
+        )
     })?;
     stats.clustered = writer.finish()?;
     let mut sorted = counted.finish_unless(context.cancelled)?;
@@ -73,7 +85,7 @@ pub(super) fn write_clusters(
     let mut poll = context.poll();
     while let Some(record) = sorted.next_record()? {
         poll.tick()?;
-        let representative = u64_be(record, 0);
+        let representative = unlinked(u64_be(record, 0)).0;
         if current
             .as_ref()
             .is_none_or(|cluster| cluster.representative != representative)

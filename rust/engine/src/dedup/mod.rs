@@ -22,6 +22,8 @@
 //! rest is buffers that spill. A budget below `N / 8` bytes and 4 KiB is refused with GM-DEDUP-002, and from 1 MiB on
 //! more memory gains little.
 //!
+//! Documents that earlier runs kept ([`old`]) need none of it.
+//!
 //! # Disk
 //! Beside the texts: 20 bytes a document in `exact.bin`, 12 a band and document in `bands.bin`, 24 a row of a bucket
 //! (its members but one), an edge and a removal, 16 a document of a cluster.
@@ -104,13 +106,14 @@
 //! ```
 
 mod clusters;
-mod documents;
+pub(crate) mod documents;
 mod error;
-mod exact;
+pub(crate) mod exact;
 pub mod formats;
 mod greedy;
 mod largest;
-mod lsh;
+pub(crate) mod lsh;
+pub mod old;
 mod propose;
 mod propose_clusters;
 mod rescue;
@@ -179,9 +182,11 @@ pub struct PartitionFiles {
 /// What every pass needs: the partitions, and what it may use.
 pub struct PassContext<'task> {
     partitions: Vec<PartitionFiles>,
+    /// The first ones; what follows are parts of an index.
+    num_own: usize,
     scratch: PathBuf,
     memory_bytes: u64,
-    cancelled: Cancelled<'task>,
+    pub(crate) cancelled: Cancelled<'task>,
     exact_normalise: Normalisation,
 }
 
@@ -208,6 +213,7 @@ impl<'task> PassContext<'task> {
             }
         }
         Ok(Self {
+            num_own: partitions.len(),
             partitions,
             scratch: scratch.to_owned(),
             memory_bytes,
@@ -225,15 +231,16 @@ impl<'task> PassContext<'task> {
         }
     }
 
+    /// Documents of the run; those of an index take no memory.
     fn num_documents(&self) -> u64 {
-        self.partitions
+        self.own()
             .iter()
             .map(|files| u64::from(files.num_documents))
             .sum()
     }
 
     /// What is left of the budget beside `held_bytes`.
-    fn memory_beside(&self, held_bytes: u64) -> Result<u64> {
+    pub(crate) fn memory_beside(&self, held_bytes: u64) -> Result<u64> {
         let needed_bytes = held_bytes + MIN_WORKING_BYTES;
         if self.memory_bytes < needed_bytes {
             return Err(DedupError::ScratchMemory {
@@ -252,7 +259,7 @@ impl<'task> PassContext<'task> {
         }
     }
 
-    fn poll(&self) -> Poll<'_> {
+    pub(crate) fn poll(&self) -> Poll<'_> {
         Poll {
             cancelled: self.cancelled,
             countdown: Poll::PERIOD,
@@ -261,7 +268,7 @@ impl<'task> PassContext<'task> {
 }
 
 /// Looks at the request to stop once in a while.
-struct Poll<'task> {
+pub(crate) struct Poll<'task> {
     cancelled: Cancelled<'task>,
     countdown: u32,
 }
@@ -269,7 +276,7 @@ struct Poll<'task> {
 impl Poll<'_> {
     const PERIOD: u32 = 4096;
 
-    fn tick(&mut self) -> Result<()> {
+    pub(crate) fn tick(&mut self) -> Result<()> {
         self.countdown -= 1;
         if self.countdown > 0 {
             return Ok(());

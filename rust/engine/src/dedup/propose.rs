@@ -47,6 +47,10 @@ pub fn propose(
     while let Some(record) = merged.next_record()? {
         poll.tick()?;
         let row = BucketRow::decode(record);
+        // The centre is old, too, and both stay.
+        if context.is_old(row.member) {
+            continue;
+        }
         if centre.replace(row.scattered_centre) != Some(row.scattered_centre) {
             stats.centres += 1;
         }

@@ -71,11 +71,11 @@ pub struct SettleStats {
     pub semantic_removed: u64,
     /// Documents that resemble only documents that go themselves, and so stay.
     pub spared: u64,
-    /// Clusters of at least two documents.
+    /// Clusters of at least two documents, old ones among them.
     pub clusters: u64,
-    /// Documents in them.
+    /// Documents in them; old ones are not counted.
     pub clustered: u64,
-    /// Documents of the largest cluster.
+    /// Documents of the largest cluster; old ones are not counted.
     pub largest_cluster: u64,
     /// The clusters with the most different texts, the largest first, at most five.
     pub largest: Vec<LargeCluster>,
@@ -143,13 +143,13 @@ impl Tally {
             sources: sources.iter().map(named).collect(),
             ..Default::default()
         };
-        let source_of_partition = context.partitions.iter().map(|files| files.source).collect();
+        let source_of_partition = context.own().iter().map(|files| files.source).collect();
         let mut tally = Self {
             stats,
             source_of_partition,
         };
         let passing = DocumentSet::passing(context)?;
-        for (partition, files) in context.partitions.iter().enumerate() {
+        for (partition, files) in context.own().iter().enumerate() {
             tally.source(files.partition)?.documents += passing.count_partition(partition);
         }
         Ok(tally)
@@ -176,7 +176,7 @@ fn remove_near(
     for_each_judged(context, edge_files, None, memory_bytes / 2, |judged| {
         tally.stats.edges += judged.better.len() as u64;
         for &better in judged.better {
-            links.push(link(better, judged.docref))?;
+            links.push(link(context.linked(better), context.linked(judged.docref)))?;
         }
         let Some(kept) = judged.kept else {
             tally.stats.spared += 1;
@@ -228,7 +228,10 @@ fn sort_twins(
             };
             tally.stats.exact_removed += 1;
             tally.source(split_docref(removal.docref).0)?.exact += 1;
-            links.push(link(removal.duplicate_of, removal.docref))?;
+            links.push(link(
+                context.linked(removal.duplicate_of),
+                context.linked(removal.docref),
+            ))?;
             sorter.push(&link(removal.duplicate_of, removal.docref))?;
         }
     }

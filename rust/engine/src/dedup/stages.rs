@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::commit::{Artefact, TaskManifest, TaskPlace, commit};
+use crate::dedup::old::OldPartSpec;
 use crate::dedup::semantic::stages::VectorConfirm;
 use crate::dedup::{
     self, KeyRange, Measure, Measures, PartitionFiles, PassContext, SettleInputs, VerifyOptions,
@@ -44,6 +45,9 @@ pub struct ExactSpec {
     pub place: TaskPlace,
     /// All partitions, in order.
     pub partitions: Vec<PartitionSpec>,
+    /// Parts of the index, in order; none without an index.
+    #[serde(default)]
+    pub old: Vec<OldPartSpec>,
     /// Memory of the pass.
     pub scratch_memory_bytes: u64,
     /// Its share of the hashes.
@@ -61,6 +65,9 @@ pub struct LshSpec {
     pub place: TaskPlace,
     /// All partitions, in order.
     pub partitions: Vec<PartitionSpec>,
+    /// Parts of the index, in order; none without an index.
+    #[serde(default)]
+    pub old: Vec<OldPartSpec>,
     /// Memory of the pass.
     pub scratch_memory_bytes: u64,
     /// Its share of the keys.
@@ -79,6 +86,9 @@ pub struct VerifySpec {
     pub place: TaskPlace,
     /// All partitions, in order.
     pub partitions: Vec<PartitionSpec>,
+    /// Parts of the index, in order; none without an index.
+    #[serde(default)]
+    pub old: Vec<OldPartSpec>,
     /// Memory of the pass.
     pub scratch_memory_bytes: u64,
     /// Its share of the centres.
@@ -101,6 +111,9 @@ pub struct SettleSpec {
     pub place: TaskPlace,
     /// All partitions, in order.
     pub partitions: Vec<PartitionSpec>,
+    /// Parts of the index, in order; none without an index.
+    #[serde(default)]
+    pub old: Vec<OldPartSpec>,
     /// Memory of the pass.
     pub scratch_memory_bytes: u64,
     /// What the exact tasks removed.
@@ -153,7 +166,7 @@ pub fn exact(spec: &ExactSpec, session: &Session) -> Result<TaskManifest> {
     let is_cancelled = || session.is_cancelled();
     let context = context(
         &spec.place,
-        &spec.partitions,
+        (&spec.partitions, &spec.old),
         Needs::EXACT,
         spec.scratch_memory_bytes,
         session,
@@ -176,7 +189,7 @@ pub fn lsh(spec: &LshSpec, session: &Session) -> Result<TaskManifest> {
     let is_cancelled = || session.is_cancelled();
     let context = context(
         &spec.place,
-        &spec.partitions,
+        (&spec.partitions, &spec.old),
         Needs::BANDS,
         spec.scratch_memory_bytes,
         session,
@@ -203,7 +216,7 @@ pub fn verify(spec: &VerifySpec, session: &Session) -> Result<TaskManifest> {
     let is_cancelled = || session.is_cancelled();
     let context = context(
         &spec.place,
-        &spec.partitions,
+        (&spec.partitions, &spec.old),
         if spec.confirm.is_some() || spec.clusters.is_some() {
             Needs::TEXT
         } else {
@@ -238,7 +251,7 @@ pub fn settle(spec: &SettleSpec, session: &Session) -> Result<TaskManifest> {
     let is_cancelled = || session.is_cancelled();
     let context = context(
         &spec.place,
-        &spec.partitions,
+        (&spec.partitions, &spec.old),
         if spec.confirm.is_some() {
             Needs::TEXT
         } else {
@@ -307,6 +320,11 @@ impl Needs {
         exact: false,
         bands: false,
     };
+    pub(crate) const ALL: Self = Self {
+        text: true,
+        exact: true,
+        bands: true,
+    };
     pub(crate) const INDEX: Self = Self {
         text: false,
         exact: false,
@@ -316,7 +334,7 @@ impl Needs {
 
 pub(crate) fn context<'task>(
     place: &TaskPlace,
-    partitions: &[PartitionSpec],
+    (partitions, old): (&[PartitionSpec], &[OldPartSpec]),
     needs: Needs,
     memory_bytes: u64,
     session: &Session,
@@ -353,12 +371,8 @@ pub(crate) fn context<'task>(
             })
         })
         .collect::<Result<_>>()?;
-    Ok(PassContext::new(
-        files,
-        &place.scratch,
-        memory_bytes,
-        is_cancelled,
-    )?)
+    let old = old.iter().map(OldPartSpec::files).collect::<Result<_>>()?;
+    Ok(PassContext::new(files, &place.scratch, memory_bytes, is_cancelled)?.with_old(old)?)
 }
 
 pub(crate) fn open_all(

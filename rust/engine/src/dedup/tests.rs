@@ -11,6 +11,8 @@ use super::reference::{self, Decision, Document, similarity};
 use super::*;
 use crate::index::IndexRecord;
 
+mod old;
+
 const SHINGLE_WORDS: u32 = 2;
 const BANDS: usize = 6;
 
@@ -19,6 +21,7 @@ struct Corpus {
     folder: tempfile::TempDir,
     documents: Vec<Document>,
     partitions: Vec<PartitionFiles>,
+    old: Vec<old::OldFiles>,
 }
 
 impl Corpus {
@@ -69,6 +72,7 @@ impl Corpus {
             folder,
             documents,
             partitions,
+            old: Vec::new(),
         }
     }
 
@@ -130,7 +134,8 @@ fn run(
     if division.is_reversed {
         partitions.reverse();
     }
-    let context = PassContext::new(partitions, corpus.folder.path(), division.memory_bytes, &|| false)?;
+    let context = PassContext::new(partitions, corpus.folder.path(), division.memory_bytes, &|| false)?
+        .with_old(corpus.old.clone())?;
     let paths = |name: &str, count: u32| -> Vec<PathBuf> {
         (0..count)
             .map(|index| out.path().join(format!("{name}-{index}")))

@@ -209,6 +209,7 @@ pub(super) fn for_each_edge(
 #[derive(Default)]
 struct FailedMembers {
     members: Vec<u64>,
+    num_new: u32,
     num_beyond_cap: u64,
 }
 
@@ -232,7 +233,8 @@ impl Compares for Similarities<'_> {
 
 /// Compares, collects edges, and remembers for the centre at hand what failed.
 ///
-/// A centre has one bucket a band at most, so `failed` holds at most `bands * max_members` references.
+/// A centre has one bucket a band at most, so `failed` holds at most `bands * max_members` references, and as many old
+/// ones as the lsh pass lets through.
 pub(super) struct Judge<'task> {
     measure: Box<dyn Compares + 'task>,
     kind: EdgeKind,
@@ -284,13 +286,18 @@ impl<'task> Judge<'task> {
     /// Compares the centre of `buckets` with a member of all of them.
     fn member(&mut self, centre: u64, member: u64, buckets: &[u64]) -> Result<()> {
         let shared_bands = u16::try_from(buckets.len()).unwrap_or(u16::MAX);
-        if self.compare(centre, member, shared_bands)? {
+        let is_old = self.context.is_old(member);
+        // An old member's centre is old, too: they were compared by the run that kept the later one.
+        if !is_old && self.compare(centre, member, shared_bands)? {
             return Ok(());
         }
         for &bucket in buckets {
             let failed = self.failed.entry(bucket).or_default();
-            if failed.members.len() < self.limits.max_members as usize {
+            if is_old {
                 failed.members.push(member);
+            } else if failed.num_new < self.limits.max_members {
+                failed.members.push(member);
+                failed.num_new += 1;
             } else {
                 failed.num_beyond_cap += 1;
             }
@@ -334,6 +341,8 @@ impl<'task> Judge<'task> {
     }
 
     /// Compares documents among themselves: the best of those that are left with all others, until one is left.
+    ///
+    /// Old documents stand before new ones and are compared with those only; rounds count new centres.
     pub(super) fn retry(&mut self, members: Vec<u64>, num_buckets: u16) -> Result<()> {
         let mut remaining = Vec::with_capacity(members.len());
         for member in members {
@@ -341,15 +350,24 @@ impl<'task> Judge<'task> {
         }
         remaining.sort_unstable();
         let mut rounds = 0;
-        while remaining.len() > 1 {
-            if rounds == self.limits.max_rounds {
+        while remaining.len() > 1
+            && remaining
+                .last()
+                .is_some_and(|last| !self.context.is_old(last.docref()))
+        {
+            let centre = remaining[0].docref();
+            let is_old = self.context.is_old(centre);
+            if !is_old && rounds == self.limits.max_rounds {
                 self.stats.capped += remaining.len() as u64 * u64::from(num_buckets);
                 break;
             }
-            rounds += 1;
-            let centre = remaining.remove(0).docref();
+            rounds += u32::from(!is_old);
             let mut failing = Vec::with_capacity(remaining.len());
-            for member in remaining {
+            for member in remaining.into_iter().skip(1) {
+                if is_old && self.context.is_old(member.docref()) {
+                    failing.push(member);
+                    continue;
+                }
                 self.stats.retried += 1;
                 if !self.compare(centre, member.docref(), num_buckets)? {
                     failing.push(member);

@@ -3,7 +3,7 @@
 //! One sequential pass over the partition's text, index, carried columns and, for the values of dropped documents,
 //! signals. Memory: one batch of text and its rows, the tokenizer, and the sort budget of the order files.
 
-mod cursors;
+pub(crate) mod cursors;
 mod edits;
 pub mod rows;
 pub mod spec;
@@ -22,6 +22,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use crate::commit::{TaskManifest, commit};
 use crate::cut::task::DROP_BYTES;
 use crate::dedup::formats::{CLUSTER_BYTES, REMOVAL_BYTES, Removal, RemovalStep};
+use crate::dedup_index::names::OldNames;
 use crate::error::{EngineError, Result};
 use crate::index::{IndexRecord, RECORD_BYTES, RecordFile};
 use crate::map::batch::excerpt;
@@ -110,6 +111,7 @@ struct Pass<'task> {
     clusters: Option<Cursor<CLUSTER_BYTES>>,
     drops: Vec<Cursor<DROP_BYTES>>,
     other_indexes: HashMap<u32, RecordFile<RECORD_BYTES>>,
+    old: OldNames<'task>,
     tokenizer: Option<Tokenizer>,
     run: Option<TokenRun>,
     documents: TableFile,
@@ -169,6 +171,7 @@ impl<'task> Pass<'task> {
                 .map(|cut| Cursor::open(&session.open(&place.data, &cut.drops)?, first))
                 .collect::<Result<_>>()?,
             other_indexes: HashMap::new(),
+            old: OldNames::new(&spec.old, spec.indexes.len()),
             tokenizer,
             run,
             documents: TableFile::create(place, "documents.parquet", schema::documents())?,
@@ -268,6 +271,7 @@ impl<'task> Pass<'task> {
             duplicate_of: None,
             similarity: None,
             shared_bands: None,
+            detail: None,
             excerpt,
         };
         if usize::from(verdict) > self.spec.thresholds.len() {
@@ -329,12 +333,22 @@ impl<'task> Pass<'task> {
             reject.value = similarity.map(f64::from);
             reject.threshold = threshold;
             reject.duplicate_of = Some(self.key_of(removal.duplicate_of)?);
+            reject.detail = self
+                .old
+                .is_old(removal.duplicate_of)
+                .then(|| self.old.describe(removal.duplicate_of))
+                .transpose()?;
             reject.similarity = similarity;
             reject.shared_bands = (!is_exact || removal.shared_bands > 0).then_some(removal.shared_bands);
         } else {
             let cluster = match cluster {
                 Some(cluster) => {
-                    Some(self.key_of(u64::from_le_bytes(std::array::from_fn(|byte| cluster[8 + byte])))?)
+                    let first = u64::from_le_bytes(std::array::from_fn(|byte| cluster[8 + byte]));
+                    Some(if self.old.is_old(first) {
+                        self.old.group(first)?
+                    } else {
+                        self.key_of(first)?
+                    })
                 }
                 None => None,
             };
@@ -399,6 +413,9 @@ impl<'task> Pass<'task> {
     }
 
     fn key_of(&mut self, docref: u64) -> Result<u128> {
+        if self.old.is_old(docref) {
+            return self.old.key(docref);
+        }
         let partition = (docref >> 32) as u32;
         let index = match self.other_indexes.entry(partition) {
             std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),

@@ -37,6 +37,8 @@ pub struct Reject<'row> {
     pub similarity: Option<f32>,
     /// Bands in which the two met as candidates; nothing for equal texts.
     pub shared_bands: Option<u16>,
+    /// Where that document is, if an earlier run kept it.
+    pub detail: Option<String>,
     /// The beginning of its text.
     pub excerpt: &'row str,
 }
@@ -55,6 +57,7 @@ pub struct RejectRows {
     duplicates: Vec<Option<u128>>,
     similarities: Float32Builder,
     shared_bands: UInt16Builder,
+    details: StringBuilder,
     excerpts: StringBuilder,
 }
 
@@ -72,6 +75,7 @@ impl RejectRows {
         self.duplicates.push(reject.duplicate_of);
         self.similarities.append_option(reject.similarity);
         self.shared_bands.append_option(reject.shared_bands);
+        self.details.append_option(reject.detail.as_deref());
         self.excerpts.append_value(reject.excerpt);
     }
 
@@ -100,7 +104,7 @@ impl RejectRows {
             )),
             Arc::new(self.similarities.finish()),
             Arc::new(self.shared_bands.finish()),
-            arrow_array::new_null_array(&arrow_schema::DataType::Utf8, rows),
+            Arc::new(self.details.finish()),
             Arc::new(self.excerpts.finish()),
         ];
         RecordBatch::try_new(schema::rejects(), columns).map(Some)

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::commit::{Artefact, TaskPlace};
 use crate::decide::Threshold;
+use crate::dedup_index::names::NamedPartSpec;
 use crate::tokenizer::SpecialMode;
 
 /// Description of the task.
@@ -33,6 +34,9 @@ pub struct TokeniseSpec {
     pub dedup: Option<DedupOutcome>,
     /// Indexes of all partitions, to name documents of other ones.
     pub indexes: Vec<Artefact>,
+    /// Parts of the index that dedup compared with; none without an index.
+    #[serde(default)]
+    pub old: Vec<NamedPartSpec>,
     /// Seed of the split and the shuffle.
     pub seed: u64,
     /// Share of documents (or clusters) that go to validation.

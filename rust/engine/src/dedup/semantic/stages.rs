@@ -100,7 +100,7 @@ pub fn semantic_lsh(spec: &SemanticLshSpec, session: &Session) -> Result<TaskMan
     let memory_bytes = spec.scratch_memory_bytes;
     let context = context(
         place,
-        &spec.partitions,
+        (&spec.partitions, &[]),
         Needs::BANDS,
         memory_bytes,
         session,
@@ -122,7 +122,7 @@ pub fn semantic_verify(spec: &SemanticVerifySpec, session: &Session) -> Result<T
     let memory_bytes = spec.scratch_memory_bytes;
     let context = context(
         place,
-        &spec.partitions,
+        (&spec.partitions, &[]),
         Needs::INDEX,
         memory_bytes,
         session,
@@ -145,7 +145,7 @@ pub fn semantic_join(spec: &SemanticJoinSpec, session: &Session) -> Result<TaskM
     let memory_bytes = spec.scratch_memory_bytes;
     let context = context(
         place,
-        &spec.partitions,
+        (&spec.partitions, &[]),
         Needs::INDEX,
         memory_bytes,
         session,
