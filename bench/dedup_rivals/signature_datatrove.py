@@ -1,7 +1,7 @@
 """Times datatrove's signatures from text: `signature_datatrove.py DOCUMENTS.jsonl CONFIG SIGNATURES`.
 
-CONFIG is a JSON object: `bands`, `rows`, `function` and `precision`. Prints one JSON object with the processor seconds of
-shingles and minima, and writes the signatures as a line of JSON for each document, `null` for one that has none.
+CONFIG is a JSON object: `bands`, `rows`, `function` and `precision`. Prints one JSON object with the processor seconds
+of shingles and minima, and writes the signatures as a line of JSON for each document, `null` for one that has none.
 """
 
 from __future__ import annotations

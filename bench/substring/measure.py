@@ -41,8 +41,8 @@ use = "substring_dedup"
 """
 
 
-def run_pass(recipe_path: Path) -> None:
-    """Run what is not committed up to the pass, and print what the pass took and counted."""
+def run_pass(recipe_path: Path, *, prepare: bool) -> None:
+    """Run what comes before the pass; unless told only to `prepare`, run it too and print what it took and counted."""
     from gristmill.curate.cuts import first_version
     from gristmill.curate.folder import RunFolder
     from gristmill.curate.passages import find_passages
@@ -59,6 +59,8 @@ def run_pass(recipe_path: Path) -> None:
     runner = StageRunner(folder, make_executor(1), lambda _event: None)
     maps = run_map(plan, runner)
     version = first_version(plan, maps, run_decide(plan, runner, maps))
+    if prepare:
+        return
     found: list[Json] = []
 
     class Watched:
@@ -81,13 +83,18 @@ def run_pass(recipe_path: Path) -> None:
     print(json.dumps(figures))
 
 
-def measure(folder: Path, files: list[Path], keys: str) -> dict[str, object]:
-    """Return the figures of one setting."""
+def command(folder: Path, files: list[Path], keys: str) -> list[str]:
+    """Write a recipe and return the command that runs its pass."""
     paths = json.dumps([str(path.resolve()) for path in files])
     (folder / "recipe.toml").write_text(RECIPE.format(paths=paths, keys=keys), encoding="utf-8")
-    command = [sys.executable, __file__, "--run-pass", str(folder / "recipe.toml")]
+    return [sys.executable, __file__, "--run-pass", str(folder / "recipe.toml")]
+
+
+def measure(folder: Path, files: list[Path], keys: str) -> dict[str, object]:
+    """Return the figures of one setting."""
+    run = command(folder, files, keys)
     load = os.getloadavg()[0]
-    printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=folder).stdout
+    printed = subprocess.run(run, check=True, stdout=subprocess.PIPE, text=True, cwd=folder).stdout
     figures = cast(dict[str, object], json.loads(printed.splitlines()[-1]))
     num_bytes = cast(int, figures["text_bytes"])
     return {
@@ -104,19 +111,21 @@ def main() -> None:
     """Measure every setting and write `figures.json`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("files", nargs="*", type=Path)
+    parser.add_argument(
+        "--keys", nargs="*", default=SETTINGS, help="settings to measure, as lines of the step"
+    )
     parser.add_argument("--run-pass", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--prepare", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--output", type=Path, default=Path(__file__).parent.parent / "results" / "substring")
     arguments = parser.parse_args()
     if arguments.run_pass is not None:
-        run_pass(arguments.run_pass)
+        run_pass(arguments.run_pass, prepare=arguments.prepare)
         return
     rows = []
     with tempfile.TemporaryDirectory(prefix="gristmill-bench-") as name:
         folder = Path(name)
-        measure(folder, arguments.files, SETTINGS[0])  # maps and decides
-        for keys in SETTINGS:
-            for path in (folder / "run" / "work").rglob("substring-*"):
-                path.unlink()
+        subprocess.run([*command(folder, arguments.files, SETTINGS[0]), "--prepare"], check=True, cwd=folder)
+        for keys in arguments.keys:
             row = measure(folder, arguments.files, keys)
             rows.append(row)
             print(json.dumps(row), flush=True)

@@ -16,7 +16,7 @@ from tests.embeddings import cosine, embed, real_texts
 import gristmill
 from gristmill.cli.main import main
 from gristmill.curate.plan import make_plan
-from gristmill.curate.run import CuratedRun, curate, open_run
+from gristmill.curate.run import CuratedRun, curate, dry_run, open_run
 from gristmill.curate.verify import verify_run
 from gristmill.curate.what_if import what_if
 from gristmill.errors import GristmillError
@@ -325,6 +325,23 @@ def test_the_plan_says_what_it_costs(rows: list[dict[str, object]], tmp_path: Pa
     assert any(expected in line for line in lines), lines
     assert "  then semantic_dedup (over all documents)" in lines
     assert plan.stage_counts()["semantic_verify"] == plan.num_ranges
+
+
+def test_a_dry_run_and_budgets_count_what_embeddings_remove(
+    rows: list[dict[str, object]], tmp_path: Path
+) -> None:
+    path = write(tmp_path, rows)
+    outlook = dry_run(path, workers=1).by_source["all"]
+    run = curate(path, workers=1)
+    assert outlook.semantic == len(rejects(run)) > 0
+    assert outlook.kept == len(kept_ids(run))
+    path.write_text(
+        path.read_text(encoding="utf-8").replace('id = "id"', 'id = "id"\nremoval_budget = 0.01'),
+        encoding="utf-8",
+    )
+    with pytest.raises(GristmillError) as caught:
+        curate(path, workers=1)
+    assert caught.value.code == "GM-DEDUP-001"
 
 
 def test_a_changed_limit_reads_no_document_again(rows: list[dict[str, object]], tmp_path: Path) -> None:

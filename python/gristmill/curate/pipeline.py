@@ -19,6 +19,7 @@ from gristmill.curate.cuts import (
     TextVersion,
     exact_normalise,
     run_cuts,
+    shingle_tokenizer,
     tokenise_cuts,
 )
 from gristmill.curate.folder import RunFolder
@@ -170,6 +171,7 @@ def _map_task(plan: Plan, index: int) -> Task:
         "exact": plan.exact_step is not None,
         "minhash": plan.minhash,
         **exact_normalise(plan),
+        "shingle_tokenizer": shingle_tokenizer(plan),
         "rank": source.rank,
     }
     if plan.semantic is not None:
@@ -204,7 +206,7 @@ def run_dedup(plan: Plan, stages: Stages, version: TextVersion) -> DedupTasks:
     common = {"partitions": partitions, "scratch_memory_bytes": plan.sort_memory_bytes}
     ranges = plan.num_ranges
 
-    def stage(name: str, more: Json, files: Json) -> list[dict[str, object]]:
+    def stage(name: str, more: Json, files: Json, ranges: int = ranges) -> list[dict[str, object]]:
         tasks = [
             Task(
                 index=index,
@@ -224,7 +226,12 @@ def run_dedup(plan: Plan, stages: Stages, version: TextVersion) -> DedupTasks:
         lsh = stage("lsh", {"minhash": plan.minhash}, {"exact_removals": removals})
         buckets = [outputs(done)["buckets"] for done in lsh]
         confirm = confirm_of(plan)
-        verified = stage("verify", {"confirm": confirm}, {"buckets": buckets})
+        if confirm is None and plan.minhash["family"] == "datatrove":
+            # One task, for a cluster may stretch over all ranges.
+            clusters = {"confirm": None, "clusters": plan.minhash}
+            verified = stage("verify", clusters, {"buckets": buckets}, ranges=1)
+        else:
+            verified = stage("verify", {"confirm": confirm}, {"buckets": buckets})
     semantic = None
     if plan.semantic is not None:
         maps = [part.found for part in version]
@@ -253,6 +260,7 @@ def confirm_of(plan: Plan) -> dict[str, object] | None:
     return {
         "measure": plan.measure,
         "shingles": plan.minhash["shingles"],
+        "tokenizer": shingle_tokenizer(plan),
         "min_similarity": plan.min_similarity,
     }
 

@@ -18,7 +18,7 @@ from gristmill.curate.compile import CompiledSteps, compile_steps
 from gristmill.curate.cuts import CUT_DISK, CUT_SPANS, check_filters, cut_stages, describe_cuts, filter_bytes
 from gristmill.curate.footprint import FileCost, assumed_documents, disk_lines, file_costs, memory_lines
 from gristmill.curate.inputs import MAX_FILES, InputFile, Partition, find_files, make_partitions
-from gristmill.curate.semantic import SemanticPlan
+from gristmill.curate.semantic import SEMANTIC_STAGES, SemanticPlan
 from gristmill.curate.stages import CUT_STAGES, STAGE_VERSIONS, strip_neutral
 from gristmill.curate.tokens import ResolvedTokenizer, resolve_tokenizer
 from gristmill.errors import GristmillError
@@ -121,7 +121,8 @@ class Plan:
             "stages": {
                 name: version
                 for name, version in STAGE_VERSIONS.items()
-                if self.cuts or name not in CUT_STAGES
+                if (self.cuts or name not in CUT_STAGES)
+                and (self.semantic is not None or name not in SEMANTIC_STAGES)
             },
             "sources": [
                 {"engine": strip_neutral(source.engine), "reader": source.reader, "rank": source.rank}

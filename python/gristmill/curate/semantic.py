@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from gristmill.curate.stages import Json
     from gristmill.recipe import SemanticDedup
 
+SEMANTIC_STAGES = frozenset({"semantic_lsh", "semantic_verify", "semantic_join"})
+"""Stages that only a recipe with `semantic_dedup` has; the plan of any other does not depend on them."""
+
 RunStage = Callable[[str, "Json"], list[dict[str, object]]]
 """Runs a stage: its name, and what its tasks are told beside memory and range."""
 

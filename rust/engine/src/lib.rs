@@ -17,6 +17,7 @@ pub mod near;
 pub mod read;
 pub mod schema;
 pub mod shard;
+mod shingle_ids;
 pub mod substring;
 pub mod tables;
 pub mod task;

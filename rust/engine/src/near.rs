@@ -63,6 +63,7 @@ pub fn near_duplicates(
         measure: dedup::Measure::Jaccard,
         min_similarity: spec.min_similarity,
         shingles: spec.minhash.shingles,
+        tokenizer: None,
         retry: dedup::RetryLimits::default(),
     };
     dedup::verify(
@@ -82,7 +83,8 @@ pub fn near_duplicates(
     read_outcome(texts.len(), folder)
 }
 
-fn write_partition(
+/// Writes what the map and decide stages would leave of the texts.
+pub(crate) fn write_partition(
     texts: &LargeStringArray,
     spec: &NearSpec,
     folder: &Path,

@@ -91,6 +91,7 @@ fn the_passes_stay_within_their_budget() {
         measure: Measure::Jaccard,
         min_similarity: 0.7,
         shingles: ShingleConfig::words(2),
+        tokenizer: None,
         retry: Default::default(),
     };
     let before = peak_bytes();

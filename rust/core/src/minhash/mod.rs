@@ -148,14 +148,6 @@ impl MinHasher {
         Ok(Self { bands, rows, maker })
     }
 
-    /// Whether documents are to be given as text; else as token ids.
-    pub fn takes_text(&self) -> bool {
-        match &self.maker {
-            Maker::Sketch { shingles, .. } => shingles.takes_text(),
-            Maker::Datatrove(_) => true,
-        }
-    }
-
     /// Whether [`Self::band_keys`] looks at the segmentation; if not, any will do.
     pub fn reads_segmentation(&self) -> bool {
         match &self.maker {
@@ -370,7 +362,7 @@ mod tests {
         assert_eq!(keys_of(&mut hasher, "The quick brown fox, the lazy dog."), GOLDEN);
     }
 
-    /// By `golden.py`, which knows the documentation only.
+    /// By `bench/parity/minhash/keys.py`, which knows the documentation only.
     const GOLDEN: [u64; 2] = [13656541832258470172, 12291809007021071308];
 
     #[test]
@@ -439,6 +431,36 @@ mod tests {
         assert_eq!(keys, keys_of(&mut hasher, &text.to_uppercase()));
         assert_eq!(signature, hasher.signature());
         assert!(keys_of(&mut hasher, "only four words here").is_empty());
+    }
+
+    #[test]
+    fn near_copies_are_found_in_scripts_without_spaces() {
+        let texts = [
+            "今天早上下了一场大雨，河水涨得很快，村里的人都到堤上去看。老人们说，三十年前也有过这样的雨，那时桥被冲走了，\
+             孩子们半个月没有上学。现在的桥是石头做的，大家并不担心，只是把晒在院子里的粮食收进屋里。到了中午，太阳出来了，\
+             山上的雾慢慢散开，远处的田地一片青绿。",
+            "駅から図書館までは歩いて十分ほどかかります。途中に小さな公園があり、春になると桜がたくさん咲きます。日曜日の午後、\
+             私はよくそこで本を読んだり、友だちと話したりします。図書館の二階には古い地図の部屋があって、町の昔のようすを\
+             知ることができます。先週は学校の宿題のために、川の名前について調べました。",
+            "เมื่อเช้านี้ฝนตกหนักมากจนน้ำในคลองสูงขึ้นอย่างรวดเร็ว ชาวบ้านช่วยกันยกของขึ้นที่สูงและเตรียมเรือไว้ใช้ \
+             ครูใหญ่ประกาศหยุดเรียนหนึ่งวัน เด็กเล็กจึงอยู่บ้านกับยายและฟังเรื่องเล่าเก่า ๆ ของหมู่บ้าน ตอนบ่ายแดดออก \
+             ตลาดริมน้ำก็กลับมาคึกคักอีกครั้ง แม่ค้าขายผลไม้และขนมหวานให้คนที่เดินผ่านไปมา",
+        ];
+        let mut hasher = MinHasher::new(MinHashConfig::default()).unwrap();
+        for text in texts {
+            // One character in the middle is another one.
+            let middle = text.char_indices().nth(text.chars().count() / 2).unwrap().0;
+            let next = text[middle..].chars().next().unwrap().len_utf8();
+            let copy = format!("{}人{}", &text[..middle], &text[middle + next..]);
+            let (keys, others) = (keys_of(&mut hasher, text), keys_of(&mut hasher, &copy));
+            assert_ne!(keys, others);
+            let num_shared = keys
+                .iter()
+                .zip(&others)
+                .filter(|(key, other)| key == other)
+                .count();
+            assert!(num_shared > 0, "{text}");
+        }
     }
 
     /// Shares of rows, of bands, and of pairs with a band in common, over pairs of random sets.

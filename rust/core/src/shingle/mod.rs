@@ -145,9 +145,11 @@ impl Shingles {
         into.dedup();
     }
 
-    /// Whether documents are to be given as text; else as token ids.
-    pub fn takes_text(&self) -> bool {
-        self.config.unit != ShingleUnit::Token
+    /// The same of token ids.
+    pub fn sorted_distinct_of_ids(&mut self, ids: &[u32], into: &mut Vec<u64>) {
+        self.of_ids(ids, into);
+        self.sorter.sort(into);
+        into.dedup();
     }
 
     /// Whether [`Self::in_order`] looks at the segmentation; if not, any will do.

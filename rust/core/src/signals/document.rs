@@ -6,8 +6,8 @@
 use std::cell::{Cell, OnceCell};
 
 use super::facts::{
-    CharacterCounter, CharacterCounts, EnglishTokens, LineCopies, LineFacts, LowerText, Span, Spots, TextLine,
-    WordIds, Words,
+    CharacterCounter, CharacterCounts, EnglishTokens, LineCopies, LineFacts, LowerText, Span, Spots,
+    TextLine, WordIds, Words,
 };
 use crate::segment::{KeptLine, Segmentation, TokenColumns};
 

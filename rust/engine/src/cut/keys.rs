@@ -14,7 +14,9 @@ use crate::dedup::stages::PartitionSpec;
 use crate::dedup::{BandRunWriter, DedupError, ExactRunWriter};
 use crate::error::Result;
 use crate::external_sort::SortedSource;
+use crate::shingle_ids::ShingleIds;
 use crate::task::Session;
+use crate::tokenise::TokenizerSpec;
 
 /// Read buffer of the old keys.
 const BUFFER_BYTES: u64 = 256 << 10;
@@ -25,6 +27,9 @@ const BUFFER_BYTES: u64 = 256 << 10;
 pub struct KeySpec {
     /// How band keys are made; none without a near-duplicate step.
     pub minhash: Option<MinHashConfig>,
+    /// The tokenizer, where shingles are made of its ids.
+    #[serde(default)]
+    pub shingle_tokenizer: Option<TokenizerSpec>,
     /// What content hashes are of.
     #[serde(default)]
     pub exact_normalise: Normalisation,
@@ -44,6 +49,7 @@ struct Bands {
     writer: BandRunWriter,
     num_bands: u16,
     hasher: MinHasher,
+    ids: Option<ShingleIds>,
     segmenter: Segmenter,
     segmentation: Segmentation,
     keys: Vec<u64>,
@@ -72,6 +78,7 @@ impl KeyFiles {
                     writer: BandRunWriter::new(&place.scratch, usize::from(num_bands), memory_bytes / 2)?,
                     num_bands,
                     hasher: MinHasher::new(*config)?,
+                    ids: ShingleIds::for_unit(config.shingles.unit, spec.shingle_tokenizer.as_ref())?,
                     segmenter: Segmenter::default(),
                     segmentation: Segmentation::default(),
                     keys: Vec::new(),
@@ -97,9 +104,14 @@ impl KeyFiles {
             exact.push(content_hash(compared.as_bytes()), ordinal)?;
         }
         if let Some(bands) = &mut self.bands {
-            bands.segmenter.segment(text, &mut bands.segmentation);
             bands.keys.clear();
-            if bands.hasher.band_keys(text, &bands.segmentation, &mut bands.keys) {
+            let has_keys = if let Some(ids) = &mut bands.ids {
+                bands.hasher.band_keys_of_ids(ids.of(text)?, &mut bands.keys)
+            } else {
+                bands.segmenter.segment(text, &mut bands.segmentation);
+                bands.hasher.band_keys(text, &bands.segmentation, &mut bands.keys)
+            };
+            if has_keys {
                 bands.writer.push(ordinal, &bands.keys)?;
             }
         }

@@ -120,7 +120,8 @@ pub fn run(spec: &CutSpec, session: &Session) -> Result<TaskManifest> {
         match cutter.cut(stored.text, &found) {
             Outcome::Unfit => return Err(unfit(&files, &stored, &found, place.index)),
             Outcome::Left(num_spans) => output.changed(&stored, &cutter, num_spans)?,
-            Outcome::TooLittle { words } => output.dropped(&stored, words)?,
+            Outcome::Nothing => output.dropped(&stored, None)?,
+            Outcome::TooLittle { words } => output.dropped(&stored, Some(words))?,
         }
     }
     spans.finish()?;
@@ -149,9 +150,11 @@ enum Outcome {
     Unfit,
     /// Enough: the cutter has the text; so many spans went.
     Left(u64),
+    /// White space, or not even that.
+    Nothing,
     /// Too little.
     TooLittle {
-        /// Words that are left; 0 where no text is.
+        /// Words that are left.
         words: u32,
     },
 }
@@ -198,7 +201,7 @@ impl<'task> Cutter<'task> {
         }
         self.apply(text);
         if is_blank(&self.text) {
-            return Outcome::TooLittle { words: 0 };
+            return Outcome::Nothing;
         }
         if let Some(least) = self.spec.min_words_left {
             self.segmenter.segment(&self.text, &mut self.segmentation);
@@ -299,19 +302,18 @@ impl<'task> Output<'task> {
         self.document(record, text, 0)
     }
 
-    fn dropped(&mut self, stored: &StoredText<'_>, words: u32) -> Result<()> {
-        let is_empty = words == 0;
-        if is_empty {
-            self.stats.nothing_left += 1;
-        } else {
-            self.stats.too_little_left += 1;
+    /// Drops a document without text, or with too few words.
+    fn dropped(&mut self, stored: &StoredText<'_>, words: Option<u32>) -> Result<()> {
+        match words {
+            None => self.stats.nothing_left += 1,
+            Some(_) => self.stats.too_little_left += 1,
         }
         let mut drop = [0; DROP_BYTES];
         drop[..8].copy_from_slice(&docref(self.spec.place.index, stored.ordinal).to_le_bytes());
-        drop[8..].copy_from_slice(&words.to_le_bytes());
+        drop[8..].copy_from_slice(&words.unwrap_or(0).to_le_bytes());
         self.drops.append(&drop)?;
         self.num_drops += 1;
-        let verdict = self.spec.first_verdict + u16::from(!is_empty);
+        let verdict = self.spec.first_verdict + u16::from(words.is_some());
         self.document(stored.record, stored.text, verdict)
     }
 

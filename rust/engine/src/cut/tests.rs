@@ -19,7 +19,7 @@ use crate::dedup::{BandRunWriter, ExactRunWriter};
 use crate::index::{IndexRecord, RECORD_BYTES};
 use crate::task::{self, Session};
 
-const MINHASH: &str = r#"{"bands": 3, "rows": 2, "shingle_words": 2, "seed": 1}"#;
+const MINHASH: &str = r#"{"bands": 3, "rows": 2, "seed": 1, "shingles": {"unit": "word", "size": 2}}"#;
 
 #[derive(Debug, Clone)]
 struct Document {
@@ -94,7 +94,7 @@ impl World {
         let config: MinHashConfig = serde_json::from_str(MINHASH).unwrap();
         let mut exact = ExactRunWriter::new(self.folder.path(), 256).unwrap();
         let mut bands = BandRunWriter::new(self.folder.path(), config.bands as usize, 256).unwrap();
-        let (mut hasher, mut keys) = (MinHasher::new(config), Vec::new());
+        let (mut hasher, mut keys) = (MinHasher::new(config).unwrap(), Vec::new());
         let (segmenter, mut segmentation) = (Segmenter::default(), Segmentation::default());
         for (ordinal, text) in (0..).zip(texts) {
             exact.push(content_hash(text.as_bytes()), ordinal).unwrap();
@@ -553,7 +553,7 @@ fn spans_without_separators_take_their_bytes_alone() {
     let after = world.documents(&done);
     assert_eq!(
         (after[0].text.as_str(), after[1].text.as_str()),
-        ("a\nand é", "other")
+        ("a\nand  é", "other")
     );
     assert_eq!(done.counts["spans"], 3);
     undo_edits(
@@ -561,6 +561,24 @@ fn spans_without_separators_take_their_bytes_alone() {
         &done,
         &[document("a passage twice\nand more é"), document("other")],
         &after,
+    );
+}
+
+#[test]
+fn white_space_is_nothing_and_a_brace_is_too_little_where_words_are_asked_for() {
+    let documents = [document(" \nsame line"), document("}\nsame line")];
+    let world = World::new(&documents, 2);
+    let spans = span_file(&world, &[span(0, 2, 11), span(1, 2, 11)]);
+    let done = world.cut(0, &[spans], json!({"min_words_left": 1})).unwrap();
+    let after = world.documents(&done);
+    assert_eq!((after[0].verdict, after[1].verdict), (8, 9));
+    assert_eq!(after[1].text, documents[1].text);
+    assert_eq!(
+        (
+            done.counts["nothing_left"].as_u64(),
+            done.counts["too_little_left"].as_u64()
+        ),
+        (Some(1), Some(1))
     );
 }
 

@@ -11,6 +11,9 @@ pub type Result<T> = std::result::Result<T, DedupError>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DedupError {
+    /// The tokenizer, of whose ids shingles are made, is not there or refuses a text.
+    #[error("{0}")]
+    Tokenizer(String),
     /// The share of `scratch_memory` that the task got does not hold what the pass must keep.
     #[error("dedup needs at least {needed_bytes} bytes of scratch memory a task and got `{memory_bytes}`")]
     ScratchMemory {
@@ -65,6 +68,7 @@ impl DedupError {
     /// The code that never changes; `gristmill explain error CODE` shows its page.
     pub fn code(&self) -> &'static str {
         match self {
+            Self::Tokenizer(_) => "GM-TOKENS-001",
             Self::ScratchMemory { .. } => "GM-DEDUP-002",
             Self::BloomMemory { .. } => "GM-CUT-001",
             Self::Damaged { .. } => "GM-DEDUP-003",
@@ -97,6 +101,7 @@ impl DedupError {
             Self::Sort(_) if self.code() == "GM-IO-002" => {
                 Some("free some space and run the same command again; finished tasks are kept")
             }
+            Self::Tokenizer(_) => Some("`tokenizer` names a `tokenizer.json` or a folder that holds one"),
             Self::Inputs(_) | Self::Sort(_) => None,
         }
     }
@@ -128,6 +133,7 @@ mod tests {
                 documents: 2,
                 most: 1,
             },
+            DedupError::Tokenizer(String::new()),
             SortError::Cancelled.into(),
             SortError::file("write", Path::new("a"))(std::io::ErrorKind::StorageFull.into()).into(),
             SortError::file("write", Path::new("a"))(std::io::ErrorKind::NotFound.into()).into(),

@@ -104,7 +104,7 @@ pub fn lsh(
 }
 
 /// Identity of a bucket among all bands.
-fn bucket_of(band: u16, key: u64) -> u64 {
+pub(super) fn bucket_of(band: u16, key: u64) -> u64 {
     scatter(key ^ scatter(u64::from(band) + 1))
 }
 

@@ -82,6 +82,7 @@
 //!     measure: Measure::Jaccard,
 //!     min_similarity: 0.7,
 //!     shingles: ShingleConfig::words(2),
+//!     tokenizer: None,
 //!     retry: Default::default(),
 //! };
 //! exact(&context, KeyRange::WHOLE, &path("twins"))?;
@@ -111,6 +112,7 @@ mod greedy;
 mod largest;
 mod lsh;
 mod propose;
+mod propose_clusters;
 mod rescue;
 pub mod semantic;
 mod settle;
@@ -137,6 +139,7 @@ pub use exact::{ExactStats, exact};
 pub use largest::{LargeCluster, NamedMember};
 pub use lsh::{LshStats, lsh};
 pub use propose::propose;
+pub use propose_clusters::propose_clusters;
 pub use rescue::{Measures, RescueStats, rescue, rescue_by};
 pub use settle::{SettleInputs, SettleStats, SourceRemovals, settle};
 pub use similarity::Measure;

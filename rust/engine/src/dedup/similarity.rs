@@ -7,12 +7,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 use gristmill_core::segment::{Segmentation, Segmenter};
-use gristmill_core::shingle::{ShingleConfig, Shingles};
+use gristmill_core::shingle::Shingles;
 use serde::{Deserialize, Serialize};
 
 use super::documents::DocumentStore;
-use super::error::Result;
+use super::error::{DedupError, Result};
 use super::formats::scatter;
+use super::verify::VerifyOptions;
+use crate::shingle_ids::ShingleIds;
 
 /// What counts as similarity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -130,6 +132,7 @@ type KnownPair = (u64, u64, Option<f32>);
 /// Answers how similar two documents are.
 pub(super) struct Similarities<'task> {
     pub(super) store: DocumentStore<'task>,
+    ids: Option<ShingleIds>,
     measure: Measure,
     min_similarity: f64,
     segmenter: Segmenter,
@@ -146,10 +149,9 @@ impl<'task> Similarities<'task> {
     /// of the pair at hand.
     pub(super) fn new(
         store: DocumentStore<'task>,
-        (measure, min_similarity): (Measure, f64),
-        shingles: ShingleConfig,
+        options: &VerifyOptions,
         memory_bytes: u64,
-    ) -> Self {
+    ) -> Result<Self> {
         let pair_bytes = size_of::<KnownPair>() as u64;
         let num_pairs = usize::try_from(memory_bytes / 8 / pair_bytes)
             .unwrap_or(1)
@@ -161,18 +163,20 @@ impl<'task> Similarities<'task> {
             sets: HashMap::new(),
             by_use: BTreeMap::new(),
         };
-        Self {
+        let ids = ShingleIds::for_unit(options.shingles.unit, options.tokenizer.as_ref());
+        Ok(Self {
             store,
-            measure,
-            min_similarity,
+            ids: ids.map_err(|error| DedupError::Tokenizer(error.to_string()))?,
+            measure: options.measure,
+            min_similarity: options.min_similarity,
             segmenter: Segmenter::default(),
             segmentation: Segmentation::default(),
-            shingles: Shingles::new(shingles),
+            shingles: Shingles::new(options.shingles),
             text: Vec::new(),
             hashes: Vec::new(),
             sets,
             known: vec![(u64::MAX, u64::MAX, None); num_pairs],
-        }
+        })
     }
 
     fn set_of(&mut self, docref: u64) -> Result<Rc<[u64]>> {
@@ -180,9 +184,18 @@ impl<'task> Similarities<'task> {
             return Ok(set);
         }
         let text = self.store.text(docref, &mut self.text)?;
-        self.segmenter.segment(text, &mut self.segmentation);
-        self.shingles
-            .sorted_distinct(text, &self.segmentation, &mut self.hashes);
+        if let Some(ids) = &mut self.ids {
+            let ids = ids
+                .of(text)
+                .map_err(|error| DedupError::Tokenizer(error.to_string()))?;
+            self.shingles.sorted_distinct_of_ids(ids, &mut self.hashes);
+        } else {
+            if self.shingles.reads_segmentation() {
+                self.segmenter.segment(text, &mut self.segmentation);
+            }
+            self.shingles
+                .sorted_distinct(text, &self.segmentation, &mut self.hashes);
+        }
         let set: Rc<[u64]> = self.hashes.as_slice().into();
         self.sets.insert(docref, &set);
         Ok(set)

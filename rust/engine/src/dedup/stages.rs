@@ -11,6 +11,7 @@ use crate::dedup::{
 };
 use crate::error::{EngineError, Result};
 use crate::task::Session;
+use crate::tokenise::TokenizerSpec;
 use gristmill_core::minhash::MinHashConfig;
 use gristmill_core::shingle::ShingleConfig;
 use gristmill_core::units::Normalisation;
@@ -86,6 +87,10 @@ pub struct VerifySpec {
     pub buckets: Vec<Artefact>,
     /// How similarity is computed; nothing for edges without verification.
     pub confirm: Option<Confirm>,
+    /// Without verification, how the keys were made where of each cluster one document stays, as in datatrove; then one
+    /// task has all centres.
+    #[serde(default)]
+    pub clusters: Option<MinHashConfig>,
 }
 
 /// The settle task.
@@ -112,7 +117,7 @@ pub struct SettleSpec {
 }
 
 /// How similarity is computed, and from where on it counts.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Confirm {
     /// What counts as similarity.
@@ -120,17 +125,21 @@ pub struct Confirm {
     pub measure: Measure,
     /// What is compared.
     pub shingles: ShingleConfig,
+    /// Whose ids, where shingles are made of tokens.
+    #[serde(default)]
+    pub tokenizer: Option<TokenizerSpec>,
     /// Least similarity of an edge.
     pub min_similarity: f64,
 }
 
 impl Confirm {
     /// The options of the passes that compare.
-    pub(crate) fn options(self) -> VerifyOptions {
+    pub(crate) fn options(&self) -> VerifyOptions {
         VerifyOptions {
             measure: self.measure,
             min_similarity: self.min_similarity,
             shingles: self.shingles,
+            tokenizer: self.tokenizer.clone(),
             retry: dedup::RetryLimits::default(),
         }
     }
@@ -195,7 +204,7 @@ pub fn verify(spec: &VerifySpec, session: &Session) -> Result<TaskManifest> {
     let context = context(
         &spec.place,
         &spec.partitions,
-        if spec.confirm.is_some() {
+        if spec.confirm.is_some() || spec.clusters.is_some() {
             Needs::TEXT
         } else {
             Needs::INDEX
@@ -206,9 +215,17 @@ pub fn verify(spec: &VerifySpec, session: &Session) -> Result<TaskManifest> {
     )?;
     let buckets = open_all(&spec.place, &spec.buckets, session)?;
     let output = spec.place.path("edges.bin");
-    let stats = match &spec.confirm {
-        Some(confirm) => dedup::verify(&context, spec.range, &buckets, &confirm.options(), &output)?,
-        None => dedup::propose(&context, spec.range, &buckets, &output)?,
+    let stats = match (&spec.confirm, spec.clusters) {
+        (Some(confirm), _) => dedup::verify(&context, spec.range, &buckets, &confirm.options(), &output)?,
+        (None, Some(minhash)) if spec.range == KeyRange::WHOLE => {
+            dedup::propose_clusters(&context, &buckets, minhash, &output)?
+        }
+        (None, Some(_)) => {
+            return Err(EngineError::Spec(
+                "clusters are found by one task, not by ranges".to_owned(),
+            ));
+        }
+        (None, None) => dedup::propose(&context, spec.range, &buckets, &output)?,
     };
     finish(&spec.place, &[("edges", "edges.bin", stats.edges)], &stats)
 }
@@ -233,7 +250,7 @@ pub fn settle(spec: &SettleSpec, session: &Session) -> Result<TaskManifest> {
     )?;
     let mut edges = open_all(&spec.place, &spec.edges, session)?;
     let mut rescue = None;
-    let text = spec.confirm.map(Confirm::options);
+    let text = spec.confirm.as_ref().map(Confirm::options);
     let semantic = spec.semantic.as_ref();
     let semantic = semantic
         .map(|confirm| confirm.options(&spec.place, session))

@@ -114,6 +114,7 @@ fn options(min_similarity: f64) -> VerifyOptions {
         measure: Measure::Jaccard,
         min_similarity,
         shingles: ShingleConfig::words(SHINGLE_WORDS),
+        tokenizer: None,
         retry: RetryLimits::default(),
     }
 }

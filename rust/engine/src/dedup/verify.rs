@@ -18,6 +18,7 @@ use super::formats::{
 use super::similarity::{Measure, Similarities};
 use super::{KeyRange, PassContext};
 use crate::external_sort::{ExternalSorter, SortedRecords, SortedSource, merge_sorted};
+use crate::tokenise::TokenizerSpec;
 
 /// How far documents that fail against a centre are tried among themselves. What lies beyond is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,7 +41,7 @@ impl Default for RetryLimits {
 }
 
 /// What counts as a near duplicate.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VerifyOptions {
     /// What counts as similarity.
@@ -50,6 +51,9 @@ pub struct VerifyOptions {
     pub min_similarity: f64,
     /// What is compared; the same as in the signatures.
     pub shingles: ShingleConfig,
+    /// Whose ids, where shingles are made of tokens.
+    #[serde(default)]
+    pub tokenizer: Option<TokenizerSpec>,
     /// Caps on trying again.
     #[serde(default)]
     pub retry: RetryLimits,
@@ -248,8 +252,7 @@ impl<'task> Judge<'task> {
     ) -> Result<Self> {
         let store = DocumentStore::new(context, memory_bytes / 16);
         let cache_bytes = memory_bytes / 2;
-        let rule = (options.measure, options.min_similarity);
-        let similarities = Similarities::new(store, rule, options.shingles, cache_bytes);
+        let similarities = Similarities::new(store, options, cache_bytes)?;
         Self::by(
             context,
             Box::new(similarities),

@@ -166,7 +166,7 @@ impl MapTask {
                     let (scratch, edits) = (&mut self.scratch, &mut self.edits);
                     let keys = self
                         .output
-                        .collect_keys(|sink| steps::run(native, batch, scratch, edits, false, Some(sink)));
+                        .collect_keys(|sink| steps::run(native, batch, scratch, edits, false, Some(sink)))?;
                     self.finish_batch(&keys)?;
                 }
                 Run::Native(native) => {

@@ -24,6 +24,7 @@ use crate::map::spec::{MapSpec, RankSpec};
 use crate::map::steps::Sink;
 use crate::map::vectors::VectorOutput;
 use crate::schema::{self, TableFile};
+use crate::shingle_ids::ShingleIds;
 
 /// Edits of the current batch, as columns.
 #[derive(Default)]
@@ -101,20 +102,32 @@ pub struct Unreadable {
 /// What a document contributes to dedup, collected while its segmentation is at hand.
 struct KeySink<'task> {
     hasher: Option<&'task mut MinHasher>,
+    ids: Option<&'task mut ShingleIds>,
     band_keys: Vec<u64>,
     has_bands: Vec<bool>,
+    failure: Option<EngineError>,
 }
 
 impl Sink for KeySink<'_> {
     fn needs_segmentation(&self) -> bool {
-        self.hasher.is_some()
+        self.hasher
+            .as_ref()
+            .is_some_and(|hasher| hasher.reads_segmentation())
     }
 
     fn document(&mut self, _row: usize, text: &str, segmentation: &Segmentation) {
-        if let Some(hasher) = self.hasher.as_mut() {
-            self.has_bands
-                .push(hasher.band_keys(text, segmentation, &mut self.band_keys));
-        }
+        let Some(hasher) = self.hasher.as_mut() else {
+            return;
+        };
+        let has_bands = match self.ids.as_mut().map(|ids| ids.of(text)) {
+            None => hasher.band_keys(text, segmentation, &mut self.band_keys),
+            Some(Ok(ids)) => hasher.band_keys_of_ids(ids, &mut self.band_keys),
+            Some(Err(error)) => {
+                self.failure.get_or_insert(error);
+                false
+            }
+        };
+        self.has_bands.push(has_bands);
     }
 }
 
@@ -144,6 +157,7 @@ pub struct MapOutput {
     bands: Option<(BandRunWriter, usize)>,
     vectors: Option<VectorOutput>,
     hasher: Option<MinHasher>,
+    ids: Option<ShingleIds>,
     num_readable: u32,
     num_unreadable: BTreeMap<String, u64>,
     text_bytes: u64,
@@ -166,6 +180,11 @@ impl MapOutput {
             .map_err(EngineError::table("write", &carried_path))?;
         let memory = spec.sort_memory_bytes;
         let hasher = spec.minhash.map(MinHasher::new).transpose()?;
+        let tokenizer = spec.shingle_tokenizer.as_ref();
+        let ids = match &spec.minhash {
+            Some(config) => ShingleIds::for_unit(config.shingles.unit, tokenizer)?,
+            None => None,
+        };
         let bands = spec.minhash.as_ref().map(|config| config.bands as usize);
         Ok(Self {
             source: spec.source.name.clone(),
@@ -197,6 +216,7 @@ impl MapOutput {
                 .map(|semantic| VectorOutput::create(place, semantic, memory / 4))
                 .transpose()?,
             hasher,
+            ids,
             num_readable: 0,
             num_unreadable: BTreeMap::new(),
             text_bytes: 0,
@@ -204,16 +224,24 @@ impl MapOutput {
     }
 
     /// Runs `body` with the sink that collects dedup keys.
-    pub fn collect_keys(&mut self, body: impl FnOnce(&mut dyn Sink)) -> BatchKeys {
+    ///
+    /// # Errors
+    /// When the tokenizer refuses a text.
+    pub fn collect_keys(&mut self, body: impl FnOnce(&mut dyn Sink)) -> Result<BatchKeys> {
         let mut sink = KeySink {
             hasher: self.hasher.as_mut(),
+            ids: self.ids.as_mut(),
+            failure: None,
             band_keys: Vec::new(),
             has_bands: Vec::new(),
         };
         body(&mut sink);
-        BatchKeys {
-            band_keys: sink.band_keys,
-            has_bands: sink.has_bands,
+        match sink.failure {
+            Some(error) => Err(error),
+            None => Ok(BatchKeys {
+                band_keys: sink.band_keys,
+                has_bands: sink.has_bands,
+            }),
         }
     }
 

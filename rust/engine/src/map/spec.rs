@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use crate::commit::TaskPlace;
 use crate::map::vectors::SemanticSpec;
+use crate::tokenise::TokenizerSpec;
 
 /// Everything a map task depends on.
 #[derive(Deserialize)]
@@ -45,6 +46,9 @@ pub struct MapSpec {
     /// Whether near duplicates will be looked for by an embedding, and how.
     #[serde(default)]
     pub semantic: Option<SemanticSpec>,
+    /// The tokenizer, where shingles are made of its ids.
+    #[serde(default)]
+    pub shingle_tokenizer: Option<TokenizerSpec>,
     /// Which of several duplicates survives.
     pub rank: RankSpec,
 }

@@ -215,7 +215,7 @@ fn nothing_is_a_file_of_nothing() {
         for options in [bytes(10), words(5)] {
             let corpus = Corpus::new(&documents, 1);
             assert_eq!(corpus.find(options, MEMORY_BYTES).unwrap().spans, 0);
-            assert_eq!(std::fs::read(corpus.output()).unwrap(), []);
+            assert!(std::fs::read(corpus.output()).unwrap().is_empty());
         }
     }
 }

@@ -30,7 +30,8 @@ use crate::task::Session;
 use crate::tokenizer::Tokenizer;
 use cursors::{Cursor, ValueCursor};
 use rows::{Kept, KeptRows, Reject, RejectRows};
-use spec::{TokeniseSpec, TokenizerSpec};
+use spec::TokeniseSpec;
+pub use spec::TokenizerSpec;
 use tokens::{TokenEntry, TokenRun};
 
 /// Distinguishes the random numbers of the split from those of the shuffle.
@@ -470,7 +471,7 @@ fn open_output(spec: &TokeniseSpec, session: &Session, name: &str) -> Result<Pat
     session.open(&spec.place.data, artefact)
 }
 
-fn load_tokenizer(spec: &TokenizerSpec) -> Result<Tokenizer> {
+pub(crate) fn load_tokenizer(spec: &TokenizerSpec) -> Result<Tokenizer> {
     let (_, digest) = crate::commit::digest_file(&spec.path)?;
     if digest != spec.digest {
         let detail = "it has changed since the plan was made".to_owned();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::commit::{Artefact, TaskPlace};
 use crate::decide::Threshold;
@@ -93,7 +93,7 @@ pub struct DedupOutcome {
 }
 
 /// The tokenizer of the run.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TokenizerSpec {
     /// Where `tokenizer.json` is.

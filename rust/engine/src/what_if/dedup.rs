@@ -175,7 +175,7 @@ pub fn decide_again(spec: &DedupSpec, session: &Session) -> Result<DedupOutcome>
         leaving: 0,
         uncovered: 0,
     };
-    let text = spec.confirm.map(Confirm::options);
+    let text = spec.confirm.as_ref().map(Confirm::options);
     let semantic = spec.semantic.as_ref();
     let semantic = semantic
         .map(|semantic| semantic.options(&spec.data))

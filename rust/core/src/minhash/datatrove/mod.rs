@@ -19,7 +19,7 @@ use xxhash_rust::xxh64::xxh64;
 use crate::dispatch::{self, Kernel};
 use crate::segment::{EnglishTokenizer, Segmentation, Segmenter, TokenColumns};
 use mersenne_twister::MersenneTwister;
-use sha1::sha1_64;
+use sha1::push_sha1_64;
 use simplify::Simplifier;
 
 const PRIME: u64 = (1 << 61) - 1;
@@ -160,9 +160,11 @@ impl Signer {
             (HashFunction::Xxhash, Precision::Bits32) => {
                 self.hashes.extend(runs.map(|run| u64::from(xxh32(run, 0))));
             }
-            (HashFunction::Sha1, Precision::Bits64) => self.hashes.extend(runs.map(sha1_64)),
-            (HashFunction::Sha1, Precision::Bits32) => {
-                self.hashes.extend(runs.map(|run| sha1_64(run) & 0xffff_ffff));
+            (HashFunction::Sha1, precision) => {
+                push_sha1_64(runs, &mut self.hashes);
+                if precision == Precision::Bits32 {
+                    self.hashes.iter_mut().for_each(|hash| *hash &= 0xffff_ffff);
+                }
             }
         }
     }

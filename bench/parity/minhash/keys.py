@@ -1,4 +1,4 @@
-"""Computes band keys from the documentation of the modules alone, for the golden test: `python golden.py`."""
+"""Computes band keys from the documentation of the modules alone, for the golden test: `python keys.py`."""
 
 from __future__ import annotations
 
@@ -71,5 +71,5 @@ def band_keys(words: list[str], *, size: int, bands: int, rows: int, seed: int) 
 
 
 if __name__ == "__main__":
-    text = "The quick brown fox the lazy dog".split()
-    print(band_keys(text, size=2, bands=2, rows=3, seed=7))
+    words = ["The", "quick", "brown", "fox", "the", "lazy", "dog"]
+    print(band_keys(words, size=2, bands=2, rows=3, seed=7))

@@ -1,6 +1,7 @@
-"""Writes `golden.json`: datatrove's signatures of real and of awkward texts. Needs datatrove 0.10.1 and spaCy.
+r"""Writes `golden.json`: datatrove's signatures of real and of awkward texts. Needs datatrove 0.10.1 and spaCy.
 
-python golden.py ../../segment/english/golden.json EXAMPLES/corpus/{books,manuals}.jsonl.zst > golden.json
+python bench/parity/minhash/datatrove.py rust/core/src/segment/english/golden.json \
+    examples/quickstart/corpus/{books,manuals}.jsonl.zst > rust/core/src/minhash/datatrove/golden.json
 """
 
 from __future__ import annotations
