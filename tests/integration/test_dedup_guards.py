@@ -197,6 +197,20 @@ def test_a_budget_is_met_by_the_documents_that_reach_dedup(tmp_path: Path) -> No
             assert curate(tmp_path / "limited.toml", workers=1).counts["kept"] == 2
 
 
+def test_a_dry_run_cuts_as_a_run_does(tmp_path: Path) -> None:
+    menu = "Home, offers, delivery to every village of the valley, terms and letters to the miller."
+    texts = [f"{menu}\nOffer {number} of the mill, for {number * 7} sacks of flour." for number in range(40)]
+    recipe = write_recipe(tmp_path, {"web": [*texts, menu, menu]}, "")
+    cut = '[[step]]\nuse = "exact_dedup"\nname = "lines"\nunit = "line"\n[[step]]\nuse = "exact_dedup"'
+    recipe.write_text(recipe.read_text().replace('[[step]]\nuse = "exact_dedup"', cut), encoding="utf-8")
+    found = dry_run(recipe, workers=1)
+    web = found.by_source["web"]
+    assert web.dropped == {"lines.nothing_left": 2}
+    run = curate(recipe, workers=1)
+    assert run.num_reused == found.num_run
+    assert run.counts["kept"] == web.kept == 40 - web.exact - web.near
+
+
 def test_many_equal_texts_are_one_text_to_the_alarm(tmp_path: Path) -> None:
     equal = ["The page that you asked for is not here any more, says the mill."] * 1500
     other = [f"Number {number} of the mill is here for good and {number * 7} times." for number in range(100)]
