@@ -47,9 +47,10 @@ CODES = {
         "another `index`",
     ),
     "GM-INDEX-005": ErrorPage(
-        title="`index` without a dedup step",
-        explanation="`[dedup] index` names an index of what earlier runs kept, and the recipe has no step that "
-        "compares documents with it.",
+        title="`index` beside steps that it does not serve",
+        explanation="`[dedup] index` names an index of what earlier runs kept. The recipe has no step that compares "
+        "documents with it, or one that an index has nothing for: `semantic_dedup`, whose embeddings it does not hold, "
+        'or `minhash_dedup` with `semantics = "datatrove"` and `verify = false`, which may remove any document.',
         remedy='add `[[step]]` with `use = "exact_dedup"` or `use = "minhash_dedup"`, or remove `index`',
     ),
 }

@@ -246,7 +246,12 @@ def _index(recipe: Recipe) -> Iterator[Problem]:
             hint='add `[[step]]` with `use = "exact_dedup"` or `use = "minhash_dedup"`, or remove `index`',
         )
     near = recipe.minhash_dedup
-    if recipe.dedup.index is not None and near is not None and near.semantics == "datatrove" and not near.verify:
+    if (
+        recipe.dedup.index is not None
+        and near is not None
+        and near.semantics == "datatrove"
+        and not near.verify
+    ):
         yield Problem(
             code="GM-INDEX-005",
             message="`index` cannot be used with clusters as datatrove makes them: old documents may not go",
