@@ -2,9 +2,9 @@
 
 Three recipes run one after the other, `--repeats` times, each with one worker in this process, whose CPU time is read
 as stages begin and end; medians count. What dedup adds to reading is the difference between recipes: content hashes
-(`exact_dedup` alone less none) and signatures (both less `exact_dedup` alone). Rewriting is the last stage, which writes
-kept and removed documents; it is counted whole, though a run without dedup has it, too. MB are 10^6 bytes of the text
-that was read. `settle` holds the rescue pass, so verification is `verify` and `settle` together, an upper bound.
+(`exact_dedup` alone less none) and signatures (both less `exact_dedup` alone). Rewriting is the last stage, which
+writes kept and removed documents; it is counted whole, though a run without dedup has it, too. MB are 10^6 bytes of
+the text that was read. `settle` holds the rescue pass, so verification is `verify` and `settle`, an upper bound.
 
     python bench/dedup/stages.py --corpus DATA/corpus
 """

@@ -19,10 +19,10 @@ NUM_DOCUMENTS = 400
 
 
 def write(folder: Path, *, steps: str) -> Path:
-    """Write documents of which each tenth is a copy and each twentieth a near copy, and a recipe."""
+    """Write documents of which each thirtieth is a copy, and each thirtieth a near copy, and a recipe."""
     texts = [prose(number) for number in range(NUM_DOCUMENTS)]
-    for number in range(0, NUM_DOCUMENTS, 10):
-        texts[number] = texts[3] if number % 20 else texts[number + 5] + " One more."
+    for number in range(0, NUM_DOCUMENTS, 15):
+        texts[number] = texts[3] if number % 30 else texts[number + 5] + " One more."
     lines = (json.dumps({"text": text}) for text in texts)
     (folder / "a.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     path = folder / "recipe.toml"
@@ -68,7 +68,7 @@ def test_files_take_what_the_formula_says(bands: int, tmp_path: Path) -> None:
         assert bytes_a_document(plan.file_costs()) == 238
         total = sum(files[cost.file][1] for cost in plan.file_costs())
         assert total <= PROMISED_BYTES * NUM_DOCUMENTS, (
-            "a tenth of copies and a twentieth of near copies fit, too"
+            "a thirtieth of copies and one of near copies fit, too"
         )
 
 

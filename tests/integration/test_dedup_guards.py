@@ -21,7 +21,8 @@ TEMPLATE = (
     "Welcome to the shop of the old mill by the river. All prices include delivery to every village of the valley. "
     "Please read our terms before you order, and write to the miller if anything in this offer is not clear to you. "
 )
-PREFIX = "Order shipped to the depot and signed for by our clerk number"
+# With the number twelve words: two records share 7 of 9 shingles.
+PREFIX = "Order shipped to the depot and signed for by our clerk"
 
 
 def pages() -> list[str]:
@@ -78,16 +79,14 @@ SHORT_BANDS = "bands = 40\nrows = 2\n"
 def test_verification_loses_nothing_distinct(disasters: dict[str, Sequence[str]], tmp_path: Path) -> None:
     run = curate(write_recipe(tmp_path, disasters, SHORT_BANDS), workers=1)
     found = near_duplicates(run)
-    expected = {
-        f"offers-{copy}": f"offers-{original}" for copy, original in ((2400, 5), (2401, 1000), (2402, 2399))
-    }
-    # The copy is the longer one of the offers, so it stays; of equal lengths the first does.
+    # Each copy is a little longer than its original, so it stays.
     pairs = {gone: kept for gone, (kept, _, _) in found.items()}
-    assert set(pairs) <= {*expected, *expected.values(), "orders-2600"}
-    assert {frozenset(pair) for pair in pairs.items()} <= {
-        frozenset(pair) for pair in [*expected.items(), ("orders-2600", "orders-7")]
+    assert pairs == {
+        "offers-5": "offers-2400",
+        "offers-1000": "offers-2401",
+        "offers-2399": "offers-2402",
+        "orders-7": "orders-2600",
     }
-    assert len(pairs) >= 3
     assert all(similarity is not None and similarity >= 0.8 for _, similarity, _ in found.values())
     assert all(0 <= bands <= 40 for _, _, bands in found.values())
     assert run.counts["kept"] == NUM_PAGES + NUM_RECORDS + 4 - len(pairs)
@@ -102,7 +101,7 @@ def test_without_verification_the_alarm_fires_before_anything_is_removed(
         curate(recipe, workers=1)
     assert caught.value.code == "GM-DEDUP-010"
     assert "verify = true" in str(caught.value.hint)
-    assert "offers.jsonl, row 0" in "\n".join(caught.value.context)
+    assert "row 0, key" in "\n".join(caught.value.context)
     assert not (tmp_path / "run" / "manifest.json").exists()
     assert not (tmp_path / "run" / "documents").exists()
 

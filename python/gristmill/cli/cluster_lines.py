@@ -51,6 +51,9 @@ def summary_lines(found: Clusters) -> Iterator[str]:
             rows.append(["spared", _number(stated["spared"]), remark])
     if "candidates" in stated:
         rows += _pair_rows(stated)
+    semantic = stated.get("semantic")
+    if isinstance(semantic, Mapping):
+        rows += _embedding_rows(semantic)
     if rows:
         yield from (f"  {line}" for line in _aligned(rows))
     if not found.agrees_with_manifest:
@@ -73,6 +76,18 @@ def _pair_rows(stated: Mapping[str, object]) -> list[list[str]]:
         rows.append(["found by comparing leftovers again", _number(stated["rescued"]), ""])
     remark = "left out of very large buckets: duplicates may remain" if stated["capped"] else ""
     return [*rows, ["comparisons capped", _number(stated["capped"]), remark]]
+
+
+def _embedding_rows(semantic: Mapping[str, object]) -> list[list[str]]:
+    rows = [
+        ["documents with an embedding", _number(semantic["with_embedding"]), ""],
+        ["without, left alone", _number(semantic["without_embedding"]), ""],
+        ["pairs compared on their embeddings", _number(semantic["candidates"]), ""],
+    ]
+    if "capped" in semantic:
+        remark = "left out of very large buckets: duplicates may remain" if semantic["capped"] else ""
+        rows.append(["comparisons of embeddings capped", _number(semantic["capped"]), remark])
+    return rows
 
 
 def _number(value: object) -> str:

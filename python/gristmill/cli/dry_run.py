@@ -31,7 +31,9 @@ def run_dry(options: argparse.Namespace, printer: Printer) -> int:
 
 def outlook_lines(found: DryRun) -> Iterator[str]:
     """Yield what a run would do, in lines for a reader."""
-    heads = ["source", "documents in", "quarantined", "dropped by rules", "exact", "near", "kept"]
+    has_semantic = any(source.semantic for source in found.by_source.values())
+    heads = ["source", "documents in", "quarantined", "dropped by rules", "exact", "near"]
+    heads += ["semantic", "kept"] if has_semantic else ["kept"]
     rows = [
         [
             name,
@@ -43,6 +45,7 @@ def outlook_lines(found: DryRun) -> Iterator[str]:
                     sum(source.dropped.values()),
                     source.exact,
                     source.near,
+                    *((source.semantic,) if has_semantic else ()),
                     source.kept,
                 )
             ),

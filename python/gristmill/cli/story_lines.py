@@ -216,7 +216,9 @@ def _to_keep(story: Row) -> Iterator[str]:
 def _beyond_thresholds(story: Row, change: Row, fixed: Sequence[str], *, is_duplicate: bool) -> Iterator[str]:
     """Yield what no value of a threshold decides."""
     if is_duplicate and fixed:
-        if story["rule"] != "exact_duplicate":
+        if story["rule"] == "semantic_duplicate":
+            words = "the embeddings point the same way"
+        elif story["rule"] != "exact_duplicate":
             words = "the texts have the same word n-grams"
         elif cast(Row, story["duplicate_of"]).get("first_difference") is not None:
             words = "it equals another removed document, which is a near duplicate of the one that stayed"

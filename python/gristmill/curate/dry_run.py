@@ -11,11 +11,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from gristmill.curate.cuts import CutOutcome, run_cuts
 from gristmill.curate.folder import RunFolder
 from gristmill.curate.guards import LargeCluster, largest_clusters, problems
-from gristmill.curate.pipeline import check_readable, counts, outputs, run_decide, run_dedup, run_map
+from gristmill.curate.pipeline import check_readable, run_decide, run_dedup, run_map
 from gristmill.curate.plan import Plan
-from gristmill.curate.stages import Json, StageRunner
+from gristmill.curate.stages import Json, StageRunner, counts
 
 if TYPE_CHECKING:
     from gristmill.curate.run import Prepared
@@ -36,9 +37,9 @@ class SourceOutlook:
     quarantined
         Of these, such as cannot be read.
     dropped
-        By the first threshold that they fail.
-    exact, near
-        Removed as duplicates.
+        By the first threshold that they fail, or the cut that leaves them with too little text.
+    exact, near, semantic
+        Removed as duplicates: of a text, of its words, of its embedding.
     kept
         The rest.
     """
@@ -48,6 +49,7 @@ class SourceOutlook:
     dropped: Mapping[str, int]
     exact: int
     near: int
+    semantic: int
     kept: int
 
 
@@ -108,17 +110,18 @@ def look_ahead(prepared: Prepared, runner: StageRunner) -> DryRun:
     Raises
     ------
     GristmillError
-        As a run does, but for the guards of dedup: those are in the answer.
+        As a run does, but for the guards of document dedup: those are in the answer.
     """
     plan, folder = prepared.plan, prepared.folder
     maps = run_map(plan, runner)
     check_readable(plan, maps)
     decide = run_decide(plan, runner, maps)
-    dedup = run_dedup(plan, runner, maps, decide)
+    cut = run_cuts(plan, runner, maps, decide)
+    dedup = run_dedup(plan, runner, cut.version)
     settled: Mapping[str, object] | None = None
     if dedup.settle is not None:
         settled = cast(Mapping[str, object], counts(dedup.settle)["settle"])
-    by_source = _by_source(plan, maps, decide, settled)
+    by_source = _by_source(plan, maps, decide, cut, settled)
     return DryRun(
         path=folder.root,
         by_source=by_source,
@@ -127,7 +130,7 @@ def look_ahead(prepared: Prepared, runner: StageRunner) -> DryRun:
         else {name: value for name, value in settled.items() if name not in ("largest", "sources")},
         largest=() if settled is None else largest_clusters(plan, settled),
         stops=() if settled is None else tuple(problems(plan, settled)),
-        disk=_disk(plan, folder, maps, by_source),
+        disk=_disk(plan, folder, cut, by_source),
         caveat=plan.caveat,
         num_reused=runner.num_reused,
         num_run=runner.num_run,
@@ -135,7 +138,11 @@ def look_ahead(prepared: Prepared, runner: StageRunner) -> DryRun:
 
 
 def _by_source(
-    plan: Plan, maps: Sequence[Json], decide: Sequence[Json], settled: Mapping[str, object] | None
+    plan: Plan,
+    maps: Sequence[Json],
+    decide: Sequence[Json],
+    cut: CutOutcome,
+    settled: Mapping[str, object] | None,
 ) -> dict[str, SourceOutlook]:
     readable: Counter[str] = Counter()
     quarantined: Counter[str] = Counter()
@@ -145,33 +152,40 @@ def _by_source(
         readable[name] += cast(int, counts(found)["readable"])
         quarantined[name] += sum(cast(Mapping[str, int], counts(found)["unreadable"]).values())
         dropped[name].update(cast(Mapping[str, int], counts(decided)["dropped"]))
-    removed: dict[str, tuple[int, int]] = {}
+    for planned, done in zip(plan.cuts, cut.cuts, strict=True):
+        for partition, task in zip(plan.partitions, done.tasks, strict=True):
+            for rule in ("nothing_left", "too_little_left"):
+                number = cast(int, counts(task)[rule])
+                dropped[plan.sources[partition.source].name][f"{planned['step']}.{rule}"] += number
+    removed: dict[str, tuple[int, int, int]] = {}
     if settled is not None:
         for numbers in cast(Sequence[Mapping[str, object]], settled["sources"]):
-            removed[str(numbers["source"])] = (cast(int, numbers["exact"]), cast(int, numbers["near"]))
+            exact, near = cast(int, numbers["exact"]), cast(int, numbers["near"])
+            removed[str(numbers["source"])] = (exact, near, cast(int, numbers.get("semantic", 0)))
     outlooks = {}
     for source in plan.sources:
-        exact, near = removed.get(source.name, (0, 0))
+        exact, near, semantic = removed.get(source.name, (0, 0, 0))
         outlooks[source.name] = SourceOutlook(
             documents_in=readable[source.name] + quarantined[source.name],
             quarantined=quarantined[source.name],
             dropped={rule: count for rule, count in sorted(dropped[source.name].items()) if count},
             exact=exact,
             near=near,
-            kept=readable[source.name] - dropped[source.name].total() - exact - near,
+            semantic=semantic,
+            kept=readable[source.name] - dropped[source.name].total() - exact - near - semantic,
         )
     return outlooks
 
 
 def _disk(
-    plan: Plan, folder: RunFolder, maps: Sequence[Json], by_source: Mapping[str, SourceOutlook]
+    plan: Plan, folder: RunFolder, cut: CutOutcome, by_source: Mapping[str, SourceOutlook]
 ) -> dict[str, int]:
     """Return what is on disk, and what the rest of a run adds if kept texts are as long as others."""
     kept_bytes = 0.0
-    for partition, found in zip(plan.partitions, maps, strict=True):
-        outlook = by_source[plan.sources[partition.source].name]
+    for part in cut.version:
+        outlook = by_source[plan.sources[part.source].name]
         readable = outlook.documents_in - outlook.quarantined
-        kept_bytes += cast(int, outputs(found)["text"]["bytes"]) * outlook.kept / max(1, readable)
+        kept_bytes += cast(int, part.text["bytes"]) * outlook.kept / max(1, readable)
     disk = {
         "work": sum(file.stat().st_size for file in folder.data.iterdir() if file.is_file()),
         "documents": round(kept_bytes),

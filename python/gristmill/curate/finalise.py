@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import cast
 
 from gristmill import _native
+from gristmill.curate.cuts import cut_counts
 from gristmill.curate.folder import RunFolder, canonical_json, sync_folder, write_atomically
-from gristmill.curate.pipeline import Outcome, counts, lineage_of, outputs
+from gristmill.curate.pipeline import Outcome, lineage_of
 from gristmill.curate.plan import Plan
-from gristmill.curate.stages import Json
+from gristmill.curate.stages import Json, counts, outputs
 
 TABLES = ("documents", "rejects", "edits", "signals", "decisions", "tokens")
 """Folders of a run that curation owns."""
@@ -71,6 +72,7 @@ def build_manifest(plan: Plan, outcome: Outcome) -> dict[str, object]:
             "in_scope": _count_scope(outcome),
             "rules": _count_rules(plan, outcome),
         },
+        **({"cuts": cut_counts(plan, outcome.cut)} if plan.cuts else {}),
         "dedup": _dedup_counts(plan, outcome),
         "files": [
             {
@@ -200,7 +202,9 @@ def _dedup_counts(plan: Plan, outcome: Outcome) -> dict[str, object] | None:
     settle.pop("largest", None)
     if plan.is_guessing:
         settle["guessed"] = settle["near_removed"]
-    return {**pairs, "rescued": 0 if rescue is None else rescue["edges"], **settle}
+    semantic = outcome.stats.get("semantic")
+    by_embedding = {} if semantic is None else {"semantic": semantic}
+    return {**pairs, "rescued": 0 if rescue is None else rescue["edges"], **settle, **by_embedding}
 
 
 def finalise(plan: Plan, outcome: Outcome, folder: RunFolder) -> None:

@@ -14,10 +14,11 @@ VERDICT_BYTES = 2
 EXACT_BYTES = 20
 BAND_BYTES = 12
 ROW_BYTES = 24
-"""Of a row of a bucket, an edge and a removal."""
+EDGE_BYTES = 24
+REMOVAL_BYTES = 24
 CLUSTER_BYTES = 16
 PROMISED_BYTES = 256
-"""What a document takes at most beside its text with 14 bands, unless many have duplicates."""
+"""What a document takes at most beside its text with 14 bands, unless more than some 5 % have near duplicates."""
 
 ASSUMED_TEXT_BYTES = 3_000
 """Of a document: a page or two of prose. An assumption, and shown as one."""
@@ -76,10 +77,10 @@ def file_costs(*, has_exact: bool, num_bands: int) -> tuple[FileCost, ...]:
     if num_bands:
         costs.append(FileCost(file="bands", num_bytes=BAND_BYTES * num_bands, of="document", is_for_all=True))
     rows = [
-        ("exact removals", ROW_BYTES, "equal document", has_exact),
+        ("exact removals", REMOVAL_BYTES, "equal document", has_exact),
         ("buckets", ROW_BYTES, "key shared with a better one", num_bands > 0),
-        ("edges", ROW_BYTES, "similar pair", num_bands > 0),
-        ("removals", ROW_BYTES, "removed document", has_exact or num_bands > 0),
+        ("edges", EDGE_BYTES, "similar pair", num_bands > 0),
+        ("removals", REMOVAL_BYTES, "removed document", has_exact or num_bands > 0),
         ("clusters", CLUSTER_BYTES, "member", has_exact or num_bands > 0),
     ]
     costs += [

@@ -124,7 +124,8 @@ def problems(plan: Plan, settled: Mapping[str, object]) -> list[GristmillError]:
             plan.sources, cast(Sequence[Mapping[str, int]], settled["sources"]), strict=True
         )
         if (documents := counts["documents"])
-        and (removed := counts["exact"] + counts["near"]) > source.removal_budget * documents
+        and (removed := counts["exact"] + counts["near"] + counts.get("semantic", 0))
+        > source.removal_budget * documents
     ]
     clusters = largest_clusters(plan, settled)
     names = _names_of_first(clusters)

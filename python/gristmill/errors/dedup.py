@@ -56,4 +56,22 @@ CODES = {
         remedy="make the plan again with `gristmill plan`; if that does not help, report it with the plan file",
         exit_code=ExitCode.BUG,
     ),
+    "GM-DEDUP-006": ErrorPage(
+        title="too many documents for comparing all pairs",
+        explanation=(
+            'With `blocking = "all"` every document is compared with every other one, so twice as many documents take '
+            "four times as long. Above 200,000 documents that pass every threshold and have an embedding, the run "
+            "stops before it compares any."
+        ),
+        remedy='set `blocking = "hyperplanes"` in `semantic_dedup`, with a `recall` as high as you need',
+    ),
+    "GM-DEDUP-007": ErrorPage(
+        title="a table in memory holds a vector that cannot be compared",
+        explanation=(
+            "`gristmill.near_duplicates` with `embedding` compares lists of finite floats of one length that are not "
+            "all zero. In a run such a document would be quarantined; a table has no quarantine, so the call is "
+            "refused."
+        ),
+        remedy="give null for rows without an embedding, and mend or leave out the row that the message names",
+    ),
 }

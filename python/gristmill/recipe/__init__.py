@@ -13,6 +13,7 @@ from gristmill.recipe.load import load_recipe, parse_recipe
 from gristmill.recipe.model import AnyStep, Recipe, canonical_json, hash_json
 from gristmill.recipe.schema import KeyPage, json_schema, key_pages
 from gristmill.recipe.sections import Run, Source, Split, Tokens
+from gristmill.recipe.semantic import SemanticDedup, derive_bands
 from gristmill.recipe.step_base import PluginStep, Rule, Step, Threshold
 from gristmill.recipe.steps import BUILTIN_STEPS
 from gristmill.recipe.training import FromScratch, Lora, Train
@@ -31,6 +32,7 @@ __all__ = [
     "Rule",
     "RuleStep",
     "Run",
+    "SemanticDedup",
     "Source",
     "Split",
     "Step",
@@ -38,6 +40,7 @@ __all__ = [
     "Tokens",
     "Train",
     "canonical_json",
+    "derive_bands",
     "effective_toml",
     "hash_json",
     "json_schema",

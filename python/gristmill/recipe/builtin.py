@@ -53,6 +53,16 @@ class BuiltinStep(Step):
         """
         return {}
 
+    def cut(self) -> Mapping[str, object] | None:
+        """Return how a dedup step cuts spans out of texts; None for one that removes documents, and for all others.
+
+        ``producer`` names who finds the spans (`gristmill.curate.cuts.PRODUCERS`), ``separators`` what goes with a
+        span (``"lines"``: spans are whole lines, and their line breaks go with them; ``"none"``: nothing),
+        ``min_words_left`` from how many words on a document stays (None: one character is enough), ``options`` are
+        the producer's.
+        """
+        return None
+
     def thresholds(self) -> tuple[Threshold, ...]:
         """Return the thresholds that are on, in the order of the keys.
 

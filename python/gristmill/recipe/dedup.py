@@ -55,6 +55,9 @@ def _known_survivor(value: object) -> object:
     )
 
 
+MIN_CHARACTERS = 30
+"""Shorter lines and paragraphs (closing braces, headings, `Read more`, dates) come again without being copies."""
+
 SurvivorKey = Annotated[Survivor, BeforeValidator(_known_survivor)]
 
 
@@ -72,15 +75,61 @@ class DedupStep(BuiltinStep):
 
 
 class ExactDedup(DedupStep):
-    """Removes documents whose text is the same, byte for byte, as that of a kept one."""
+    """Removes documents, or paragraphs or lines of them, whose text stands somewhere else too."""
 
     use: Literal["exact_dedup"]
+    unit: Literal["document", "paragraph", "line"] = Field(
+        "document",
+        description="What is compared and removed: whole documents, or paragraphs or lines inside of them.",
+    )
+    normalise: Literal["none", "whitespace", "words"] = Field(
+        "none",
+        description="What is compared: the bytes; the text with white space trimmed and runs of it as one space; or "
+        "its words in lower case, without punctuation, every digit as 0.",
+    )
     survivor: SurvivorKey | None = Field(
         None,
-        description="Which of several equal documents stays; by default as `minhash_dedup` says, else the first.",
+        description="Which of several equal documents stays, or in which document an equal paragraph or line does; "
+        "by default as `minhash_dedup` says, else the first.",
+    )
+    min_characters: int | None = Field(
+        None,
+        ge=1,
+        description="Paragraphs and lines with fewer characters, as they are compared, are never removed; by default "
+        "30.",
+    )
+    min_words_left: int | None = Field(
+        None,
+        ge=1,
+        description="A document that lost paragraphs or lines and has fewer words left is dropped; by default one "
+        "without any text left is.",
     )
 
     source_note: ClassVar[str] = "Equal hashes propose, comparing the bytes confirms."
+
+    @model_validator(mode="after")
+    def _keys_of_units(self) -> Self:
+        for key in ("min_characters", "min_words_left"):
+            if self.unit == "document" and getattr(self, key) is not None:
+                raise PydanticCustomError(
+                    "unit", '`{key}` is for `unit = "paragraph"` and `unit = "line"`', {"key": key}
+                )
+        return self
+
+    def cut(self) -> Mapping[str, object] | None:
+        """Return what units go, unless they are whole documents."""
+        if self.unit == "document":
+            return None
+        return {
+            "producer": "copies",
+            "separators": "lines",
+            "min_words_left": self.min_words_left,
+            "options": {
+                "unit": self.unit,
+                "normalise": self.normalise,
+                "min_characters": MIN_CHARACTERS if self.min_characters is None else self.min_characters,
+            },
+        }
 
 
 class Shingles(Section):
@@ -127,7 +176,8 @@ class MinhashDedup(DedupStep):
         description="Bands, rows and shingles that are not given otherwise, from others' work: `fineweb` 14 x 8 of 5 "
         "words (Penedo et al. 2024, The FineWeb Datasets), `nemo` 20 x 13 of 24 characters (the defaults of NeMo "
         "Curator's fuzzy deduplication), `olmo` 26 x 11 of 5 words (the sample configuration of duplodocus, Ai2's "
-        "tool). Only the numbers: what is compared is ours unless `semantics` says otherwise.",
+        "tool). Only the numbers: what is compared is ours unless `semantics` says otherwise. With "
+        '`semantics = "datatrove"`, `fineweb` also means SHA-1 in place of xxHash.',
     )
     bands: int = Field(
         14,
@@ -227,11 +277,18 @@ class MinhashDedup(DedupStep):
                 "shingles",
                 '`semantics = "datatrove"` has shingles of words, its own; leave `shingles` out',
             )
+        if self.semantics == "datatrove" and self.seed >= 1 << 32:
+            raise PydanticCustomError("seed", '`semantics = "datatrove"` has seeds of 32 bits')
         if not self.verify and self.measure != "jaccard":
             raise PydanticCustomError(
                 "measure", "`measure` says how pairs are verified, and `verify = false` verifies none"
             )
         return self
+
+    @property
+    def hash_function(self) -> str:
+        """What hashes a shingle of `semantics = "datatrove"`: its default, or what FineWeb was made with."""
+        return "sha1" if self.preset == "fineweb" else "xxhash"
 
     @property
     def banding(self) -> Banding:

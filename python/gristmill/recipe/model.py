@@ -20,6 +20,7 @@ from gristmill.recipe.dedup import (
     Survivor,
 )
 from gristmill.recipe.sections import Run, Source, Split, Tokens
+from gristmill.recipe.semantic import SemanticDedup
 from gristmill.recipe.step_base import PluginStep, Step, scalar_type
 from gristmill.recipe.training import Train
 from gristmill.recipe.values import Section
@@ -86,8 +87,15 @@ class Recipe:
 
     @property
     def exact_dedup(self) -> ExactDedup | None:
-        """The exact dedup step, if there is one."""
-        return next((step for step in self.steps if isinstance(step, ExactDedup)), None)
+        """The exact dedup step of whole documents, if there is one."""
+        steps = (step for step in self.steps if isinstance(step, ExactDedup))
+        return next((step for step in steps if step.unit == "document"), None)
+
+    @property
+    def cut_steps(self) -> tuple[BuiltinStep, ...]:
+        """The dedup steps that cut spans out of texts, in order."""
+        steps = (step for step in self.steps if isinstance(step, BuiltinStep))
+        return tuple(step for step in steps if step.cut() is not None)
 
     @property
     def minhash_dedup(self) -> MinhashDedup | None:
@@ -95,13 +103,24 @@ class Recipe:
         return next((step for step in self.steps if isinstance(step, MinhashDedup)), None)
 
     @property
+    def semantic_dedup(self) -> SemanticDedup | None:
+        """The dedup step on embeddings, if there is one."""
+        return next((step for step in self.steps if isinstance(step, SemanticDedup)), None)
+
+    @property
     def survivor(self) -> Survivor:
-        """Which of several duplicates stays: one policy for both dedup steps."""
+        """Which of several duplicates stays: one policy for all dedup steps."""
         if self.minhash_dedup is not None:
             return self.minhash_dedup.survivor
-        if self.exact_dedup is not None and self.exact_dedup.survivor is not None:
-            return self.exact_dedup.survivor
-        return "longest"
+        if self.semantic_dedup is not None:
+            return self.semantic_dedup.survivor
+        exact = [step for step in self.steps if isinstance(step, ExactDedup)]
+        named = [step.survivor for step in exact if step.survivor is not None]
+        if named:
+            return named[0]
+        # Equal texts are equally long, so that "longest" is the first of them; not so parts and normalised texts.
+        is_equal_bytes = all(step.cut() is None and step.normalise == "none" for step in exact)
+        return "longest" if is_equal_bytes and not self.cut_steps else "first"
 
     def survivor_policy(self) -> str | dict[str, object]:
         """Return `survivor` as JSON values: a word, or a table of one key (`highest`, `lowest` or `sources`)."""

@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from gristmill.recipe.builtin import BuiltinStep
+from gristmill.recipe.cuts import BloomDedup
 from gristmill.recipe.dedup import ExactDedup, MinhashDedup
 from gristmill.recipe.rules import (
     blocklist,
@@ -24,7 +25,9 @@ from gristmill.recipe.rules import (
     spikes,
     web_lines,
 )
+from gristmill.recipe.semantic import SemanticDedup
 from gristmill.recipe.step_base import ColumnKind
+from gristmill.recipe.substring import SubstringDedup
 
 
 class Clean(BuiltinStep):
@@ -69,7 +72,10 @@ BUILTIN_STEPS: Mapping[str, type[BuiltinStep]] = {
     **web_lines.STEPS,
     **madlad.STEPS,
     **redpajama.STEPS,
+    "bloom_dedup": BloomDedup,
     "exact_dedup": ExactDedup,
     "minhash_dedup": MinhashDedup,
+    "substring_dedup": SubstringDedup,
+    "semantic_dedup": SemanticDedup,
 }
 """Built-in steps by the name that `use` gives."""

@@ -6,6 +6,7 @@ use gristmill_core::minhash::MinHashError;
 
 use crate::dedup::DedupError;
 use crate::read::ReadError;
+use crate::substring::SubstringError;
 
 /// Shorthand used across the engine.
 pub type Result<T> = std::result::Result<T, EngineError>;
@@ -20,6 +21,9 @@ pub enum EngineError {
     /// A dedup pass failed or refused.
     #[error(transparent)]
     Dedup(#[from] DedupError),
+    /// Repeated passages cannot be found.
+    #[error(transparent)]
+    Substring(#[from] SubstringError),
     /// The operating system refused an operation on a file.
     #[error("cannot {action} `{}`: {source}", path.display())]
     Io {
@@ -68,6 +72,14 @@ pub enum EngineError {
         /// Why.
         detail: String,
     },
+    /// A table in memory holds a vector that cannot be compared.
+    #[error("{}{detail}", row.map_or(String::new(), |row| format!("the vector of row {row} cannot be compared: ")))]
+    Vector {
+        /// Which row; nothing where the column as a whole does not fit.
+        row: Option<u64>,
+        /// What is wrong.
+        detail: String,
+    },
     /// What a caller handed over from outside (a plugin's columns, a reader's batch) does not fit.
     #[error("{0}")]
     Foreign(String),
@@ -106,6 +118,7 @@ impl EngineError {
         match self {
             Self::Read(error) => error.code(),
             Self::Dedup(error) => error.code(),
+            Self::Substring(error) => error.code(),
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => "GM-IO-002",
             Self::Io { .. } => "GM-IO-001",
             Self::Damaged { .. } => "GM-IO-003",
@@ -113,6 +126,7 @@ impl EngineError {
             Self::Table { .. } => "GM-IO-004",
             Self::Spec(_) | Self::MinHash(_) => "GM-RUN-070",
             Self::Tokenizer { .. } => "GM-TOKENS-001",
+            Self::Vector { .. } => "GM-DEDUP-007",
             Self::Foreign(_) => "GM-RUN-072",
             Self::Conservation { .. } => "GM-RUN-071",
             Self::Cancelled => "GM-RUN-130",
@@ -124,6 +138,7 @@ impl EngineError {
         match self {
             Self::Read(error) => error.hint().map(str::to_owned),
             Self::Dedup(error) => error.hint().map(str::to_owned),
+            Self::Substring(error) => Some(error.hint()),
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
                 Some("free some space and run the same command again; finished tasks are kept".to_owned())
             }
@@ -136,6 +151,10 @@ impl EngineError {
             Self::Changed { .. } => {
                 Some("run the same command again: it plans with the new content".to_owned())
             }
+            Self::Vector { .. } => Some(
+                "give null for rows without a vector; all others must be lists of as many finite floats"
+                    .to_owned(),
+            ),
             Self::Cancelled => Some("the same command continues where this one stopped".to_owned()),
             _ => None,
         }

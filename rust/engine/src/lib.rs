@@ -5,6 +5,7 @@
 //! Python, planning, and which task runs where.
 
 pub mod commit;
+pub mod cut;
 pub mod decide;
 pub mod dedup;
 pub mod error;
@@ -17,6 +18,7 @@ pub mod read;
 pub mod schema;
 pub mod shard;
 mod shingle_ids;
+pub mod substring;
 pub mod tables;
 pub mod task;
 pub mod tokenise;

@@ -141,7 +141,7 @@ pub(crate) fn write_partition(
     })
 }
 
-fn read_outcome(rows: usize, folder: &Path) -> Result<RecordBatch> {
+pub(crate) fn read_outcome(rows: usize, folder: &Path) -> Result<RecordBatch> {
     let mut duplicates = vec![None; rows];
     let mut similarities = vec![None; rows];
     let mut clusters = vec![None; rows];

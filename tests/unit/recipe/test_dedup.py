@@ -61,6 +61,7 @@ def test_what_follows_from_what(keys: dict[str, object], expected: tuple[int, in
         ("verify = false\nmeasure = 'containment'", "verifies none"),
         ("semantics = 'datatrove'\nshingles = { unit = 'character' }", "leave `shingles` out"),
         ("semantics = 'datatrove'\npreset = 'nemo'", "leave `shingles` out"),
+        ("semantics = 'datatrove'\nseed = 4294967296", "seeds of 32 bits"),
         ("semantics = 'dolma'", "no semantics `dolma`"),
     ],
 )

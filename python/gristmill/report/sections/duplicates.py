@@ -97,9 +97,12 @@ def _key(value: object) -> bytes:
 def _stage_counts(run: RunFolder) -> list[Block]:
     """Return the counts that the manifest gives for deduplication: edges, clusters, removals."""
     numbers = mapping(run.manifest.get("dedup"))
+    of_embeddings = {
+        f"embeddings_{name}": number for name, number in mapping(numbers.get("semantic")).items()
+    }
     items = [
         Fact(label=name.replace("_", " "), value=number, kind="count")
-        for name, number in sorted(numbers.items())
+        for name, number in sorted({**numbers, **of_embeddings}.items())
         if isinstance(number, int)
     ]
     return [Facts(items=items)] if items else []

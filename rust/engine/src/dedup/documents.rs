@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
+use gristmill_core::units::Normalisation;
+
 use super::error::{DedupError, Result};
 use super::formats::{REMOVAL_BYTES, Records, Removal, VERDICT_BYTES, scatter, split_docref};
 use super::{PartitionFiles, PassContext};
@@ -184,7 +186,7 @@ struct OpenPartition {
 }
 
 /// Reads index records and texts at random.
-pub(super) struct DocumentStore<'task> {
+pub(crate) struct DocumentStore<'task> {
     partitions: &'task [PartitionFiles],
     open: Vec<Option<OpenPartition>>,
     opened: VecDeque<usize>,
@@ -194,7 +196,7 @@ pub(super) struct DocumentStore<'task> {
 
 impl<'task> DocumentStore<'task> {
     /// Opens nothing yet; remembers ranks in at most `rank_cache_bytes`.
-    pub(super) fn new(context: &'task PassContext<'_>, rank_cache_bytes: u64) -> Self {
+    pub(crate) fn new(context: &'task PassContext<'_>, rank_cache_bytes: u64) -> Self {
         let wanted = context.num_documents().next_power_of_two();
         let slots = (rank_cache_bytes / 16).min(wanted).max(1);
         let slots = if slots.is_power_of_two() {
@@ -275,9 +277,48 @@ impl<'task> DocumentStore<'task> {
         })
     }
 
+    /// Reads bytes `start..end` of a document's text into `buffer` and returns them.
+    pub(crate) fn slice<'buffer>(
+        &mut self,
+        docref: u64,
+        start: u32,
+        end: u32,
+        buffer: &'buffer mut Vec<u8>,
+    ) -> Result<&'buffer str> {
+        let record = self.record(docref)?;
+        let partition = split_docref(docref).0 as usize;
+        let damaged = |detail: String| DedupError::damaged(&self.partitions[partition].text, detail);
+        if start > end || end > record.text_bytes {
+            let length = record.text_bytes;
+            return Err(damaged(format!("bytes {start}..{end} of a text of {length}")));
+        }
+        buffer.resize((end - start) as usize, 0);
+        self.read_text(partition, record.text_offset + u64::from(start), buffer)?;
+        std::str::from_utf8(buffer).map_err(|error| {
+            let path = &self.partitions[partition].text;
+            DedupError::damaged(path, format!("text at byte {}: {error}", record.text_offset))
+        })
+    }
+
     fn read_text(&mut self, partition: usize, offset: u64, buffer: &mut [u8]) -> Result<()> {
         let read = self.partition(partition)?.text.read_exact_at(buffer, offset);
         read.map_err(|error| SortError::file("read", &self.partitions[partition].text)(error).into())
+    }
+
+    /// Compares what `normalise` leaves of two texts, each of them read whole.
+    pub(super) fn is_same_normalised(
+        &mut self,
+        left: u64,
+        right: u64,
+        normalise: Normalisation,
+    ) -> Result<bool> {
+        let [mut left_bytes, mut right_bytes] = std::mem::take(&mut self.compare);
+        let (mut left_compared, mut right_compared) = (String::new(), String::new());
+        let left = normalise.apply(self.text(left, &mut left_bytes)?, &mut left_compared);
+        let right = normalise.apply(self.text(right, &mut right_bytes)?, &mut right_compared);
+        let is_same = left == right;
+        self.compare = [left_bytes, right_bytes];
+        Ok(is_same)
     }
 
     /// Compares two texts byte by byte, a block at a time.

@@ -22,6 +22,16 @@ pub enum DedupError {
         /// What the task was given.
         memory_bytes: u64,
     },
+    /// A Bloom filter of the wanted size and rate does not fit `scratch_memory`, or there is none.
+    #[error(
+        "a Bloom filter for so many n-grams at that rate takes `{needed_bytes}` bytes, `scratch_memory` is `{memory_bytes}`"
+    )]
+    BloomMemory {
+        /// What it would take.
+        needed_bytes: u64,
+        /// What there is.
+        memory_bytes: u64,
+    },
     /// A file between two passes does not hold what it must.
     #[error("`{}` is damaged: {detail}", path.display())]
     Damaged {
@@ -33,6 +43,14 @@ pub enum DedupError {
     /// The description of the pass contradicts itself; a fault of gristmill or of a hand-edited plan.
     #[error("dedup inputs do not fit: {0}")]
     Inputs(String),
+    /// More documents than are compared in all pairs.
+    #[error("{documents} documents have an embedding, all pairs are compared of at most {most}")]
+    TooManyPairs {
+        /// Documents that would be compared.
+        documents: u64,
+        /// How many there may be.
+        most: u64,
+    },
     /// A file operation failed, or the caller asked to stop.
     #[error(transparent)]
     Sort(#[from] SortError),
@@ -52,8 +70,10 @@ impl DedupError {
         match self {
             Self::Tokenizer(_) => "GM-TOKENS-001",
             Self::ScratchMemory { .. } => "GM-DEDUP-002",
+            Self::BloomMemory { .. } => "GM-CUT-001",
             Self::Damaged { .. } => "GM-DEDUP-003",
             Self::Inputs(_) => "GM-DEDUP-004",
+            Self::TooManyPairs { .. } => "GM-DEDUP-006",
             Self::Sort(SortError::Cancelled) => "GM-RUN-130",
             Self::Sort(SortError::File { source, .. })
                 if source.kind() == std::io::ErrorKind::StorageFull =>
@@ -68,8 +88,14 @@ impl DedupError {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::ScratchMemory { .. } => Some("raise `scratch_memory` in the recipe, or run fewer workers"),
+            Self::BloomMemory { .. } => Some(
+                "raise `scratch_memory`, or ask for fewer `expected_ngrams` or a larger `false_positive_rate`",
+            ),
             Self::Damaged { .. } => {
                 Some("remove that file; the same command makes it again from what is committed")
+            }
+            Self::TooManyPairs { .. } => {
+                Some("set `blocking = \"hyperplanes\"` in the step; it compares likely pairs only")
             }
             Self::Sort(SortError::Cancelled) => Some("the same command continues where this one stopped"),
             Self::Sort(_) if self.code() == "GM-IO-002" => {
@@ -97,9 +123,17 @@ mod tests {
                 needed_bytes: 2,
                 memory_bytes: 1,
             },
+            DedupError::BloomMemory {
+                needed_bytes: 2,
+                memory_bytes: 1,
+            },
             DedupError::damaged(Path::new("a"), "short"),
             DedupError::Inputs(String::new()),
             DedupError::Tokenizer(String::new()),
+            DedupError::TooManyPairs {
+                documents: 2,
+                most: 1,
+            },
             SortError::Cancelled.into(),
             SortError::file("write", Path::new("a"))(std::io::ErrorKind::StorageFull.into()).into(),
             SortError::file("write", Path::new("a"))(std::io::ErrorKind::NotFound.into()).into(),

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use gristmill_core::units::Normalisation;
 use serde::Serialize;
 
 use super::documents::{DocumentSet, DocumentStore, Standing};
@@ -33,7 +34,7 @@ pub struct ExactStats {
 
 /// Finds the exact duplicates among documents whose content hash is in `range`, and writes them as removals.
 ///
-/// In a group of equal texts the document of best [`Standing`] stays. Memory: see [`super`]; a group larger than its
+/// Equal is what [`PassContext::comparing`] says. In a group of equal texts the document of best [`Standing`] stays. Memory: see [`super`]; a group larger than its
 /// share spills. Time: one merge of the hashes, and two reads of each text that has a copy.
 ///
 /// # Errors
@@ -53,6 +54,7 @@ pub fn exact(context: &PassContext<'_>, range: KeyRange, output: &Path) -> Resul
     let mut removals = ExternalSorter::<REMOVAL_BYTES>::new(&context.scratch, memory_bytes / 4)?;
     let mut group = Group {
         store: DocumentStore::new(context, 0),
+        normalise: context.exact_normalise,
         classes: Vec::new(),
         members: SpillQueue::new(&context.scratch, memory_bytes / 4),
         stats: ExactStats::default(),
@@ -125,6 +127,7 @@ struct TextClass {
 /// Documents of equal hash, by text.
 struct Group<'task> {
     store: DocumentStore<'task>,
+    normalise: Normalisation,
     classes: Vec<TextClass>,
     /// Number of the class (u32) and document reference (u64).
     members: SpillQueue<12>,
@@ -137,10 +140,12 @@ impl Group<'_> {
         let standing = Standing::new(record.rank, docref);
         let mut number = self.classes.len();
         for (candidate, class) in self.classes.iter().enumerate() {
-            if self
-                .store
-                .is_same_text((class.first.0, &class.first.1), (docref, &record))?
-            {
+            let (left, right) = ((class.first.0, &class.first.1), (docref, &record));
+            let is_same = match self.normalise {
+                Normalisation::None => self.store.is_same_text(left, right)?,
+                normalise => self.store.is_same_normalised(left.0, right.0, normalise)?,
+            };
+            if is_same {
                 number = candidate;
                 break;
             }

@@ -105,7 +105,27 @@ pub fn gather(scattered: u64) -> u64 {
     value ^ (value >> 30) ^ (value >> 60)
 }
 
-/// A pair of documents whose similarity was computed on their texts and reaches the threshold, or that was proposed
+/// What the similarity of an edge was computed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum EdgeKind {
+    /// The texts: of their shingle sets.
+    Text = 0,
+    /// The embeddings: the cosine of their angle.
+    Semantic = 1,
+}
+
+impl EdgeKind {
+    pub(crate) fn from_byte(byte: u8) -> Self {
+        if byte == Self::Semantic as u8 {
+            Self::Semantic
+        } else {
+            Self::Text
+        }
+    }
+}
+
+/// A pair of documents whose similarity was computed exactly and reaches the threshold, or that was proposed
 /// where a recipe asks for no verification.
 ///
 /// On disk little-endian, sorted by (better, worse), each pair once a file.
@@ -115,10 +135,12 @@ pub struct Edge {
     pub better: u64,
     /// The other.
     pub worse: u64,
-    /// Similarity of their shingle sets, in [0, 1], or [`NOT_COMPUTED`].
+    /// Their similarity, in [0, 1]; of what, `kind` says. Or [`NOT_COMPUTED`].
     pub similarity: f32,
     /// Bands in which the pair shared a bucket and was compared.
     pub shared_bands: u16,
+    /// What was compared.
+    pub kind: EdgeKind,
 }
 
 impl Edge {
@@ -129,6 +151,7 @@ impl Edge {
         record[8..16].copy_from_slice(&self.worse.to_le_bytes());
         record[16..20].copy_from_slice(&self.similarity.to_le_bytes());
         record[20..22].copy_from_slice(&self.shared_bands.to_le_bytes());
+        record[22] = self.kind as u8;
         record
     }
 
@@ -139,6 +162,7 @@ impl Edge {
             worse: u64_le(record, 8),
             similarity: f32::from_le_bytes(bytes_at(record, 16)),
             shared_bands: u16::from_le_bytes(bytes_at(record, 20)),
+            kind: EdgeKind::from_byte(record[22]),
         }
     }
 }
@@ -151,6 +175,8 @@ pub enum RemovalStep {
     Exact = 1,
     /// Another document is at least as similar as the threshold asks.
     Near = 2,
+    /// The embedding of another document points at least as much the same way as the threshold asks.
+    Semantic = 3,
 }
 
 /// A document that goes, and the kept one that it duplicates.
@@ -187,6 +213,7 @@ impl Removal {
         let step = match record[20] {
             1 => RemovalStep::Exact,
             2 => RemovalStep::Near,
+            3 => RemovalStep::Semantic,
             _ => return None,
         };
         Some(Self {
@@ -425,6 +452,7 @@ mod tests {
             worse: 2,
             similarity: 0.75,
             shared_bands: 513,
+            kind: EdgeKind::Semantic,
         };
         assert_eq!(Edge::decode(&edge.encode()), edge);
         let removal = Removal {
@@ -455,11 +483,15 @@ mod tests {
             worse: 2,
             similarity: 0.5,
             shared_bands: 3,
+            kind: EdgeKind::Text,
         };
-        let expected = [
+        let mut expected = [
             1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x3f, 3, 0, 0, 0,
         ];
         assert_eq!(edge.encode(), expected);
+        expected[22] = 1;
+        let kind = EdgeKind::Semantic;
+        assert_eq!(Edge { kind, ..edge }.encode(), expected);
         let member = ClusterMember {
             docref: docref(1, 2),
             representative: 3,

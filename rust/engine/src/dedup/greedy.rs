@@ -8,7 +8,7 @@ use std::path::Path;
 use super::PassContext;
 use super::documents::{DocumentSet, DocumentStore, STREAM_BUFFER_BYTES, Standing};
 use super::error::Result;
-use super::formats::{EDGE_BYTES, Edge, Records, bytes_at, u64_be};
+use super::formats::{EDGE_BYTES, Edge, EdgeKind, Records, bytes_at, u64_be};
 use super::spill_queue::SpillQueue;
 use crate::external_sort::{ExternalSorter, SortedSource};
 
@@ -18,14 +18,21 @@ pub(super) struct Judged<'walk> {
     pub(super) docref: u64,
     /// Its better neighbours, each once, in input order.
     pub(super) better: &'walk [u64],
-    /// The edge to the most similar of those that are kept; among equals to the best. Nothing when all of them go
-    /// themselves, so that the document stays.
+    /// For each of them, the kinds of its edges: a bit of [`kind_bit`] each.
+    pub(super) kinds: &'walk [u8],
+    /// The edge to one of those that are kept: on texts before one on embeddings, then to the most similar, then to the
+    /// best. Nothing when all of them go themselves, so that the document stays.
     pub(super) kept: Option<Edge>,
 }
 
-/// An edge while it is sorted: standing of the worse (16), better (u64), bits of the similarity (u32), shared bands
-/// (u16).
-const JUDGED_EDGE_BYTES: usize = 30;
+/// The bit of a kind in [`Judged::kinds`].
+pub(super) fn kind_bit(kind: EdgeKind) -> u8 {
+    1 << kind as u8
+}
+
+/// An edge while it is sorted: standing of the worse (16), better (u64), kind (u8), bits of the similarity (u32),
+/// shared bands (u16).
+const JUDGED_EDGE_BYTES: usize = 31;
 
 /// Calls `visit` for every document that has a better neighbour, from the best to the worst.
 ///
@@ -48,8 +55,9 @@ pub(super) fn for_each_judged(
         let mut judged = [0; JUDGED_EDGE_BYTES];
         judged[..16].copy_from_slice(&store.standing(edge.worse)?.encode());
         judged[16..24].copy_from_slice(&edge.better.to_be_bytes());
-        judged[24..28].copy_from_slice(&edge.similarity.to_bits().to_be_bytes());
-        judged[28..].copy_from_slice(&edge.shared_bands.to_be_bytes());
+        judged[24] = edge.kind as u8;
+        judged[25..29].copy_from_slice(&edge.similarity.to_bits().to_be_bytes());
+        judged[29..].copy_from_slice(&edge.shared_bands.to_be_bytes());
         Ok(sorter.push(&judged)?)
     };
     for path in edge_files {
@@ -65,6 +73,7 @@ pub(super) fn for_each_judged(
     let mut poll = context.poll();
     let mut removed = DocumentSet::empty(context)?;
     let mut better: Vec<u64> = Vec::new();
+    let mut kinds: Vec<u8> = Vec::new();
     let mut best: Option<(Edge, Standing)> = None;
     let mut pending: Option<Edge> = None;
     // One edge more than there are: the end settles the last document.
@@ -73,22 +82,31 @@ pub(super) fn for_each_judged(
         let next = sorted.next_record()?.map(|record| Edge {
             better: u64_be(record, 16),
             worse: u64_be(record, 8),
-            similarity: f32::from_bits(u32::from_be_bytes(bytes_at(record, 24))),
-            shared_bands: u16::from_be_bytes(bytes_at(record, 28)),
+            similarity: f32::from_bits(u32::from_be_bytes(bytes_at(record, 25))),
+            shared_bands: u16::from_be_bytes(bytes_at(record, 29)),
+            kind: EdgeKind::from_byte(record[24]),
         });
         if let (Some(same), Some(edge)) = (&mut pending, &next)
-            && (same.better, same.worse) == (edge.better, edge.worse)
+            && (same.better, same.worse, same.kind) == (edge.better, edge.worse, edge.kind)
         {
             same.shared_bands = same.shared_bands.saturating_add(edge.shared_bands);
             continue;
         }
         if let Some(edge) = pending {
-            better.push(edge.better);
+            match kinds.last_mut().filter(|_| better.last() == Some(&edge.better)) {
+                Some(kinds) => *kinds |= kind_bit(edge.kind),
+                None => {
+                    better.push(edge.better);
+                    kinds.push(kind_bit(edge.kind));
+                }
+            }
             if !removed.contains(edge.better) {
                 let standing = store.standing(edge.better)?;
                 if best.as_ref().is_none_or(|(most, first)| {
-                    edge.similarity > most.similarity
-                        || (edge.similarity == most.similarity && standing < *first)
+                    edge.kind < most.kind
+                        || (edge.kind == most.kind
+                            && (edge.similarity > most.similarity
+                                || (edge.similarity == most.similarity && standing < *first)))
                 }) {
                     best = Some((edge, standing));
                 }
@@ -102,9 +120,11 @@ pub(super) fn for_each_judged(
                 visit(&Judged {
                     docref,
                     better: &better,
+                    kinds: &kinds,
                     kept,
                 })?;
                 better.clear();
+                kinds.clear();
             }
         }
         let Some(edge) = next else {

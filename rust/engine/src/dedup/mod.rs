@@ -4,6 +4,7 @@
 //! exact.bin  ─> exact[r]  ─> removals of equal texts
 //! bands.bin  ─> lsh[r]    ─> bucket rows: who might resemble whom
 //! rows, text ─> verify[v] ─> edges: who does, computed on the texts
+//! vectors    ─> semantic  ─> edges, computed on the embeddings
 //! edges      ─> rescue    ─> edges between those that lost their centre
 //! all these  ─> settle    ─> removals.bin, clusters.bin
 //! ```
@@ -113,6 +114,7 @@ mod lsh;
 mod propose;
 mod propose_clusters;
 mod rescue;
+pub mod semantic;
 mod settle;
 mod similarity;
 mod spill_queue;
@@ -127,8 +129,10 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
+use gristmill_core::units::Normalisation;
 use serde::Deserialize;
 
+pub(crate) use documents::DocumentStore;
 pub use documents::Standing;
 pub use error::{DedupError, Result};
 pub use exact::{ExactStats, exact};
@@ -136,7 +140,7 @@ pub use largest::{LargeCluster, NamedMember};
 pub use lsh::{LshStats, lsh};
 pub use propose::propose;
 pub use propose_clusters::propose_clusters;
-pub use rescue::{RescueStats, rescue};
+pub use rescue::{Measures, RescueStats, rescue, rescue_by};
 pub use settle::{SettleInputs, SettleStats, SourceRemovals, settle};
 pub use similarity::Measure;
 pub use verify::{RetryLimits, VerifyOptions, VerifyStats, verify};
@@ -178,6 +182,7 @@ pub struct PassContext<'task> {
     scratch: PathBuf,
     memory_bytes: u64,
     cancelled: Cancelled<'task>,
+    exact_normalise: Normalisation,
 }
 
 impl<'task> PassContext<'task> {
@@ -207,7 +212,17 @@ impl<'task> PassContext<'task> {
             scratch: scratch.to_owned(),
             memory_bytes,
             cancelled,
+            exact_normalise: Normalisation::None,
         })
+    }
+
+    /// Makes [`exact`] compare what `normalise` leaves of the texts; their content hashes are of the same.
+    #[must_use]
+    pub fn comparing(self, normalise: Normalisation) -> Self {
+        Self {
+            exact_normalise: normalise,
+            ..self
+        }
     }
 
     fn num_documents(&self) -> u64 {
@@ -289,7 +304,7 @@ impl KeyRange {
     }
 
     /// Returns the bounds of this range in `start..end` of a file that is sorted by `key` there.
-    fn bounds<const WIDTH: usize>(
+    pub(crate) fn bounds<const WIDTH: usize>(
         self,
         records: &Records<WIDTH>,
         start: u64,
@@ -302,7 +317,7 @@ impl KeyRange {
         Ok((low, high))
     }
 
-    fn check(self) -> Result<()> {
+    pub(crate) fn check(self) -> Result<()> {
         if self.index < self.count {
             return Ok(());
         }

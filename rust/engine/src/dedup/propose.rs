@@ -6,7 +6,9 @@
 use std::path::Path;
 
 use super::error::Result;
-use super::formats::{BucketRow, Edge, NOT_COMPUTED, ROW_BYTES, RecordWriter, Records, gather, u64_be};
+use super::formats::{
+    BucketRow, Edge, EdgeKind, NOT_COMPUTED, ROW_BYTES, RecordWriter, Records, gather, u64_be,
+};
 use super::verify::{SORTED_EDGE_BYTES, VerifyStats, for_each_edge, sortable_edge};
 use super::{KeyRange, PassContext};
 use crate::external_sort::{ExternalSorter, SortedSource, merge_sorted};
@@ -53,6 +55,7 @@ pub fn propose(
             worse: row.member,
             similarity: NOT_COMPUTED,
             shared_bands: 1,
+            kind: EdgeKind::Text,
         }))?;
     }
     let mut writer = RecordWriter::create(output)?;

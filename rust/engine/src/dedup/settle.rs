@@ -8,7 +8,9 @@ use super::PassContext;
 use super::clusters::{LINK_BYTES, link};
 use super::documents::{DocumentSet, STREAM_BUFFER_BYTES};
 use super::error::{DedupError, Result};
-use super::formats::{REMOVAL_BYTES, RecordWriter, Records, Removal, RemovalStep, split_docref, u64_be};
+use super::formats::{
+    EdgeKind, REMOVAL_BYTES, RecordWriter, Records, Removal, RemovalStep, split_docref, u64_be,
+};
 use super::greedy::for_each_judged;
 use super::largest::{LargeCluster, write_clusters};
 use super::spill_queue::SpillQueue;
@@ -20,7 +22,7 @@ use crate::external_sort::{ExternalSorter, SortedRecords, SortedSource};
 pub struct SettleInputs {
     /// Every file of the exact pass; none without an exact step.
     pub exact_removals: Vec<PathBuf>,
-    /// Every file of the verify pass; none without a near-duplicate step.
+    /// Every file of the verify passes, on texts and on embeddings; none without a near-duplicate step.
     pub edges: Vec<PathBuf>,
     /// Names of the sources, by their ordinal in the plan.
     pub sources: Vec<String>,
@@ -37,6 +39,22 @@ pub struct SourceRemovals {
     pub exact: u64,
     /// Removed because another document is similar enough.
     pub near: u64,
+    /// Removed because the embedding of another document is similar enough; left out where there is none.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub semantic: u64,
+}
+
+impl SourceRemovals {
+    /// Documents removed.
+    pub fn removed(&self) -> u64 {
+        self.exact + self.near + self.semantic
+    }
+}
+
+/// Counts of a step that most recipes do not have stand in manifests only where there is something to count.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// What the pass counted.
@@ -48,6 +66,9 @@ pub struct SettleStats {
     pub exact_removed: u64,
     /// Documents removed as near duplicates.
     pub near_removed: u64,
+    /// Documents removed for their embedding; left out where there is none.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub semantic_removed: u64,
     /// Documents that resemble only documents that go themselves, and so stay.
     pub spared: u64,
     /// Clusters of at least two documents.
@@ -157,18 +178,29 @@ fn remove_near(
         for &better in judged.better {
             links.push(link(better, judged.docref))?;
         }
-        let Some(edge) = judged.kept else {
+        let Some(kept) = judged.kept else {
             tally.stats.spared += 1;
             return Ok(());
         };
-        tally.stats.near_removed += 1;
-        tally.source(split_docref(judged.docref).0)?.near += 1;
+        let partition = split_docref(judged.docref).0;
+        let step = match kept.kind {
+            EdgeKind::Text => {
+                tally.stats.near_removed += 1;
+                tally.source(partition)?.near += 1;
+                RemovalStep::Near
+            }
+            EdgeKind::Semantic => {
+                tally.stats.semantic_removed += 1;
+                tally.source(partition)?.semantic += 1;
+                RemovalStep::Semantic
+            }
+        };
         let removal = Removal {
             docref: judged.docref,
-            duplicate_of: edge.better,
-            similarity: edge.similarity,
-            step: RemovalStep::Near,
-            shared_bands: edge.shared_bands,
+            duplicate_of: kept.better,
+            similarity: kept.similarity,
+            step,
+            shared_bands: kept.shared_bands,
         };
         Ok(near.push(&removal.encode_sortable())?)
     })?;

@@ -5,12 +5,16 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::commit::{Artefact, TaskManifest, TaskPlace, commit};
-use crate::dedup::{self, KeyRange, Measure, PartitionFiles, PassContext, SettleInputs, VerifyOptions};
+use crate::dedup::semantic::stages::VectorConfirm;
+use crate::dedup::{
+    self, KeyRange, Measure, Measures, PartitionFiles, PassContext, SettleInputs, VerifyOptions,
+};
 use crate::error::{EngineError, Result};
 use crate::task::Session;
 use crate::tokenise::TokenizerSpec;
 use gristmill_core::minhash::MinHashConfig;
 use gristmill_core::shingle::ShingleConfig;
+use gristmill_core::units::Normalisation;
 
 /// What every dedup task is told of a partition.
 #[derive(Debug, Deserialize)]
@@ -44,6 +48,9 @@ pub struct ExactSpec {
     pub scratch_memory_bytes: u64,
     /// Its share of the hashes.
     pub range: KeyRange,
+    /// What of the texts is compared.
+    #[serde(default)]
+    pub exact_normalise: Normalisation,
 }
 
 /// An LSH task: one range of band keys.
@@ -98,10 +105,13 @@ pub struct SettleSpec {
     pub scratch_memory_bytes: u64,
     /// What the exact tasks removed.
     pub exact_removals: Vec<Artefact>,
-    /// What the verify tasks found.
+    /// What the verify tasks found, on texts and on embeddings.
     pub edges: Vec<Artefact>,
     /// How edges were confirmed; nothing without a near-duplicate step, or without verification.
     pub confirm: Option<Confirm>,
+    /// How edges on embeddings were confirmed; none without such a step.
+    #[serde(default)]
+    pub semantic: Option<VectorConfirm>,
     /// Names of the sources, in plan order.
     pub sources: Vec<String>,
 }
@@ -148,7 +158,8 @@ pub fn exact(spec: &ExactSpec, session: &Session) -> Result<TaskManifest> {
         spec.scratch_memory_bytes,
         session,
         &is_cancelled,
-    )?;
+    )?
+    .comparing(spec.exact_normalise);
     let stats = dedup::exact(&context, spec.range, &spec.place.path("removals.bin"))?;
     finish(
         &spec.place,
@@ -239,9 +250,18 @@ pub fn settle(spec: &SettleSpec, session: &Session) -> Result<TaskManifest> {
     )?;
     let mut edges = open_all(&spec.place, &spec.edges, session)?;
     let mut rescue = None;
-    if let Some(confirm) = &spec.confirm {
+    let text = spec.confirm.as_ref().map(Confirm::options);
+    let semantic = spec.semantic.as_ref();
+    let semantic = semantic
+        .map(|confirm| confirm.options(&spec.place, session))
+        .transpose()?;
+    if text.is_some() || semantic.is_some() {
         let rescued = spec.place.scratch.join("rescued.bin");
-        rescue = Some(dedup::rescue(&context, &edges, &confirm.options(), &rescued)?);
+        let measures = Measures {
+            text: text.as_ref(),
+            semantic: semantic.as_ref(),
+        };
+        rescue = Some(dedup::rescue_by(&context, &edges, &measures, &rescued)?);
         edges.push(rescued);
     }
     let inputs = SettleInputs {
@@ -251,7 +271,7 @@ pub fn settle(spec: &SettleSpec, session: &Session) -> Result<TaskManifest> {
     };
     let removals = spec.place.path("removals.bin");
     let stats = dedup::settle(&context, &inputs, &removals, &spec.place.path("clusters.bin"))?;
-    let removed = stats.exact_removed + stats.near_removed;
+    let removed = stats.exact_removed + stats.near_removed + stats.semantic_removed;
     let files = [
         ("removals", "removals.bin", removed),
         ("clusters", "clusters.bin", stats.clustered),
@@ -265,7 +285,7 @@ pub fn settle(spec: &SettleSpec, session: &Session) -> Result<TaskManifest> {
 
 /// Which files of a partition a pass reads; only those are verified.
 #[derive(Clone, Copy)]
-struct Needs {
+pub(crate) struct Needs {
     text: bool,
     exact: bool,
     bands: bool,
@@ -277,24 +297,24 @@ impl Needs {
         exact: true,
         bands: false,
     };
-    const BANDS: Self = Self {
+    pub(crate) const BANDS: Self = Self {
         text: false,
         exact: false,
         bands: true,
     };
-    const TEXT: Self = Self {
+    pub(crate) const TEXT: Self = Self {
         text: true,
         exact: false,
         bands: false,
     };
-    const INDEX: Self = Self {
+    pub(crate) const INDEX: Self = Self {
         text: false,
         exact: false,
         bands: false,
     };
 }
 
-fn context<'task>(
+pub(crate) fn context<'task>(
     place: &TaskPlace,
     partitions: &[PartitionSpec],
     needs: Needs,
@@ -341,14 +361,19 @@ fn context<'task>(
     )?)
 }
 
-fn open_all(place: &TaskPlace, artefacts: &[Artefact], session: &Session) -> Result<Vec<std::path::PathBuf>> {
+pub(crate) fn open_all(
+    place: &TaskPlace,
+    artefacts: &[Artefact],
+    session: &Session,
+) -> Result<Vec<std::path::PathBuf>> {
     artefacts
         .iter()
         .map(|artefact| session.open(&place.data, artefact))
         .collect()
 }
 
-fn finish(
+/// Commits files that a pass has written, with its counts.
+pub(crate) fn finish(
     place: &TaskPlace,
     files: &[(&str, &str, u64)],
     stats: &impl serde::Serialize,

@@ -13,6 +13,7 @@ use gristmill_core::edit::EditLog;
 use gristmill_core::hash::content_hash;
 use gristmill_core::minhash::MinHasher;
 use gristmill_core::segment::Segmentation;
+use gristmill_core::units::Normalisation;
 
 use crate::commit::{Artefact, DataFile, TaskPlace};
 use crate::dedup::{BandRunWriter, ExactRunWriter};
@@ -21,6 +22,7 @@ use crate::index::IndexRecord;
 use crate::map::batch::{DocumentBatch, key_array, repeated};
 use crate::map::spec::{MapSpec, RankSpec};
 use crate::map::steps::Sink;
+use crate::map::vectors::VectorOutput;
 use crate::schema::{self, TableFile};
 use crate::shingle_ids::ShingleIds;
 
@@ -54,7 +56,14 @@ impl EditRows {
         }
     }
 
-    fn take(&mut self, schema: SchemaRef) -> std::result::Result<RecordBatch, arrow_schema::ArrowError> {
+    /// The rows so far; starts anew.
+    ///
+    /// # Errors
+    /// Never for rows pushed through [`Self::push`]; Arrow checks them again.
+    pub(crate) fn take(
+        &mut self,
+        schema: SchemaRef,
+    ) -> std::result::Result<RecordBatch, arrow_schema::ArrowError> {
         let keys = std::mem::take(&mut self.keys);
         let columns: Vec<ArrayRef> = vec![
             Arc::new(self.docs.finish()),
@@ -143,7 +152,10 @@ pub struct MapOutput {
     edits: TableFile,
     unreadable: TableFile,
     exact: Option<ExactRunWriter>,
+    exact_normalise: Normalisation,
+    compared: String,
     bands: Option<(BandRunWriter, usize)>,
+    vectors: Option<VectorOutput>,
     hasher: Option<MinHasher>,
     ids: Option<ShingleIds>,
     num_readable: u32,
@@ -191,10 +203,17 @@ impl MapOutput {
                 .exact
                 .then(|| ExactRunWriter::new(&place.scratch, memory / 4))
                 .transpose()?,
+            exact_normalise: spec.exact_normalise,
+            compared: String::new(),
             bands: bands
                 .map(|bands| {
                     Ok::<_, EngineError>((BandRunWriter::new(&place.scratch, bands, memory)?, bands))
                 })
+                .transpose()?,
+            vectors: spec
+                .semantic
+                .as_ref()
+                .map(|semantic| VectorOutput::create(place, semantic, memory / 4))
                 .transpose()?,
             hasher,
             ids,
@@ -270,10 +289,14 @@ impl MapOutput {
             self.text.append(text.as_bytes())?;
             self.text_bytes += text.len() as u64;
             if let Some(exact) = self.exact.as_mut() {
-                exact.push(content_hash(text.as_bytes()), self.num_readable)?;
+                let compared = self.exact_normalise.apply(text, &mut self.compared);
+                exact.push(content_hash(compared.as_bytes()), self.num_readable)?;
             }
             if let (Some((bands, _)), true) = (self.bands.as_mut(), has_bands) {
                 bands.push(self.num_readable, band_keys)?;
+            }
+            if let Some(vectors) = self.vectors.as_mut() {
+                vectors.push(self.num_readable, batch.embeddings.get(row))?;
             }
             self.num_readable += 1;
         }
@@ -437,11 +460,16 @@ impl MapOutput {
             let records = bands.finish(&place.path("bands.bin"))?;
             put("bands", place.adopt("bands.bin", records)?);
         }
-        let counts = serde_json::json!({
+        let mut counts = serde_json::json!({
             "readable": readable,
             "unreadable": self.num_unreadable,
             "text_bytes": self.text_bytes,
         });
+        if let Some(vectors) = self.vectors {
+            let (artefacts, vectors) = vectors.finish(place, readable)?;
+            outputs.extend(artefacts);
+            counts["vectors"] = vectors;
+        }
         Ok((outputs, counts))
     }
 }

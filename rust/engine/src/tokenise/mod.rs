@@ -4,6 +4,7 @@
 //! signals. Memory: one batch of text and its rows, the tokenizer, and the sort budget of the order files.
 
 mod cursors;
+mod edits;
 pub mod rows;
 pub mod spec;
 pub mod tokens;
@@ -13,13 +14,13 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
-use arrow_array::{Array, RecordBatch, StringArray, UInt64Array};
+use arrow_array::{Array, RecordBatch, StringArray};
 use arrow_ipc::reader::FileReader;
-use arrow_select::filter::filter_record_batch;
 use gristmill_core::hash::seeded_order;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::commit::{TaskManifest, commit};
+use crate::cut::task::DROP_BYTES;
 use crate::dedup::formats::{CLUSTER_BYTES, REMOVAL_BYTES, Removal, RemovalStep};
 use crate::error::{EngineError, Result};
 use crate::index::{IndexRecord, RECORD_BYTES, RecordFile};
@@ -107,6 +108,7 @@ struct Pass<'task> {
     values: Option<ValueCursor>,
     removals: Option<Cursor<REMOVAL_BYTES>>,
     clusters: Option<Cursor<CLUSTER_BYTES>>,
+    drops: Vec<Cursor<DROP_BYTES>>,
     other_indexes: HashMap<u32, RecordFile<RECORD_BYTES>>,
     tokenizer: Option<Tokenizer>,
     run: Option<TokenRun>,
@@ -161,6 +163,11 @@ impl<'task> Pass<'task> {
             values,
             removals,
             clusters,
+            drops: spec
+                .cuts
+                .iter()
+                .map(|cut| Cursor::open(&session.open(&place.data, &cut.drops)?, first))
+                .collect::<Result<_>>()?,
             other_indexes: HashMap::new(),
             tokenizer,
             run,
@@ -263,7 +270,29 @@ impl<'task> Pass<'task> {
             shared_bands: None,
             excerpt,
         };
-        if verdict > 0 {
+        if usize::from(verdict) > self.spec.thresholds.len() {
+            let behind = usize::from(verdict) - self.spec.thresholds.len() - 1;
+            let (Some(cut), Some(drops)) = (self.spec.cuts.get(behind / 2), self.drops.get_mut(behind / 2))
+            else {
+                return Err(EngineError::Spec(format!("no step has verdict {verdict}")));
+            };
+            let is_empty = behind.is_multiple_of(2);
+            reject.step = &cut.step;
+            reject.rule = if is_empty {
+                "nothing_left"
+            } else {
+                "too_little_left"
+            };
+            reject.reason = reject.rule;
+            reject.value = drops
+                .find(docref)?
+                .map(|drop| f64::from(u32::from_le_bytes(std::array::from_fn(|byte| drop[8 + byte]))));
+            reject.threshold = if is_empty {
+                None
+            } else {
+                cut.min_words_left.map(f64::from)
+            };
+        } else if verdict > 0 {
             let threshold = &self.spec.thresholds[usize::from(verdict) - 1];
             reject.step = &threshold.step;
             reject.rule = &threshold.rule;
@@ -284,17 +313,21 @@ impl<'task> Pass<'task> {
                 detail: format!("the removal of document {docref} has an unknown step"),
             })?;
             let is_exact = removal.step == RemovalStep::Exact;
-            let (step, rule) = if is_exact {
-                (dedup.exact_step.as_deref(), "exact_duplicate")
-            } else {
-                (dedup.near_step.as_deref(), "near_duplicate")
+            let (step, rule, threshold) = match removal.step {
+                RemovalStep::Exact => (&dedup.exact_step, "exact_duplicate", Some(1.0)),
+                RemovalStep::Near => (&dedup.near_step, "near_duplicate", dedup.min_similarity),
+                RemovalStep::Semantic => (
+                    &dedup.semantic_step,
+                    "semantic_duplicate",
+                    dedup.semantic_min_similarity,
+                ),
             };
-            reject.step = step.unwrap_or("dedup");
+            reject.step = step.as_deref().unwrap_or("dedup");
             reject.rule = rule;
             reject.reason = rule;
             let similarity = removal.computed_similarity();
             reject.value = similarity.map(f64::from);
-            reject.threshold = if is_exact { Some(1.0) } else { dedup.min_similarity };
+            reject.threshold = threshold;
             reject.duplicate_of = Some(self.key_of(removal.duplicate_of)?);
             reject.similarity = similarity;
             reject.shared_bands = (!is_exact || removal.shared_bands > 0).then_some(removal.shared_bands);
@@ -407,27 +440,21 @@ impl<'task> Pass<'task> {
         Ok(rows)
     }
 
-    /// Copies the edits of kept documents. Both sides are in input order, so one cursor is enough.
+    /// Copies the edits of kept documents.
     fn copy_edits(&mut self) -> Result<()> {
-        let path = self.open_map("edits")?;
-        for batch in parquet_batches(&path)? {
-            let batch = batch.map_err(EngineError::table("read", &path))?;
-            let docs = batch
-                .column(0)
-                .as_any()
-                .downcast_ref::<UInt64Array>()
-                .ok_or_else(|| EngineError::Spec("edits have no `doc`".to_owned()))?;
-            let kept = docs
-                .values()
-                .iter()
-                .map(|doc| Some(self.kept_docs.binary_search(doc).is_ok()))
-                .collect();
-            let kept = filter_record_batch(&batch, &kept).map_err(EngineError::table("filter", &path))?;
-            if kept.num_rows() > 0 {
-                self.edits.write(&kept)?;
-            }
-        }
-        Ok(())
+        let place = &self.spec.place;
+        let paths = self
+            .spec
+            .edits
+            .iter()
+            .map(|artefact| self.session.open(&place.data, artefact))
+            .collect::<Result<Vec<_>>>()?;
+        let (kept, edits) = (&self.kept_docs, &mut self.edits);
+        edits::merge(
+            &paths,
+            |doc| kept.binary_search(&doc).is_ok(),
+            |rows| edits.write(&rows),
+        )
     }
 }
 
