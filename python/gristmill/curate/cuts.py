@@ -261,7 +261,7 @@ def exact_normalise(plan: Plan) -> dict[str, object]:
 
 
 def shingle_tokenizer(plan: Plan, name: str = "shingle_tokenizer") -> dict[str, object]:
-    """Return the tokenizer under that key, where shingles of near-duplicate removal are made of its ids; else nothing."""
+    """Return the tokenizer under that key where near-duplicate shingles are made of its ids, else nothing."""
     if plan.minhash is None or plan.tokenizer is None:
         return {}
     shingles = cast(Mapping[str, object], plan.minhash["shingles"])

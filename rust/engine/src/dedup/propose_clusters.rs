@@ -13,7 +13,9 @@ use gristmill_core::segment::{Segmentation, Segmenter};
 
 use super::documents::DocumentStore;
 use super::error::{DedupError, Result};
-use super::formats::{BucketRow, Edge, NOT_COMPUTED, ROW_BYTES, RecordWriter, Records, gather, u64_be};
+use super::formats::{
+    BucketRow, Edge, EdgeKind, NOT_COMPUTED, ROW_BYTES, RecordWriter, Records, gather, u64_be,
+};
 use super::lsh::bucket_of;
 use super::verify::{SORTED_EDGE_BYTES, VerifyStats, for_each_edge, sortable_edge};
 use super::{KeyRange, PassContext};
@@ -73,6 +75,7 @@ pub fn propose_clusters(
             worse: docref,
             similarity: NOT_COMPUTED,
             shared_bands: 0,
+            kind: EdgeKind::Text,
         }))?)
     })?;
     let mut writer = RecordWriter::create(output)?;
