@@ -255,17 +255,17 @@ def verdict_of(plan: Plan, number: int) -> int:
     return len(plan.thresholds) + 1 + 2 * number
 
 
-def shingle_tokenizer(plan: Plan) -> dict[str, object] | None:
-    """Return the tokenizer, where the shingles of near-duplicate removal are made of its ids."""
-    if plan.minhash is None or plan.tokenizer is None:
-        return None
-    shingles = cast(Mapping[str, object], plan.minhash["shingles"])
-    return plan.tokenizer.engine if shingles["unit"] == "token" else None
-
-
 def exact_normalise(plan: Plan) -> dict[str, object]:
     """Return the key that says what the exact step of whole documents compares; nothing where that is the bytes."""
     return {} if plan.exact_normalise == "none" else {"exact_normalise": plan.exact_normalise}
+
+
+def shingle_tokenizer(plan: Plan, name: str = "shingle_tokenizer") -> dict[str, object]:
+    """Return the tokenizer under that key where near-duplicate shingles are made of its ids, else nothing."""
+    if plan.minhash is None or plan.tokenizer is None:
+        return {}
+    shingles = cast(Mapping[str, object], plan.minhash["shingles"])
+    return {name: plan.tokenizer.engine} if shingles["unit"] == "token" else {}
 
 
 def _cut_task(
@@ -279,11 +279,7 @@ def _cut_task(
         "min_words_left": cut["min_words_left"],
         "first_verdict": verdict_of(plan, number),
         "spans": list(spans),
-        "keys": {
-            "minhash": plan.minhash,
-            "shingle_tokenizer": shingle_tokenizer(plan),
-            **exact_normalise(plan),
-        },
+        "keys": {"minhash": plan.minhash, **exact_normalise(plan), **shingle_tokenizer(plan)},
         "rank_is_length": plan.sources[part.source].rank == "longest",
         "scratch_memory_bytes": plan.sort_memory_bytes,
     }

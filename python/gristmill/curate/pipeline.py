@@ -201,8 +201,8 @@ def _map_task(plan: Plan, index: int) -> Task:
         "steps": [dict(step) for step in plan.steps],
         "exact": plan.exact_step is not None,
         "minhash": plan.minhash,
+        **shingle_tokenizer(plan),
         **exact_normalise(plan),
-        "shingle_tokenizer": shingle_tokenizer(plan),
         "rank": source.rank,
     }
     if plan.semantic is not None:
@@ -296,8 +296,8 @@ def confirm_of(plan: Plan) -> dict[str, object] | None:
     return {
         "measure": plan.measure,
         "shingles": plan.minhash["shingles"],
-        "tokenizer": shingle_tokenizer(plan),
         "min_similarity": plan.min_similarity,
+        **shingle_tokenizer(plan, "tokenizer"),
     }
 
 

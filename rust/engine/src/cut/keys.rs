@@ -108,7 +108,9 @@ impl KeyFiles {
             let has_keys = if let Some(ids) = &mut bands.ids {
                 bands.hasher.band_keys_of_ids(ids.of(text)?, &mut bands.keys)
             } else {
-                bands.segmenter.segment(text, &mut bands.segmentation);
+                if bands.hasher.reads_segmentation() {
+                    bands.segmenter.segment(text, &mut bands.segmentation);
+                }
                 bands.hasher.band_keys(text, &bands.segmentation, &mut bands.keys)
             };
             if has_keys {
