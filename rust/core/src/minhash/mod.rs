@@ -110,6 +110,10 @@ pub struct MinHasher {
 }
 
 /// What makes signatures.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one a task, and the large one is the common one"
+)]
 enum Maker {
     Sketch { shingles: Shingles, sketch: Sketch },
     Datatrove(Box<Signer>),

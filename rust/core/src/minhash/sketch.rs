@@ -161,7 +161,7 @@ pub(super) fn by_definition(shingles: &Halves, num_bins: usize, seed: u64) -> Ve
         let x = mix64(mix64(seed ^ u64::from_be_bytes(*b"minhash2")).wrapping_add(mix64(round + 1)));
         let y = mix64(x);
         let modulo = 1_u64 << 32;
-        let (a, b, c, d) = (x % modulo | 1, x / modulo, y % modulo / 2 * 2, y / modulo | 1);
+        let (a, b, c, d) = ((x % modulo) | 1, x / modulo, y % modulo / 2 * 2, (y / modulo) | 1);
         let sum =
             |one: u64, other: u64, low: u64, high: u64| (one * low % modulo + other * high % modulo) % modulo;
         let is_here = |&&(low, high): &&(u64, u64)| {

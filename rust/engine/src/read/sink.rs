@@ -6,6 +6,9 @@ use super::floats::FloatLists;
 use super::key::{FileKeys, raw_hash};
 use super::{RawBatch, ReaderConfig, RecordFault, Unreadable};
 
+/// Appends the value of a named field to a column of lists.
+pub(super) type FloatReader<'read> = dyn Fn(&str, &mut FloatLists) + 'read;
+
 /// Numbers records and appends them to a batch.
 pub(super) struct Sink {
     pub(super) config: ReaderConfig,
@@ -48,7 +51,7 @@ impl Sink {
         id_json: Option<&str>,
         metadata: &str,
         value_of: impl Fn(&str) -> Option<&'json str>,
-        floats: Option<&dyn Fn(&str, &mut FloatLists)>,
+        floats: Option<&FloatReader<'_>>,
     ) {
         let row = self.take_row();
         let text_start = batch.text_mark();

@@ -237,7 +237,7 @@ fn artefact(path: &Path, rows: u64) -> Artefact {
 
 /// The identifier that a document has in these tests; some have none.
 fn id_of(docref: u64) -> Option<String> {
-    (docref % 3 != 0).then(|| format!("näme-{docref}"))
+    (!docref.is_multiple_of(3)).then(|| format!("näme-{docref}"))
 }
 
 fn segment_spec(
