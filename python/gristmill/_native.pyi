@@ -14,9 +14,11 @@ __all__ = [
     "Session",
     "Tokenizer",
     "__version__",
+    "bloom_filter_bytes",
     "dedup_again",
     "digest_file",
     "near_duplicates",
+    "near_vectors",
     "plan_shards",
     "put_if_absent",
     "rule_columns",
@@ -96,6 +98,11 @@ def near_duplicates(
 ) -> pa.RecordBatch:
     """Return `cluster`, `duplicate_of` and `similarity` of each large_string text, as row numbers."""
 
+def near_vectors(
+    vectors: pa.Array, ranks: pa.Array, spec: str, folder: str | PathLike[str], session: Session
+) -> pa.RecordBatch:
+    """Return `cluster`, `duplicate_of` and `similarity` of each list of floats, as row numbers; large ranks survive."""
+
 def run_steps(
     texts: pa.Array, steps: str, edits: bool, columns: pa.RecordBatch | None, session: Session
 ) -> tuple[pa.Array, pa.RecordBatch]:
@@ -127,6 +134,9 @@ def plan_shards(
     session: Session,
 ) -> list[tuple[int, int]]:
     """Return where each shard of a split starts, as (position, docref) pairs."""
+
+def bloom_filter_bytes(expected: int, false_positive_rate: float) -> int | None:
+    """Return the bytes of a Bloom filter for so many elements and that rate of mistakes; None if there is none."""
 
 def tokenizer_vocabulary_size(path: str | PathLike[str], special: str, session: Session) -> int:
     """Load a `tokenizer.json` and return one more than its largest id."""

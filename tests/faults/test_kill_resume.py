@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -178,3 +179,28 @@ def test_an_interrupt_is_quiet_and_the_run_resumes(workers: int, tmp_path: Path)
     assert "Traceback" not in talk
     assert "code: GM-RUN-130" in talk or "code: GM-CLI-130" in talk
     assert verify_run(curate(recipe, workers=workers).path).ok
+
+
+@pytest.mark.parametrize("blocking", ["all", "hyperplanes"])
+def test_killed_while_comparing_embeddings_and_resumed(blocking: str, tmp_path: Path) -> None:
+    step = f'[[step]]\nuse = "semantic_dedup"\nembedding = "vector"\ndimension = 4\nblocking = "{blocking}"\n'
+    text = RECIPE.replace("[split]", f"{step}\n[split]")
+    for name in ("reference", "killed"):
+        (tmp_path / name).mkdir()
+        write_corpus(tmp_path / name, recipe=text)
+        path = tmp_path / name / "first.jsonl"
+        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        for number, line in enumerate(lines):
+            line["vector"] = [number % 5 + 1, 1.0, number % 3, 0.25]
+        path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    finished = curate(tmp_path / "reference" / "recipe.toml", workers=1)
+    removed = {row["rule"] for row in finished.rejects().collect().to_dicts()}
+    assert "semantic_duplicate" in removed
+    recipe = tmp_path / "killed" / "recipe.toml"
+    for events in range(1, 80, 2):
+        if start(recipe, 1, kill_after_events=events).wait(timeout=60) == 0:
+            break
+    assert events > 10
+    resumed = curate(recipe, workers=1)
+    assert resumed.digest == finished.digest
+    assert verify_run(resumed.path).ok

@@ -21,12 +21,12 @@ GOLDEN = {
     "documents/part-00001.parquet": "aae95bb2cc21fdca",
     "edits/part-00000.parquet": "e8415baa32eb9b02",
     "edits/part-00001.parquet": "e8533a4c905dbd8f",
-    "rejects/part-00000.parquet": "2ed60e85c53b91e7",
-    "rejects/part-00001.parquet": "f32ee2da179f45a3",
+    "rejects/part-00000.parquet": "a379e4d2be4a3c14",
+    "rejects/part-00001.parquet": "be1dc233f44fca55",
     "signals/part-00000.parquet": "0e2378443f208790",
     "signals/part-00001.parquet": "f1c90bd9bc9712b5",
-    "tokens/train/shard-00000.arrow": "62becf51fb0c0c04",
-    "tokens/validation/shard-00000.arrow": "18b1630bc8150557",
+    "tokens/train/shard-00000.arrow": "a07845f8faad3767",
+    "tokens/validation/shard-00000.arrow": "0e748e83c6b4189d",
 }
 
 

@@ -53,7 +53,9 @@ def run(options: argparse.Namespace) -> int:
         f"{options.recipe} is sound: {counted(len(recipe.sources), 'source')} with "
         f"{counted(len(plan.files), 'file')}, {counted(len(recipe.steps), 'step')}"
     )
-    printer.result({"ok": True, **found})
+    if plan.caveat:
+        printer.data(f"caution: {plan.caveat}")
+    printer.result({"ok": True, **found, "caveat": plan.caveat})
     return ExitCode.DONE
 
 

@@ -51,6 +51,9 @@ def summary_lines(found: Clusters) -> Iterator[str]:
             rows.append(["spared", _number(stated["spared"]), remark])
     if "candidates" in stated:
         rows += _pair_rows(stated)
+    semantic = stated.get("semantic")
+    if isinstance(semantic, Mapping):
+        rows += _embedding_rows(semantic)
     if rows:
         yield from (f"  {line}" for line in _aligned(rows))
     if not found.agrees_with_manifest:
@@ -73,6 +76,18 @@ def _pair_rows(stated: Mapping[str, object]) -> list[list[str]]:
         rows.append(["found by comparing leftovers again", _number(stated["rescued"]), ""])
     remark = "left out of very large buckets: duplicates may remain" if stated["capped"] else ""
     return [*rows, ["comparisons capped", _number(stated["capped"]), remark]]
+
+
+def _embedding_rows(semantic: Mapping[str, object]) -> list[list[str]]:
+    rows = [
+        ["documents with an embedding", _number(semantic["with_embedding"]), ""],
+        ["without, left alone", _number(semantic["without_embedding"]), ""],
+        ["pairs compared on their embeddings", _number(semantic["candidates"]), ""],
+    ]
+    if "capped" in semantic:
+        remark = "left out of very large buckets: duplicates may remain" if semantic["capped"] else ""
+        rows.append(["comparisons of embeddings capped", _number(semantic["capped"]), remark])
+    return rows
 
 
 def _number(value: object) -> str:
@@ -197,13 +212,14 @@ def member_lines(found: OneCluster) -> Iterator[str]:
             member.key[:KEY_DIGITS],
             member.fate if member.step is None else f"removed by {member.step}",
             "" if member.similarity is None else _similarity(member.similarity),
+            "" if member.shared_bands is None else f"{member.shared_bands}",
             f"for {member.duplicate_of[:KEY_DIGITS]}" if member.duplicate_of else _removed_for(member),
             one_line(member.source, 30),
             one_line(member.id or "", 40),
         ]
         for member in found.members[:MEMBERS_LISTED]
     ]
-    yield from (f"  {line}" for line in align(["key", "", "similarity", "", "source", "id"], rows))
+    yield from (f"  {line}" for line in align(["key", "", "similarity", "bands", "", "source", "id"], rows))
     if len(found.members) > MEMBERS_LISTED:
         yield f"  and {len(found.members) - MEMBERS_LISTED:,} more, with `--json` or `--write`"
 
@@ -253,7 +269,9 @@ class MemberPair:
     def title(self) -> str:
         """What is beside what, and how similar."""
         similarity = "" if self.removed.similarity is None else f", similarity {self.removed.similarity:.4f}"
-        return f"removed by {self.removed.step}{similarity}"
+        bands = self.removed.shared_bands
+        shared = "" if bands is None else f", {counted(bands, 'shared band')}"
+        return f"removed by {self.removed.step}{similarity}{shared}"
 
     def lines(self, *, width: int, has_colour: bool) -> Iterator[str]:
         """Yield both texts in two columns, or that no difference is to be seen."""

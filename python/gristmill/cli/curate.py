@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from gristmill.cli.dry_run import run_dry
 from gristmill.cli.options import add_recipe, add_verb, printer_of
 from gristmill.cli.printer import Printer
 from gristmill.cli.progress import Progress
+from gristmill.cli.text import counted
 from gristmill.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -39,11 +41,18 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", metavar="DIR", type=Path, help="run folder; by default the recipe's `output`"
     )
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="stop before the first removal and show what would go; a later run continues from there",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Curate a recipe."""
     printer = printer_of(options)
+    if options.dry_run:
+        return run_dry(options, printer)
     finished = curate_with_progress(options, printer)
     show(finished, printer)
     printer.result(
@@ -79,6 +88,11 @@ def show(finished: CuratedRun, printer: Printer) -> None:
     for step, count in cast(Mapping[str, int], finished.counts.get("in_scope", {})).items():
         if not count:
             printer.talk(f"warning: no document meets the `where` of step `{step}`, so the step did nothing")
+    guessed = cast(Mapping[str, int], finished.manifest["dedup"] or {}).get("guessed", 0)
+    if guessed:
+        printer.talk(
+            f"warning: {counted(guessed, 'near duplicate')} removed on a guess: `verify = false` compares no texts"
+        )
     printer.talk(
         f"tasks: {finished.num_run} run, {finished.num_reused} used again; manifest {finished.digest}"
     )

@@ -20,7 +20,11 @@ Page = tuple[list[str], dict[str, object]]
 """Lines for a reader, and the same as JSON values."""
 
 
-_DEDUP_RULES = {"exact_duplicate": "exact_dedup", "near_duplicate": "minhash_dedup"}
+_DEDUP_RULES = {
+    "exact_duplicate": "exact_dedup",
+    "near_duplicate": "minhash_dedup",
+    "semantic_duplicate": "semantic_dedup",
+}
 """Steps by the name under which `rejects/` has what they removed."""
 _WORDS = {"rule": "rule", "error": "error code", "key": "recipe key"}
 

@@ -1,4 +1,4 @@
-"""`gristmill inspect`: what is in a shard, a table, a manifest, a plan, a run folder or a checkpoint."""
+"""`gristmill inspect`: what is in a shard, a table, a manifest, a plan, a run folder, an index or a checkpoint."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def look(path: Path, *, num_rows: int) -> dict[str, object]:
     raise GristmillError(
         "GM-CLI-008",
         f"`{path}` is of no kind that can be shown",
-        hint="give a run folder, a checkpoint, or a .arrow, .parquet, .safetensors or .json file",
+        hint="give a run folder, an index, a checkpoint, or a .arrow, .parquet, .safetensors or .json file",
     )
 
 
@@ -76,6 +76,8 @@ def _folder(path: Path) -> dict[str, object]:
     if (path / "manifest.json").is_file():
         manifest = manifest_of(path)
         return {"kind": "run", "path": str(path), **manifest}
+    if (path / "segment-000001").is_dir():
+        return _index(path)
     tensors = sorted(path.glob("*.safetensors"))
     if tensors:
         documents = {
@@ -95,7 +97,34 @@ def _folder(path: Path) -> dict[str, object]:
             f"no finished run in `{path}`",
             hint="run `gristmill curate RECIPE`; it continues where it stopped",
         )
-    raise GristmillError("GM-CLI-008", f"`{path}` is neither a run folder nor a checkpoint")
+    raise GristmillError("GM-CLI-008", f"`{path}` is neither a run folder nor an index nor a checkpoint")
+
+
+def _index(path: Path) -> dict[str, object]:
+    from gristmill.curate.dedup_index import read_segments
+
+    segments = read_segments(path)
+    return {
+        "kind": "index",
+        "path": str(path),
+        "configuration": segments[0].content["configuration"] if segments else None,
+        "documents": sum(segment.num_documents for segment in segments),
+        "bytes": sum(segment.num_bytes for segment in segments),
+        "segments": [
+            {
+                "number": segment.number,
+                "documents": segment.num_documents,
+                "bytes": segment.num_bytes,
+                "key_bytes": segment.num_key_bytes,
+                "sources": segment.content["sources"],
+                "inputs": len(cast(Sequence[object], segment.content["inputs"])),
+                "min_similarity": segment.content["min_similarity"],
+                "lineage": segment.content["lineage"],
+                "digest": segment.digest,
+            }
+            for segment in segments
+        ],
+    }
 
 
 def _table(path: Path, num_rows: int) -> dict[str, object]:
@@ -166,6 +195,8 @@ def describe(found: Mapping[str, object]) -> Iterator[str]:
     match found["kind"]:
         case "run":
             yield from _describe_run(found)
+        case "index":
+            yield from _describe_index(found)
         case "table" | "shard":
             yield from _describe_table(found)
         case "tensors":
@@ -216,6 +247,22 @@ def _describe_table(found: Mapping[str, object]) -> Iterator[str]:
 def _sizes(tensors: Mapping[str, object]) -> str:
     num_tensors, num_values = cast(int, tensors["num_tensors"]), cast(int, tensors["num_values"])
     return f"{counted(num_tensors, 'tensor')}, {counted(num_values, 'value')}"
+
+
+def _describe_index(found: Mapping[str, object]) -> Iterator[str]:
+    segments = cast(Sequence[Mapping[str, object]], found["segments"])
+    yield (
+        f"{counted(len(segments), 'segment')}, {counted(cast(int, found['documents']), 'document')}, "
+        f"{counted(cast(int, found['bytes']), 'byte')}"
+    )
+    for name, value in cast(Mapping[str, object], found["configuration"] or {}).items():
+        yield f"  {name}: {json.dumps(value)}"
+    for segment in segments:
+        yield (
+            f"segment {segment['number']}: {counted(cast(int, segment['documents']), 'document')} of "
+            f"{', '.join(cast(Sequence[str], segment['sources']))} ({counted(cast(int, segment['inputs']), 'file')}), "
+            f"{counted(cast(int, segment['bytes']), 'byte')}, of which {cast(int, segment['key_bytes']):,} are keys"
+        )
 
 
 def _describe_tensors(found: Mapping[str, object]) -> Iterator[str]:

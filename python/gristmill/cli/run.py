@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from gristmill.cli import check, curate, train
+from gristmill.cli.dry_run import run_dry
 from gristmill.cli.options import add_recipe, add_verb, printer_of
 from gristmill.errors import ExitCode
 
@@ -34,6 +35,8 @@ def run(options: argparse.Namespace) -> int:
     printer = printer_of(options)
     recipe = load_recipe(options.recipe)
     check.require_tokens(recipe)
+    if options.dry_run:
+        return run_dry(options, printer)
     printer.talk("curating")
     finished = curate.curate_with_progress(options, printer)
     curate.show(finished, printer)

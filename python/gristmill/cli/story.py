@@ -158,7 +158,10 @@ class Story:
 
     def _rejected(self, judgements: Sequence[Judgement]) -> Row:
         row = self._row
-        names = ("step", "rule", "reason", "value", "threshold", "similarity", "detail", "excerpt")
+        names = (
+            *("step", "rule", "reason", "value", "threshold", "similarity", "shared_bands", "detail"),
+            "excerpt",
+        )
         story: Row = {"fate": row["kind"], **{key: row[key] for key in names if row[key] is not None}}
         story["explained_by"] = self._page(cast(str, row["step"]), cast(str, row["rule"]))
         story["edits"] = []
@@ -198,16 +201,22 @@ class Story:
 
     def _dedup_steps(self) -> list[str]:
         dedup = cast(Sequence[object], self._plan.get("dedup", []))
-        return [str(name) for name in dedup[:2] if name]
+        names = [str(name) for name in dedup[:2] if name]
+        return names if (semantic := self._semantic()) is None else [*names, str(semantic["step"])]
+
+    def _semantic(self) -> Row | None:
+        """Return the step on embeddings, as the plan describes it."""
+        dedup = cast(Sequence[object], self._plan.get("dedup", []))
+        return next((cast(Row, one) for one in dedup if isinstance(one, dict) and "embedding" in one), None)
 
     def _to_keep_duplicate(self) -> Row:
         """Say from which `min_similarity` on a near duplicate would have stayed; no such value for equal shingles."""
         similarity = self._row["similarity"]
         step = cast(str, self._row["step"])
-        if self._row["rule"] != "near_duplicate" or similarity is None:
+        if self._row["rule"] not in ("near_duplicate", "semantic_duplicate") or similarity is None:
             return {**_changes(self._run, []), "cannot_change": [f"{step}.{self._row['rule']}"]}
         dedup = cast(Sequence[object], self._plan.get("dedup", []))
-        old = dedup[3] if len(dedup) > 3 else self._row["threshold"]
+        old = dedup[3] if len(dedup) > 3 and self._row["rule"] == "near_duplicate" else self._row["threshold"]
         new = keeping(cast(float, similarity) + SIMILARITY_ERROR, "<=")
         if new > 1 or old is None:
             return {**_changes(self._run, []), "cannot_change": [f"{step}.{self._row['rule']}"]}
@@ -239,13 +248,14 @@ class Story:
         row = self._row
         counts = cast(Mapping[str, object], self._manifest["counts"])
         order = [str(step.get("name")) for step in cast(Sequence[Row], self._plan.get("steps", []))]
+        order += [str(cut.get("step")) for cut in cast(Sequence[Row], self._plan.get("cuts", []))]
         edits = list(find_rows(self._files("edits"), Wanted.equal("doc", self._doc), limit=1_000_000))
         shards = [path for path in self._files("tokens") if path.suffix == ".arrow"]
         others = list(
             find_rows(
                 self._files("rejects"),
                 Wanted.equal("duplicate_of", cast(bytes, row["key"])),
-                columns=["doc", "key", "id", "source", "rule", "similarity"],
+                columns=["doc", "key", "id", "source", "rule", "similarity", "shared_bands"],
             )
         )
         story: Row = {

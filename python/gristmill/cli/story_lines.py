@@ -45,10 +45,29 @@ def fate(story: Row) -> str:
     text = f"{story['fate']} by {story['step']}: {story['rule']}"
     # For a near duplicate the value compared is the similarity.
     name = "similarity" if "similarity" in story else "value"
-    if name in story:
-        text += f" ({name} {value_words(story[name])}"
-        text += f", threshold {value_words(story['threshold'])})" if "threshold" in story else ")"
+    facts = [f"{name} {value_words(story[name])}"] if name in story else []
+    if "threshold" in story:
+        facts.append(f"threshold {value_words(story['threshold'])}")
+    if "shared_bands" in story:
+        facts.append(counted(cast(int, story["shared_bands"]), "shared band"))
+    if facts:
+        text += f" ({', '.join(facts)})"
     return text
+
+
+def evidence(row: Row) -> str:
+    """Return what shows that a document duplicates another.
+
+    Examples
+    --------
+    >>> evidence({"similarity": 0.875, "shared_bands": 9}), evidence({"similarity": 1.0, "shared_bands": None})
+    ('similarity 0.875, 9 shared bands', 'similarity 1')
+    """
+    similarity, bands = row["similarity"], cast("int | None", row["shared_bands"])
+    parts = ["similarity not computed" if similarity is None else f"similarity {number(similarity)}"]
+    if bands is not None:
+        parts.append(counted(bands, "shared band"))
+    return ", ".join(parts)
 
 
 def measured(judged: Row) -> str:
@@ -129,6 +148,11 @@ def _survivor(story: Row) -> Iterator[str]:
     if "duplicate_of" not in story:
         return
     other = cast(Row, story["duplicate_of"])
+    if "detail" in story:
+        # It is not among this run's documents.
+        yield f"  the one that stayed: key {other['key']}"
+        yield f"    {one_line(visible(str(story['detail'])), 400)}"
+        return
     name = f"document {other.get('doc', '?')}, key {other['key']}, id {value_words(other.get('id'))}"
     yield f"  the one that stayed: {name}"
     if "source" in other:
@@ -154,7 +178,7 @@ def _where_it_went(story: Row) -> Iterator[str]:
         for other in others:
             yield (
                 f"    document {other['doc']}, key {other['key']}, id {value_words(other['id'])}, "
-                f"similarity {number(other['similarity'])}"
+                f"{evidence(other)}"
             )
         if num_others > len(others):
             yield f"    and {num_others - len(others):,} more"
@@ -197,7 +221,9 @@ def _to_keep(story: Row) -> Iterator[str]:
 def _beyond_thresholds(story: Row, change: Row, fixed: Sequence[str], *, is_duplicate: bool) -> Iterator[str]:
     """Yield what no value of a threshold decides."""
     if is_duplicate and fixed:
-        if story["rule"] != "exact_duplicate":
+        if story["rule"] == "semantic_duplicate":
+            words = "the embeddings point the same way"
+        elif story["rule"] != "exact_duplicate":
             words = "the texts have the same word n-grams"
         elif cast(Row, story["duplicate_of"]).get("first_difference") is not None:
             words = "it equals another removed document, which is a near duplicate of the one that stayed"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gristmill import _native
+from gristmill.curate.semantic import SemanticPlan, plan_semantic
 from gristmill.errors import GristmillError
 from gristmill.recipe import BuiltinStep, PluginStep, Recipe
 
@@ -37,12 +38,24 @@ class CompiledSteps:
         Every threshold in step order, as the decide stage wants it.
     columns
         Fields to extract from every record: name and type.
+    cuts
+        Steps that cut spans out of texts, in order: `BuiltinStep.cut` and the step's name under ``step``.
     exact_step, near_step
         Names of the dedup steps, or None.
+    exact_normalise
+        What the exact step compares, as its key `normalise` says.
     minhash
         The engine's MinHash configuration, or None.
     min_similarity
-        Similarity from which on near duplicates are removed, or None.
+        Similarity from which on near duplicates are removed; None without such a step, or without verification.
+    measure
+        Which similarity that is.
+    max_cluster_fraction
+        Largest share of the documents that one cluster may hold, or None.
+    caveat
+        What a reader of any result must know, or None.
+    semantic
+        The dedup step on embeddings, or None.
     """
 
     steps: tuple[Mapping[str, object], ...]
@@ -52,10 +65,16 @@ class CompiledSteps:
     operators: tuple[Mapping[str, object], ...]
     thresholds: tuple[Mapping[str, object], ...]
     columns: tuple[Mapping[str, str], ...]
+    cuts: tuple[Mapping[str, object], ...]
     exact_step: str | None
+    exact_normalise: str
     near_step: str | None
     minhash: Mapping[str, object] | None
     min_similarity: float | None
+    measure: str
+    max_cluster_fraction: float | None
+    caveat: str | None
+    semantic: SemanticPlan | None
 
 
 def compile_steps(recipe: Recipe) -> CompiledSteps:
@@ -107,9 +126,12 @@ def compile_steps(recipe: Recipe) -> CompiledSteps:
         minhash = {
             "bands": near.bands,
             "rows": near.rows,
-            "shingle_words": near.shingle_words,
             "seed": near.seed,
+            "shingles": {"unit": near.shingles.unit, "size": near.shingles.size},
+            "family": near.semantics,
         }
+        if near.semantics == "datatrove":
+            minhash["hash"] = {"function": near.hash_function, "precision": 64}
     return CompiledSteps(
         steps=tuple(steps),
         plugins=tuple(operator.describe() for operator in active.values()),
@@ -118,10 +140,16 @@ def compile_steps(recipe: Recipe) -> CompiledSteps:
         operators=(*operators, *(_plugin_lineage(reader) for reader in readers.values())),
         thresholds=tuple(thresholds),
         columns=tuple({"name": name, "kind": kind} for name, kind in sorted(columns.items())),
+        cuts=tuple({"step": step.name, **(step.cut() or {})} for step in recipe.cut_steps),
         exact_step=_name(recipe.exact_dedup),
+        exact_normalise="none" if recipe.exact_dedup is None else recipe.exact_dedup.normalise,
         near_step=_name(near),
         minhash=minhash,
-        min_similarity=None if near is None else near.min_similarity,
+        min_similarity=None if near is None or not near.verify else near.min_similarity,
+        measure="jaccard" if near is None else near.measure,
+        max_cluster_fraction=None if near is None else near.max_cluster_fraction,
+        caveat=None if near is None else near.caveat(),
+        semantic=plan_semantic(recipe.semantic_dedup),
     )
 
 

@@ -16,22 +16,18 @@ from pathlib import Path
 from typing import cast
 
 from gristmill import _native
+from gristmill.curate.cuts import drop_from_verdicts, exact_normalise, run_cuts
 from gristmill.curate.folder import RunFolder
-from gristmill.curate.pipeline import (
-    DedupTasks,
-    confirm_of,
-    counts,
-    dedup_partitions,
-    outputs,
-    run_decide,
-    run_dedup,
-    run_map,
-)
+from gristmill.curate.pipeline import DedupTasks, confirm_of, run_decide, run_dedup, run_map
 from gristmill.curate.plan import Plan
-from gristmill.curate.stages import CommittedStages, TaskNotCommittedError
+from gristmill.curate.stages import CommittedStages, TaskNotCommittedError, counts, outputs
 
 MEMORY_BYTES = 128 << 20
 """What the passes may use, beside a bit a document."""
+
+
+Removed = tuple[int, int, int]
+"""Documents removed: exact duplicates, near duplicates by text, near duplicates by embedding."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,18 +37,18 @@ class DedupAfter:
     Parameters
     ----------
     removed
-        By source: exact duplicates, near duplicates.
+        By source: exact duplicates, near duplicates by text, near duplicates by embedding.
     estimates
-        For ``"exact"`` and ``"near"``, why the number is an estimate; no entry for an exact one.
+        For ``"exact"``, ``"near"`` and ``"semantic"``, why the number is an estimate; no entry for an exact one.
     """
 
-    removed: Mapping[str, tuple[int, int]]
+    removed: Mapping[str, Removed]
     estimates: Mapping[str, str]
 
     @classmethod
     def nothing(cls, sources: Sequence[str]) -> DedupAfter:
         """Return the outcome without any dedup step."""
-        return cls(removed=dict.fromkeys(sources, (0, 0)), estimates={})
+        return cls(removed=dict.fromkeys(sources, (0, 0, 0)), estimates={})
 
 
 @contextmanager
@@ -72,7 +68,7 @@ def decide_dedup_again(
     folder: RunFolder,
     verdicts: Path,
     *,
-    removed: Mapping[str, tuple[int, int]],
+    removed: Mapping[str, Removed],
     passed: Mapping[str, tuple[int, int]],
     has_changed: bool,
 ) -> DedupAfter:
@@ -87,7 +83,7 @@ def decide_dedup_again(
     verdicts
         A folder with the new verdicts, `<part>.bin` each; also for files of the passes.
     removed
-        What the run removed by source: exact, near.
+        What the run removed by source.
     passed
         Documents by source that pass every threshold: before, after.
     has_changed
@@ -95,35 +91,54 @@ def decide_dedup_again(
     """
     if not has_changed:
         return DedupAfter(removed=dict(removed), estimates={})
+    if plan.index is not None:
+        reason = "the run was checked against an index of earlier runs too; the shares of the run were taken"
+        return _by_share(plan, removed, passed, reason=reason)
     committed = CommittedStages(folder)
     try:
         maps = run_map(plan, committed)
         decide = run_decide(plan, committed, maps)
-        tasks = run_dedup(plan, committed, maps, decide)
+        version = run_cuts(plan, committed, maps, decide).version
+        tasks = run_dedup(plan, committed, version)
     except TaskNotCommittedError as error:
-        return _by_share(plan, removed, passed, missing=str(error))
-    spec = {
+        reason = (
+            f"`work/` does not hold what the run left for dedup (`{error}`); the shares of the run were taken"
+        )
+        return _by_share(plan, removed, passed, reason=reason)
+    for index, part in enumerate(version):
+        drop_from_verdicts(folder.data, part, verdicts / f"{index}.bin")
+    edges = [*tasks.verify, *(() if tasks.semantic is None else tasks.semantic.edges)]
+    spec: dict[str, object] = {
         "data": str(folder.data),
         "scratch": str(verdicts),
         "memory_bytes": max(plan.sort_memory_bytes, MEMORY_BYTES),
-        "partitions": dedup_partitions(plan, maps, decide),
+        "partitions": [part.dedup() for part in version],
         "verdicts": str(verdicts),
         "has_exact": plan.exact_step is not None,
         "exact_removals": [outputs(done)["removals"] for done in tasks.exact],
         "buckets": [outputs(done)["buckets"] for done in tasks.lsh],
-        "edges": [outputs(done)["edges"] for done in tasks.verify],
+        "edges": [outputs(done)["edges"] for done in edges],
         "confirm": confirm_of(plan),
+        **exact_normalise(plan),
         "num_bands": 0 if plan.minhash is None else plan.minhash["bands"],
         "sources": [source.name for source in plan.sources],
     }
+    if plan.semantic is not None and tasks.semantic is not None:
+        spec["semantic"] = {
+            "bands": [outputs(done)["vector_bands"] for done in maps if "vector_bands" in outputs(done)],
+            "num_bands": plan.semantic.num_bands,
+            "buckets": [outputs(done)["buckets"] for done in tasks.semantic.lsh],
+            "confirm": plan.semantic.confirm(maps),
+        }
     found = json.loads(_native.dedup_again(json.dumps(spec), _native.Session()))
-    return _judge(found, tasks, removed, passed)
+    return _judge(plan, found, tasks, removed, passed)
 
 
 def _judge(
+    plan: Plan,
     found: Mapping[str, object],
     tasks: DedupTasks,
-    removed: Mapping[str, tuple[int, int]],
+    removed: Mapping[str, Removed],
     passed: Mapping[str, tuple[int, int]],
 ) -> DedupAfter:
     """Say what of the outcome is an estimate, and add the near duplicates that entering documents would be."""
@@ -135,8 +150,12 @@ def _judge(
     for source, coming, known in zip(sources, entering, comparable, strict=True):
         name = str(source["source"])
         exact, near = cast(int, source["exact"]), cast(int, source["near"])
-        share = removed[name][1] / known if known else 0.0
-        after[name] = (exact, min(near + round(coming * share), passed[name][1] - exact))
+        # Left out of the counts where it is 0.
+        semantic = cast(int, source.get("semantic", 0))
+        shares = [count / known if known else 0.0 for count in removed[name][1:]]
+        near = min(near + round(coming * shares[0]), passed[name][1] - exact)
+        semantic = min(semantic + round(coming * shares[1]), passed[name][1] - exact - near)
+        after[name] = (exact, near, semantic)
     reasons = []
     if sum(entering):
         reasons.append(
@@ -148,29 +167,31 @@ def _judge(
         reasons.append(
             f"{uncovered:,} documents resemble one that goes, and were not compared with others for that reason"
         )
-    capped = sum(cast(int, counts(done)["capped"]) for done in tasks.verify)
+    edges = [*tasks.verify, *(() if tasks.semantic is None else tasks.semantic.edges)]
+    capped = sum(cast(int, counts(done).get("capped", 0)) for done in edges)
     if capped and found["leaving"]:
         reasons.append(f"{capped:,} comparisons of the run were capped, and documents go")
-    return DedupAfter(removed=after, estimates={"near": "; ".join(reasons)} if reasons else {})
+    steps = {"near": plan.near_step, "semantic": plan.semantic}
+    estimated = [name for name, step in steps.items() if step is not None]
+    return DedupAfter(
+        removed=after, estimates=dict.fromkeys(estimated, "; ".join(reasons)) if reasons else {}
+    )
 
 
 def _by_share(
     plan: Plan,
-    removed: Mapping[str, tuple[int, int]],
+    removed: Mapping[str, Removed],
     passed: Mapping[str, tuple[int, int]],
     *,
-    missing: str,
+    reason: str,
 ) -> DedupAfter:
     """Return the shares of the run on the documents that pass now."""
     after = {}
-    for name, (exact, near) in removed.items():
+    for name, (exact, near, semantic) in removed.items():
         before, now = passed[name]
         factor = now / before if before else 0.0
-        after[name] = (round(exact * factor), round(near * factor))
-    reason = (
-        f"`work/` does not hold what the run left for dedup (`{missing}`); the shares of the run were taken"
-    )
-    steps = {"exact": plan.exact_step, "near": plan.near_step}
+        after[name] = (round(exact * factor), round(near * factor), round(semantic * factor))
+    steps = {"exact": plan.exact_step, "near": plan.near_step, "semantic": plan.semantic}
     return DedupAfter(
         removed=after, estimates={name: reason for name, step in steps.items() if step is not None}
     )

@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import cast
 
 from gristmill import _native
+from gristmill.curate.cuts import cut_counts
+from gristmill.curate.dedup_index import IndexUse
 from gristmill.curate.folder import RunFolder, canonical_json, sync_folder, write_atomically
-from gristmill.curate.pipeline import Outcome, counts, lineage_of, outputs
+from gristmill.curate.pipeline import Outcome, lineage_of
 from gristmill.curate.plan import Plan
-from gristmill.curate.stages import Json
+from gristmill.curate.stages import Json, counts, outputs
 
 TABLES = ("documents", "rejects", "edits", "signals", "decisions", "tokens")
 """Folders of a run that curation owns."""
@@ -71,7 +73,9 @@ def build_manifest(plan: Plan, outcome: Outcome) -> dict[str, object]:
             "in_scope": _count_scope(outcome),
             "rules": _count_rules(plan, outcome),
         },
-        "dedup": _dedup_counts(outcome),
+        **({"cuts": cut_counts(plan, outcome.cut)} if plan.cuts else {}),
+        "dedup": _dedup_counts(plan, outcome),
+        **({} if plan.index is None else {"index": _index(plan.index)}),
         "files": [
             {
                 "path": file.name,
@@ -181,8 +185,16 @@ def _count_tokens(outcome: Outcome) -> dict[str, object]:
     }
 
 
-def _dedup_counts(outcome: Outcome) -> dict[str, object] | None:
-    """Return what dedup did as plain numbers: pairs compared, verified, rejected and capped, removals, clusters."""
+def _index(index: IndexUse) -> dict[str, object]:
+    """Return which segments the run was checked against, and the number of its own."""
+    return {"segments": index.identity(), "number": index.number}
+
+
+def _dedup_counts(plan: Plan, outcome: Outcome) -> dict[str, object] | None:
+    """Return what dedup did as plain numbers: pairs compared, verified, rejected and capped, removals, clusters.
+
+    `guessed` is there where a recipe asks for no verification: near duplicates that nobody looked at.
+    """
     if outcome.settle is None:
         return None
     numbers = counts(outcome.settle)
@@ -191,11 +203,16 @@ def _dedup_counts(outcome: Outcome) -> dict[str, object] | None:
         pairs.update(
             {name: done[name] for name in ("candidates", "verified", "rejected", "retried", "capped")}
         )
+    pairs["capped"] += cast(int, outcome.stats.get("capped_old", 0))
     rescue = cast("Mapping[str, int] | None", numbers["rescue"])
     settle = dict(cast(Mapping[str, object], numbers["settle"]))
-    # A reference inside the run's work folder; whoever reads the manifest has the key in `documents/`.
-    settle.pop("largest_cluster_representative", None)
-    return {**pairs, "rescued": 0 if rescue is None else rescue["edges"], **settle}
+    # For the guards, by references inside the work folder; `gristmill clusters` shows them by key.
+    settle.pop("largest", None)
+    if plan.is_guessing:
+        settle["guessed"] = settle["near_removed"]
+    semantic = outcome.stats.get("semantic")
+    by_embedding = {} if semantic is None else {"semantic": semantic}
+    return {**pairs, "rescued": 0 if rescue is None else rescue["edges"], **settle, **by_embedding}
 
 
 def finalise(plan: Plan, outcome: Outcome, folder: RunFolder) -> None:

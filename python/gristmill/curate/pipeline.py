@@ -13,9 +13,21 @@ from dataclasses import dataclass
 from typing import cast
 
 from gristmill import _native
+from gristmill.curate import dedup_index
+from gristmill.curate.cuts import (
+    CutOutcome,
+    PartitionText,
+    TextVersion,
+    exact_normalise,
+    run_cuts,
+    shingle_tokenizer,
+    tokenise_cuts,
+)
 from gristmill.curate.folder import RunFolder
+from gristmill.curate.guards import check_removals
 from gristmill.curate.plan import Plan
-from gristmill.curate.stages import Json, Stages, Task
+from gristmill.curate.semantic import SemanticTasks, run_semantic
+from gristmill.curate.stages import Json, Stages, Task, counts, outputs
 from gristmill.errors import GristmillError
 
 MIN_QUARANTINE = 100
@@ -28,10 +40,14 @@ class Outcome:
 
     maps: Sequence[Json]
     decide: Sequence[Json]
+    cut: CutOutcome
     settle: Json | None
     tokenise: Sequence[Json]
     shards: Mapping[str, Sequence[Json]]
     stats: Mapping[str, object]
+    plan: Plan
+    """As it was resolved: with the segments of an index that the run was checked against."""
+    segment: Sequence[Json] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,21 +57,18 @@ class DedupTasks:
     exact: Sequence[Json] = ()
     lsh: Sequence[Json] = ()
     verify: Sequence[Json] = ()
+    semantic: SemanticTasks | None = None
     settle: Json | None = None
 
     def stats(self) -> Mapping[str, object]:
         """Return the counts that the manifest of the run shows."""
-        return {} if self.settle is None else {"verify": [counts(done) for done in self.verify]}
-
-
-def outputs(manifest: Json) -> Mapping[str, Json]:
-    """Return a task's committed files by name."""
-    return cast(Mapping[str, Json], manifest["outputs"])
-
-
-def counts(manifest: Json) -> Mapping[str, object]:
-    """Return a task's counts."""
-    return cast(Mapping[str, object], manifest["counts"])
+        if self.settle is None:
+            return {}
+        stats: dict[str, object] = {
+            "verify": [counts(done) for done in self.verify],
+            "capped_old": sum(cast(int, counts(done).get("capped_old", 0)) for done in self.lsh),
+        }
+        return stats if self.semantic is None else {**stats, "semantic": self.semantic.stats()}
 
 
 def run_pipeline(plan: Plan, folder: RunFolder, runner: Stages) -> Outcome:
@@ -64,22 +77,39 @@ def run_pipeline(plan: Plan, folder: RunFolder, runner: Stages) -> Outcome:
     Raises
     ------
     GristmillError
-        ``GM-RUN-010`` without any readable document, ``GM-RUN-011`` above the quarantine budget, and whatever the
-        tasks raise.
+        ``GM-RUN-010`` without any readable document, ``GM-RUN-011`` above the quarantine budget, ``GM-DEDUP-001`` and
+        ``GM-DEDUP-010`` where dedup would remove too much, and whatever the tasks raise.
     """
     maps = run_map(plan, runner)
     check_readable(plan, maps)
     decide = run_decide(plan, runner, maps)
-    dedup = run_dedup(plan, runner, maps, decide)
+    cut = run_cuts(plan, runner, maps, decide)
+    plan = with_index(plan, runner, maps, cut.version)
+    dedup = run_dedup(plan, runner, cut.version)
     settle = dedup.settle
+    if settle is not None:
+        check_removals(plan, cast(Mapping[str, object], counts(settle)["settle"]))
     tokenise = runner.run(
         "tokenise",
-        [_tokenise_task(plan, index, maps, verdict, settle) for index, verdict in enumerate(decide)],
+        [_tokenise_task(plan, index, maps, part, settle) for index, part in enumerate(cut.version)],
     )
     lineage = lineage_of(plan, maps)
     shards = {split: _shards(plan, folder, runner, tokenise, split, lineage) for split in plan.splits}
+    segment: Sequence[Json] = ()
+    if settle is not None:
+        partitions = [part.dedup() for part in cut.version]
+        carried = [outputs(found)["carried"] for found in maps]
+        segment = dedup_index.build_parts(plan, runner, partitions, carried, outputs(settle))
     return Outcome(
-        maps=maps, decide=decide, settle=settle, tokenise=tokenise, shards=shards, stats=dedup.stats()
+        maps=maps,
+        decide=decide,
+        cut=cut,
+        settle=settle,
+        tokenise=tokenise,
+        shards=shards,
+        stats=dedup.stats(),
+        plan=plan,
+        segment=segment,
     )
 
 
@@ -93,6 +123,13 @@ def run_decide(plan: Plan, stages: Stages, maps: Sequence[Json]) -> Sequence[Jso
     return stages.run("decide", [_decide_task(plan, index, found) for index, found in enumerate(maps)])
 
 
+def with_index(plan: Plan, stages: Stages, maps: Sequence[Json], version: TextVersion) -> Plan:
+    """Return the plan with the segments of an index that dedup compares with, which are checked."""
+    plan = dedup_index.resolve(plan, [part.dedup() for part in version], inputs_of(plan, maps))
+    dedup_index.check_segments(plan.index, stages)
+    return plan
+
+
 def lineage_of(plan: Plan, maps: Sequence[Json]) -> str:
     """Return the hash of everything a run's shards depend on: the plan without paths, and the inputs' digests."""
     digests = [
@@ -104,6 +141,15 @@ def lineage_of(plan: Plan, maps: Sequence[Json]) -> str:
     ]
     text = json.dumps({"plan": plan.identity(), "inputs": digests}, sort_keys=True, separators=(",", ":"))
     return hashlib.blake2b(text.encode(), digest_size=32).hexdigest()
+
+
+def inputs_of(plan: Plan, maps: Sequence[Json]) -> list[list[object]]:
+    """Return source, relative path and digest of every input file."""
+    return [
+        [plan.sources[partition.source].name, file.relative_path, cast(Json, read)["digest"]]
+        for partition, found in zip(plan.partitions, maps, strict=True)
+        for file, read in zip(partition.files, cast(Sequence[object], counts(found)["files"]), strict=True)
+    ]
 
 
 def check_readable(plan: Plan, maps: Sequence[Json]) -> None:
@@ -155,8 +201,12 @@ def _map_task(plan: Plan, index: int) -> Task:
         "steps": [dict(step) for step in plan.steps],
         "exact": plan.exact_step is not None,
         "minhash": plan.minhash,
+        **shingle_tokenizer(plan),
+        **exact_normalise(plan),
         "rank": source.rank,
     }
+    if plan.semantic is not None:
+        spec["semantic"] = plan.semantic.map_spec()
     extra: dict[str, object] = {"operators": [dict(operator) for operator in plan.operators]}
     if plan.plugins or source.reader is not None:
         extra |= {
@@ -179,23 +229,20 @@ def _decide_task(plan: Plan, index: int, found: Json) -> Task:
     return Task(index=index, kind="native", spec=spec)
 
 
-def dedup_partitions(plan: Plan, maps: Sequence[Json], decide: Sequence[Json]) -> list[dict[str, object]]:
-    """Return what every dedup task is told of each partition."""
-    return [
-        _dedup_partition(partition.source, found, verdict)
-        for partition, found, verdict in zip(plan.partitions, maps, decide, strict=True)
-    ]
-
-
-def run_dedup(plan: Plan, stages: Stages, maps: Sequence[Json], decide: Sequence[Json]) -> DedupTasks:
+def run_dedup(plan: Plan, stages: Stages, version: TextVersion) -> DedupTasks:
     """Return the manifests of the dedup stages that the plan has."""
-    if plan.exact_step is None and plan.near_step is None:
+    if not plan.dedup_steps:
         return DedupTasks()
-    partitions = dedup_partitions(plan, maps, decide)
-    common = {"partitions": partitions, "scratch_memory_bytes": plan.sort_memory_bytes}
+    partitions = [part.dedup() for part in version]
+    common: dict[str, object] = {
+        "partitions": partitions,
+        "scratch_memory_bytes": plan.sort_memory_bytes,
+    }
+    if old := dedup_index.pass_parts(plan.index):
+        common["old"] = old
     ranges = plan.num_ranges
 
-    def stage(name: str, more: Json, files: Json) -> list[dict[str, object]]:
+    def stage(name: str, more: Json, files: Json, ranges: int = ranges) -> list[dict[str, object]]:
         tasks = [
             Task(
                 index=index,
@@ -206,7 +253,7 @@ def run_dedup(plan: Plan, stages: Stages, maps: Sequence[Json], decide: Sequence
         ]
         return stages.run(name, tasks)
 
-    exact = stage("exact", {}, {}) if plan.exact_step is not None else []
+    exact = stage("exact", exact_normalise(plan), {}) if plan.exact_step is not None else []
     removals = [outputs(done)["removals"] for done in exact]
     lsh: list[dict[str, object]] = []
     verified: list[dict[str, object]] = []
@@ -215,44 +262,50 @@ def run_dedup(plan: Plan, stages: Stages, maps: Sequence[Json], decide: Sequence
         lsh = stage("lsh", {"minhash": plan.minhash}, {"exact_removals": removals})
         buckets = [outputs(done)["buckets"] for done in lsh]
         confirm = confirm_of(plan)
-        verified = stage("verify", {"confirm": confirm}, {"buckets": buckets})
-    spec = {
+        if confirm is None and plan.minhash["family"] == "datatrove":
+            # One task, for a cluster may stretch over all ranges.
+            clusters = {"confirm": None, "clusters": plan.minhash}
+            verified = stage("verify", clusters, {"buckets": buckets}, ranges=1)
+        else:
+            verified = stage("verify", {"confirm": confirm}, {"buckets": buckets})
+    semantic = None
+    if plan.semantic is not None:
+        maps = [part.found for part in version]
+        semantic = run_semantic(
+            plan.semantic, lambda name, spec: stage(name, spec, {}), partitions, maps, removals
+        )
+    edges = [*verified, *(() if semantic is None else semantic.edges)]
+    spec: dict[str, object] = {
         "task": "settle",
         **common,
         "exact_removals": removals,
-        "edges": [outputs(done)["edges"] for done in verified],
+        "edges": [outputs(done)["edges"] for done in edges],
         "confirm": confirm,
-        "sources": [
-            {"name": source.name, "removal_budget": source.removal_budget} for source in plan.sources
-        ],
+        "sources": [source.name for source in plan.sources],
     }
+    if plan.semantic is not None:
+        spec["semantic"] = plan.semantic.confirm([part.found for part in version])
     [settle] = stages.run("settle", [Task(index=0, kind="native", spec=spec)])
-    return DedupTasks(exact=exact, lsh=lsh, verify=verified, settle=settle)
+    return DedupTasks(exact=exact, lsh=lsh, verify=verified, semantic=semantic, settle=settle)
 
 
 def confirm_of(plan: Plan) -> dict[str, object] | None:
-    """Return how near duplicates are confirmed, or None without such a step."""
-    if plan.minhash is None:
+    """Return how near duplicates are confirmed, or None where none are."""
+    if plan.minhash is None or plan.is_guessing:
         return None
-    return {"shingle_words": plan.minhash["shingle_words"], "min_similarity": plan.min_similarity}
-
-
-def _dedup_partition(source: int, found: Json, verdict: Json) -> dict[str, object]:
-    files = outputs(found)
     return {
-        "source": source,
-        "num_documents": counts(found)["readable"],
-        "index": files["index"],
-        "text": files["text"],
-        "exact": files.get("exact"),
-        "bands": files.get("bands"),
-        "verdict": outputs(verdict)["verdict"],
+        "measure": plan.measure,
+        "shingles": plan.minhash["shingles"],
+        "min_similarity": plan.min_similarity,
+        **shingle_tokenizer(plan, "tokenizer"),
     }
 
 
-def _tokenise_task(plan: Plan, index: int, maps: Sequence[Json], verdict: Json, settle: Json | None) -> Task:
+def _tokenise_task(
+    plan: Plan, index: int, maps: Sequence[Json], part: PartitionText, settle: Json | None
+) -> Task:
     found = maps[index]
-    wanted = ("text", "index", "carried", "signals", "edits", "unreadable")
+    wanted = ("carried", "signals", "unreadable")
     dedup = None
     if settle is not None:
         dedup = {
@@ -262,15 +315,22 @@ def _tokenise_task(plan: Plan, index: int, maps: Sequence[Json], verdict: Json, 
             "near_step": plan.near_step,
             "min_similarity": plan.min_similarity,
         }
+        if plan.semantic is not None:
+            dedup |= {
+                "semantic_step": plan.semantic.step,
+                "semantic_min_similarity": plan.semantic.min_similarity,
+            }
     spec = {
         "task": "tokenise",
         "source": plan.sources[plan.partitions[index].source].name,
-        "map": {name: outputs(found)[name] for name in wanted},
+        "map": {name: outputs(found)[name] for name in wanted} | {"text": part.text, "index": part.index},
+        "edits": list(part.edits),
+        "cuts": tokenise_cuts(plan, part),
         "map_counts": {
             "readable": counts(found)["readable"],
             "unreadable": counts(found)["unreadable"],
         },
-        "verdict": outputs(verdict)["verdict"],
+        "verdict": part.verdict,
         "thresholds": [dict(threshold) for threshold in plan.thresholds],
         "dedup": dedup,
         "indexes": [outputs(other)["index"] for other in maps],
@@ -282,6 +342,8 @@ def _tokenise_task(plan: Plan, index: int, maps: Sequence[Json], verdict: Json, 
         "excerpt_characters": plan.excerpt_characters,
         "sort_memory_bytes": plan.sort_memory_bytes,
     }
+    if old := dedup_index.name_parts(plan.index):
+        spec["old"] = old
     return Task(index=index, kind="native", spec=spec)
 
 

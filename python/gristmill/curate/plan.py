@@ -13,9 +13,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from gristmill.curate import passages
 from gristmill.curate.compile import CompiledSteps, compile_steps
+from gristmill.curate.cuts import CUT_DISK, CUT_SPANS, check_filters, cut_stages, describe_cuts, filter_bytes
+from gristmill.curate.dedup_index.segments import BYTES_PER_DOCUMENT as INDEX_BYTES_PER_DOCUMENT
+from gristmill.curate.dedup_index.segments import IndexUse, read_segments
+from gristmill.curate.footprint import FileCost, assumed_documents, disk_lines, file_costs, memory_lines
 from gristmill.curate.inputs import MAX_FILES, InputFile, Partition, find_files, make_partitions
-from gristmill.curate.stages import STAGE_VERSIONS, strip_neutral
+from gristmill.curate.semantic import SEMANTIC_STAGES, SemanticPlan
+from gristmill.curate.stages import CUT_STAGES, INDEX_STAGES, STAGE_VERSIONS, strip_neutral
 from gristmill.curate.tokens import ResolvedTokenizer, resolve_tokenizer
 from gristmill.errors import GristmillError
 from gristmill.recipe import Recipe
@@ -25,9 +31,6 @@ BATCH_ROWS = 8192
 RANGE_BYTES = 32 << 20
 """Input bytes on disk for each key range of dedup."""
 MAX_RANGES = 1024
-BYTES_PER_DOCUMENT = 48
-"""Index record of a document."""
-DEDUP_BYTES_PER_DOCUMENT = {"exact": 20, "band": 12}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,10 +70,16 @@ class Plan:
     plugins_dir: Path | None
     operators: tuple[Mapping[str, object], ...]
     thresholds: tuple[Mapping[str, object], ...]
+    cuts: tuple[Mapping[str, object], ...]
     exact_step: str | None
+    exact_normalise: str
     near_step: str | None
     minhash: Mapping[str, object] | None
     min_similarity: float | None
+    measure: str
+    max_cluster_fraction: float | None
+    caveat: str | None
+    semantic: SemanticPlan | None
     num_ranges: int
     validation: float
     group_by_cluster: bool
@@ -84,11 +93,17 @@ class Plan:
     scratch_memory_bytes: int
     batch_bytes: int = BATCH_BYTES
     batch_rows: int = BATCH_ROWS
+    index: IndexUse | None = None
 
     @property
     def sort_memory_bytes(self) -> int:
         """Memory that one task may sort in: `scratch_memory` is for a whole machine with up to four workers."""
         return max(8 << 20, min(self.scratch_memory_bytes // 16, 128 << 20))
+
+    @property
+    def is_guessing(self) -> bool:
+        """Whether near duplicates are removed without a look at their texts."""
+        return self.near_step is not None and self.min_similarity is None
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -97,10 +112,23 @@ class Plan:
             return ()
         return ("train", "validation") if self.validation > 0 else ("train",)
 
+    @property
+    def dedup_steps(self) -> tuple[str, ...]:
+        """Names of the dedup steps, in order."""
+        names = (self.exact_step, self.near_step, None if self.semantic is None else self.semantic.step)
+        return tuple(name for name in names if name is not None)
+
     def identity(self) -> dict[str, object]:
         """Return everything the result depends on apart from the content of the inputs; no path, size or budget."""
         return {
-            "stages": dict(STAGE_VERSIONS),
+            **({} if self.index is None else {"index": self.index.identity()}),
+            "stages": {
+                name: version
+                for name, version in STAGE_VERSIONS.items()
+                if (self.cuts or name not in CUT_STAGES)
+                and (self.semantic is not None or name not in SEMANTIC_STAGES)
+                and (self.index is not None or name not in INDEX_STAGES)
+            },
             "sources": [
                 {"engine": strip_neutral(source.engine), "reader": source.reader, "rank": source.rank}
                 for source in self.sources
@@ -112,7 +140,11 @@ class Plan:
             "steps": list(self.steps),
             "operators": list(self.operators),
             "thresholds": list(self.thresholds),
-            "dedup": [self.exact_step, self.near_step, self.minhash, self.min_similarity],
+            **({"cuts": list(self.cuts)} if self.cuts else {}),
+            **({"exact_normalise": self.exact_normalise} if self.exact_normalise != "none" else {}),
+            "dedup": [self.exact_step, self.near_step, self.minhash, self.min_similarity, self.measure]
+            # Only where there is one, so that other recipes keep their fingerprint.
+            + ([] if self.semantic is None else [self.semantic.identity()]),
             "split": [self.validation, self.group_by_cluster],
             "tokenizer": None if self.tokenizer is None else strip_neutral(self.tokenizer.engine),
             "shuffle": self.shuffle,
@@ -150,22 +182,30 @@ class Plan:
             "budgets": {
                 "max_quarantine_fraction": self.max_quarantine_fraction,
                 "removal": {source.name: source.removal_budget for source in self.sources},
+                "max_cluster_fraction": self.max_cluster_fraction,
             },
             "ranges": self.num_ranges,
+            **({} if self.index is None else {"index_path": str(self.index.path.absolute())}),
         }
 
     def stage_counts(self) -> dict[str, int]:
         """Return the number of tasks of each stage; of `shard` the least, since token counts are not known yet."""
-        counts = {"map": len(self.partitions), "decide": len(self.partitions)}
+        counts = {"map": len(self.partitions), "decide": len(self.partitions), **cut_stages(self)}
+        if self.index is not None:
+            counts["check"] = sum(1 for _ in self.index.parts())
         if self.exact_step is not None:
             counts["exact"] = self.num_ranges
         if self.near_step is not None:
             counts |= {"lsh": self.num_ranges, "verify": self.num_ranges}
-        if self.exact_step is not None or self.near_step is not None:
+        if self.semantic is not None:
+            counts |= dict.fromkeys(self.semantic.stages(), self.num_ranges)
+        if self.dedup_steps:
             counts["settle"] = 1
         counts["tokenise"] = len(self.partitions)
         if self.splits:
             counts["shard"] = len(self.splits)
+        if self.index is not None:
+            counts["segment"] = 1
         return counts
 
     def memory_bound_bytes(self, *, workers: int) -> int:
@@ -173,21 +213,22 @@ class Plan:
 
         A driver (160 MiB) and `workers` processes, each with an interpreter and its libraries (160 MiB), the tokenizer
         (up to 200 MiB where there is one), three batches of text, 24 bytes of segmentation for each byte of the longest
-        document, row groups of four tables (64 MiB) and its sort budget.
+        document, row groups of four tables (64 MiB) and its sort budget; with `semantic_dedup` the hyperplanes, and a
+        batch of embeddings, which as numbers take less than as the text of their metadata; and the largest Bloom filter
+        of a step, or all of `scratch_memory` where repeated passages are found.
         """
         tokenizer = 0 if self.tokenizer is None else 200 << 20
         batches = 3 * (self.batch_bytes + self.max_document_bytes)
+        if self.semantic is not None:
+            batches += self.batch_bytes + self.semantic.hyperplane_bytes
         worker = (160 << 20) + tokenizer + batches + 24 * self.max_document_bytes + (64 << 20)
-        return (160 << 20) + workers * (worker + self.sort_memory_bytes)
+        filters = max([0, *(filter_bytes(cut) for cut in self.cuts)])
+        texts = self.scratch_memory_bytes if passages.holds_all_texts(self.cuts) else 0
+        return (160 << 20) + workers * (worker + self.sort_memory_bytes) + max(filters, texts)
 
     def describe(self) -> list[str]:
         """Return the plan in lines for a reader."""
         num_bytes = sum(file.num_bytes for file in self.files)
-        per_document = BYTES_PER_DOCUMENT
-        if self.exact_step is not None:
-            per_document += DEDUP_BYTES_PER_DOCUMENT["exact"]
-        if self.minhash is not None:
-            per_document += DEDUP_BYTES_PER_DOCUMENT["band"] * int(str(self.minhash["bands"]))
         lines = [
             f"plan {self.fingerprint()[:16]}",
             f"inputs: {_counted(len(self.files), 'file')}, {num_bytes:,} bytes, "
@@ -199,20 +240,49 @@ class Plan:
             rules = [rule for rule in self.thresholds if rule["step"] == step["name"]]
             kind = "plugin, outside the engine" if step["use"] == "plugin" else "engine"
             lines.append(f"  {number}. {step['name']} ({kind}; {_counted(len(rules), 'threshold')})")
-        for name in (self.exact_step, self.near_step):
-            if name is not None:
-                lines.append(f"  then {name} (over all documents)")
+        lines += describe_cuts(self.cuts)
+        lines += [f"  then {name} (over all documents)" for name in self.dedup_steps]
         lines.append("stages: " + ", ".join(f"{name} {count}" for name, count in self.stage_counts().items()))
+        if self.caveat:
+            lines.append(f"caution: {self.caveat}")
         if self.tokenizer is not None:
             lines.append(
                 f"tokens: {self.tokenizer.path.name}, {self.tokenizer.vocabulary_size:,} ids, "
                 f"mode {self.tokenizer.mode}, through the `tokenizers` library"
             )
+        if self.index is not None:
+            keys = sum(cost.num_bytes for cost in self.file_costs() if cost.file in ("exact", "bands"))
+            added = INDEX_BYTES_PER_DOCUMENT + keys
+            lines += [
+                self.index.describe(),
+                f"the index grows by the kept texts and ids, and {added} bytes a kept document, linked from work/",
+            ]
         lines += [
             f"memory with one worker: at most {self.memory_bound_bytes(workers=1) >> 20} MiB",
             f"memory with two workers: at most {self.memory_bound_bytes(workers=2) >> 20} MiB",
-            f"disk in work/: the edited text, and {per_document} bytes a document",
+            *passages.describe(self),
+            "disk in work/: the edited text, and what follows",
+            *self.footprint(),
+            *(f"disk of {cut['step']}: {CUT_DISK.get(str(cut['producer']), CUT_SPANS)}" for cut in self.cuts),
         ]
+        return lines
+
+    def file_costs(self) -> tuple[FileCost, ...]:
+        """Return what each kind of intermediate file takes beside the text."""
+        num_bands = 0 if self.minhash is None else int(str(self.minhash["bands"]))
+        costs = file_costs(has_exact=self.exact_step is not None, num_bands=num_bands)
+        return costs if self.semantic is None else (*costs, *self.semantic.file_costs())
+
+    def footprint(self) -> list[str]:
+        """Return the formulas of disk and memory with this corpus' numbers, in lines for a reader."""
+        num_documents = assumed_documents([(file.relative_path, file.num_bytes) for file in self.files])
+        lines = disk_lines(self.file_costs(), num_documents)
+        if self.dedup_steps:
+            lines += memory_lines(
+                sort_memory_bytes=self.sort_memory_bytes,
+                num_documents=num_documents,
+                num_partitions=len(self.partitions),
+            )
         return lines
 
 
@@ -230,6 +300,7 @@ def make_plan(recipe: Recipe) -> Plan:
     """
     files = _find_all_files(recipe)
     compiled = compile_steps(recipe)
+    check_filters(compiled.cuts, recipe.run.scratch_memory)
     num_bytes = sum(file.num_bytes for file in files)
     tokenizer = None
     if recipe.tokens is not None:
@@ -247,10 +318,16 @@ def make_plan(recipe: Recipe) -> Plan:
         plugins_dir=compiled.plugins_dir,
         operators=compiled.operators,
         thresholds=compiled.thresholds,
+        cuts=compiled.cuts,
         exact_step=compiled.exact_step,
+        exact_normalise=compiled.exact_normalise,
         near_step=compiled.near_step,
         minhash=compiled.minhash,
         min_similarity=compiled.min_similarity,
+        measure=compiled.measure,
+        max_cluster_fraction=compiled.max_cluster_fraction,
+        caveat=compiled.caveat,
+        semantic=compiled.semantic,
         num_ranges=max(1, min(MAX_RANGES, math.ceil(num_bytes / RANGE_BYTES))),
         validation=recipe.split.validation,
         group_by_cluster=recipe.split.group_by == "cluster",
@@ -262,6 +339,9 @@ def make_plan(recipe: Recipe) -> Plan:
         max_document_bytes=recipe.run.max_document_bytes,
         excerpt_characters=recipe.run.rejects_excerpt_characters,
         scratch_memory_bytes=recipe.run.scratch_memory,
+        index=None
+        if recipe.dedup_index is None
+        else IndexUse(path=recipe.dedup_index, segments=read_segments(recipe.dedup_index)),
     )
 
 

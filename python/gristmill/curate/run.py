@@ -6,22 +6,26 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from gristmill.curate import dedup_index
 from gristmill.curate.executors import Executor
 from gristmill.curate.finalise import finalise
 from gristmill.curate.folder import RunFolder, canonical_json, load_json, write_atomically
-from gristmill.curate.pipeline import run_pipeline
+from gristmill.curate.pipeline import Outcome, inputs_of, run_pipeline
 from gristmill.curate.plan import Plan, make_plan
 from gristmill.curate.stages import EventSink, StageRunner
 from gristmill.errors import GristmillError, from_os_error
-from gristmill.recipe import effective_toml, load_recipe
+from gristmill.recipe import Recipe, effective_toml, load_recipe
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from gristmill.curate.dry_run import DryRun
 
 EXECUTORS = ("local",)
 
@@ -144,28 +148,97 @@ def curate(
             f"there is no executor `{executor}`",
             hint=f"use one of: {', '.join(f'`{name}`' for name in EXECUTORS)}",
         )
+    with _prepared(recipe_path, output) as prepared:
+        folder = prepared.folder
+        write_atomically(folder.root / "recipe.toml", effective_toml(prepared.recipe).encode())
+        write_atomically(folder.root / "plan.json", canonical_json(prepared.plan.to_json_dict()))
+        with _running(prepared, workers, on_event) as (runner, log):
+            outcome = run_pipeline(prepared.plan, folder, runner)
+        return _finished(prepared, outcome, runner, log)
+
+
+def dry_run(
+    recipe_path: str | Path,
+    *,
+    workers: int | None = None,
+    output: str | Path | None = None,
+    on_event: EventSink | None = None,
+) -> DryRun:
+    r"""Return what a recipe's curation would keep and remove, without removing anything.
+
+    Everything up to the decision runs and is committed in `work/`; a later `curate` takes it from there. No table,
+    shard or manifest is written, and those of an earlier run stay as they are.
+
+    Parameters
+    ----------
+    recipe_path, workers, output, on_event
+        As for `curate`.
+
+    Raises
+    ------
+    GristmillError
+        Whatever is wrong with recipe, input or machine. What would stop the run for removing too much is in the answer.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> _ = (folder / "a.jsonl").write_text('{"text": "one"}\n{"text": "one"}\n')
+    >>> _ = (folder / "recipe.toml").write_text(
+    ...     '[run]\noutput = "run"\n[[source]]\nname = "a"\npaths = ["a.jsonl"]\n[[step]]\nuse = "exact_dedup"\n'
+    ... )
+    >>> dry_run(folder / "recipe.toml", workers=1).by_source["a"].exact
+    1
+    """
+    from gristmill.curate.dry_run import look_ahead
+
+    with _prepared(recipe_path, output) as prepared, _running(prepared, workers, on_event) as (runner, _):
+        return look_ahead(prepared, runner)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prepared:
+    """A recipe, its plan, and the run folder that this process holds."""
+
+    recipe: Recipe
+    plan: Plan
+    folder: RunFolder
+
+
+@contextmanager
+def _prepared(recipe_path: str | Path, output: str | Path | None) -> Iterator[Prepared]:
+    """Plan a recipe and hold its run folder."""
     recipe = load_recipe(Path(recipe_path))
     plan = make_plan(recipe)
     folder = RunFolder(Path(output) if output is not None else recipe.output)
     try:
         folder.create()
         with folder.lock():
-            write_atomically(folder.root / "recipe.toml", effective_toml(recipe).encode())
-            return _run(plan, folder, workers=_num_workers(workers, plan), on_event=on_event)
+            yield Prepared(recipe=recipe, plan=plan, folder=folder)
     except OSError as error:
         raise from_os_error(error) from error
 
 
-def _run(plan: Plan, folder: RunFolder, *, workers: int, on_event: EventSink | None) -> CuratedRun:
-    write_atomically(folder.root / "plan.json", canonical_json(plan.to_json_dict()))
-    log = _EventLog(folder.root / "events.jsonl", on_event)
-    log({"stage": "plan", "done": 1, "total": 1, "message": plan.fingerprint()})
-    pool = make_executor(workers)
+@contextmanager
+def _running(
+    prepared: Prepared, workers: int | None, on_event: EventSink | None
+) -> Iterator[tuple[StageRunner, EventSink]]:
+    """Give a runner of stages, and the log that it writes to; whatever still runs in the end is stopped."""
+    log = _EventLog(prepared.folder.root / "events.jsonl", on_event)
+    log({"stage": "plan", "done": 1, "total": 1, "message": prepared.plan.fingerprint()})
+    pool = make_executor(_num_workers(workers, prepared.plan))
     try:
-        runner = StageRunner(folder, pool, log)
-        outcome = run_pipeline(plan, folder, runner)
+        yield StageRunner(prepared.folder, pool, log), log
     finally:
         pool.cancel()
+
+
+def _finished(prepared: Prepared, outcome: Outcome, runner: StageRunner, log: EventSink) -> CuratedRun:
+    folder, plan = prepared.folder, outcome.plan
+    if plan != prepared.plan:
+        write_atomically(folder.root / "plan.json", canonical_json(plan.to_json_dict()))
+    # Before the run is finished: what a finished run kept is in its index.
+    dedup_index.publish(plan, folder, outcome.segment, inputs_of(plan, outcome.maps))
     finalise(plan, outcome, folder)
     finished = open_run(folder.root)
     log({"stage": "finalise", "done": 1, "total": 1, "message": finished.digest})

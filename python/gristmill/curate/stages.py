@@ -21,16 +21,32 @@ Json = Mapping[str, object]
 EventSink = Callable[[Mapping[str, object]], None]
 
 STAGE_VERSIONS = {
-    "map": 1,
+    "map": 2,
     "decide": 3,
+    "units": 1,
+    "copies": 1,
+    "bloom": 1,
+    "substring": 1,
+    "cut": 1,
     "exact": 1,
     "lsh": 1,
     "verify": 1,
-    "settle": 1,
-    "tokenise": 1,
+    "semantic_lsh": 1,
+    "semantic_verify": 1,
+    "semantic_join": 1,
+    "settle": 2,
+    "check": 1,
+    "segment": 1,
+    "tokenise": 2,
     "shard": 1,
 }
 """Raised when the same description gives other bytes than before."""
+
+CUT_STAGES = frozenset({"units", "copies", "bloom", "substring", "cut"})
+"""Stages of steps that cut spans out of texts: no part of the identity of a plan without such a step."""
+
+INDEX_STAGES = frozenset({"check", "segment"})
+"""Stages of an index of earlier runs: no part of the identity of a plan without one."""
 
 NEUTRAL_KEYS = frozenset(
     {
@@ -94,6 +110,16 @@ def strip_neutral(value: object) -> object:
     if isinstance(value, (list, tuple)):
         return [strip_neutral(item) for item in value]
     return value
+
+
+def outputs(manifest: Json) -> Mapping[str, Json]:
+    """Return a task's committed files by name."""
+    return cast(Mapping[str, Json], manifest["outputs"])
+
+
+def counts(manifest: Json) -> Mapping[str, object]:
+    """Return a task's counts."""
+    return cast(Mapping[str, object], manifest["counts"])
 
 
 class Stages(Protocol):

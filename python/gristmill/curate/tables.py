@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Literal, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,7 +20,7 @@ from gristmill import _native
 from gristmill.curate.compile import engine_step
 from gristmill.curate.inputs import expand
 from gristmill.errors import GristmillError
-from gristmill.recipe import BuiltinStep, PluginStep, parse_recipe, toml_value
+from gristmill.recipe import BuiltinStep, PluginStep, SemanticDedup, parse_recipe, toml_value
 
 ArrowTable = object
 """Any object with `__arrow_c_stream__` or `__arrow_c_array__`."""
@@ -134,44 +134,111 @@ def signals(table: ArrowTable, rules: Sequence[str | Mapping[str, object]]) -> p
 def near_duplicates(
     table: ArrowTable,
     *,
-    min_similarity: float = 0.8,
+    embedding: str | None = None,
+    min_similarity: float | None = None,
     bands: int = 14,
     rows: int = 8,
     shingle_words: int = 5,
+    blocking: Literal["hyperplanes", "all"] = "hyperplanes",
     memory_bytes: int = 256 << 20,
 ) -> pa.Table:
-    """Return which rows are duplicates of which, confirmed by exact Jaccard similarity of word n-grams.
+    """Return which rows are duplicates of which, confirmed by exact similarity: of word n-grams, or of embeddings.
 
     Columns: `id` (where the table has one), `cluster` (uint64: first row of the cluster, null outside any),
     `duplicate_of` (uint64: the row that stays in its place, null for survivors) and `similarity` (float32). The longest
     text of a group survives, the first among equals. A null text is like no other.
 
+    With `embedding` the cosine of embeddings decides instead, and a null embedding is like no other; `text` may be
+    missing then, so that the first row of a group survives.
+
     Parameters
     ----------
     table
         Any Arrow producer with a string column `text`.
+    embedding
+        Column of float lists (of any Arrow list type, 16, 32 or 64 bits) whose directions are compared.
     min_similarity
-        Least Jaccard similarity of a duplicate, in (0, 1].
+        Least similarity of a duplicate, in (0, 1]: Jaccard (by default 0.8), or cosine (by default 0.95).
     bands, rows, shingle_words
-        As in the step `minhash_dedup`.
+        As in the step `minhash_dedup`; nothing with `embedding`.
+    blocking
+        As in the step `semantic_dedup`, with its recall of 0.95; nothing without `embedding`.
     memory_bytes
         What sorting may use; the rest goes to a temporary folder.
+
+    Raises
+    ------
+    GristmillError
+        ``GM-RECIPE-091`` without the column; ``GM-DEDUP-007`` for an embedding that cannot be compared;
+        ``GM-DEDUP-006`` for more than 200,000 rows of which all pairs are asked for.
 
     Examples
     --------
     >>> import gristmill, pyarrow as pa
+    >>> vectors = pa.table({"v": [[1.0, 0.0], [0.0, 1.0], [2.0, 0.1], None]})
+    >>> gristmill.near_duplicates(vectors, embedding="v").column("duplicate_of").to_pylist()
+    [None, None, 0, None]
     >>> text = "one two three four five six seven eight nine ten"
     >>> gristmill.near_duplicates(pa.table({"text": [text, text, "other"]})).column("duplicate_of").to_pylist()
     [None, 0, None]
     """
+    if embedding is not None:
+        return _near_vectors(
+            pa.table(table),
+            embedding,
+            min_similarity=0.95 if min_similarity is None else min_similarity,
+            blocking=blocking,
+            memory_bytes=memory_bytes,
+        )
     whole = _as_table(table)
     spec = {
-        "minhash": {"bands": bands, "rows": rows, "shingle_words": shingle_words, "seed": 1},
-        "min_similarity": min_similarity,
+        "minhash": {
+            "bands": bands,
+            "rows": rows,
+            "seed": 1,
+            "shingles": {"unit": "word", "size": shingle_words},
+            "family": "gristmill",
+        },
+        "min_similarity": 0.8 if min_similarity is None else min_similarity,
         "memory_bytes": memory_bytes,
     }
     with tempfile.TemporaryDirectory(prefix="gristmill-near-") as folder:
         found = _native.near_duplicates(_texts(whole), json.dumps(spec), folder, _native.Session())
+    result = pa.Table.from_batches([found])
+    return result.add_column(0, "id", whole.column("id")) if "id" in whole.column_names else result
+
+
+def _near_vectors(
+    whole: pa.Table,
+    embedding: str,
+    *,
+    min_similarity: float,
+    blocking: Literal["hyperplanes", "all"],
+    memory_bytes: int,
+) -> pa.Table:
+    """Return duplicates by an embedding column; keys are checked as a recipe would."""
+    if embedding not in whole.column_names:
+        raise _no_column(whole, embedding, "`embedding` names the column of float lists")
+    keys = {"use": "semantic_dedup", "embedding": embedding, "dimension": 1, "blocking": blocking}
+    [step] = _parse([{**keys, "min_similarity": float(min_similarity)}])
+    assert isinstance(step, SemanticDedup)
+    bands = step.bands
+    spec = {
+        "dimension": None,
+        "hyperplanes": None
+        if bands is None
+        else {"bands": bands.bands, "width": bands.width, "seed": step.seed},
+        "min_similarity": step.min_similarity,
+        "memory_bytes": memory_bytes,
+    }
+    if "text" in whole.column_names:
+        lengths = pc.binary_length(_texts(whole).cast(pa.large_binary()))
+        ranks = pc.fill_null(lengths, 0).cast(pa.uint64())
+    else:
+        ranks = pa.array([0], pa.uint64()).take(pa.array([0] * whole.num_rows, pa.int64()))
+    vectors = _one_chunk(whole.column(embedding))
+    with tempfile.TemporaryDirectory(prefix="gristmill-near-") as folder:
+        found = _native.near_vectors(vectors, ranks, json.dumps(spec), folder, _native.Session())
     result = pa.Table.from_batches([found])
     return result.add_column(0, "id", whole.column("id")) if "id" in whole.column_names else result
 
@@ -236,7 +303,7 @@ class _Compiled:
     engine: Mapping[str, object]
 
 
-def _compile(steps: Sequence[Mapping[str, object]]) -> list[_Compiled]:
+def _parse(steps: Sequence[Mapping[str, object]]) -> tuple[BuiltinStep | PluginStep, ...]:
     """Check steps as a recipe would, with its messages."""
     lines = ["[[source]]", 'name = "table"', 'paths = ["table"]']
     for number, step in enumerate(steps):
@@ -245,16 +312,20 @@ def _compile(steps: Sequence[Mapping[str, object]]) -> list[_Compiled]:
         if any(other.get("name", other["use"]) == named["name"] for other in steps[:number]):
             named["name"] = f"{named['name']}_{number + 1}"
         lines += [f"{key} = {toml_value(value)}" for key, value in named.items()]
-    recipe = parse_recipe("\n".join(lines) + "\n", base=".")
+    return parse_recipe("\n".join(lines) + "\n", base=".").steps
+
+
+def _compile(steps: Sequence[Mapping[str, object]]) -> list[_Compiled]:
+    """Return steps ready to run."""
     compiled = []
-    for parsed in recipe.steps:
+    for parsed in _parse(steps):
         if isinstance(parsed, PluginStep) or parsed.is_dedup:
             raise GristmillError(
                 "GM-RECIPE-090",
                 f"`{parsed.use}` is no built-in signal or correction",
                 hint="use `near_duplicates` for duplicates, and a recipe for plugins",
             )
-        compiled.append(_Compiled(step=parsed, engine=engine_step(parsed, recipe.base)))
+        compiled.append(_Compiled(step=parsed, engine=engine_step(parsed, Path())))
     return compiled
 
 
@@ -298,13 +369,17 @@ def _judge(compiled: _Compiled, found: pa.RecordBatch) -> dict[str, pa.ChunkedAr
 def _as_table(table: ArrowTable) -> pa.Table:
     whole = pa.table(table)
     if "text" not in whole.column_names:
-        raise GristmillError(
-            "GM-RECIPE-091",
-            "the table has no column `text`",
-            hint="rename the column that holds the documents to `text`",
-            context=(f"columns: {', '.join(f'`{name}`' for name in whole.column_names)}",),
-        )
+        raise _no_column(whole, "text", "rename the column that holds the documents to `text`")
     return whole
+
+
+def _no_column(table: pa.Table, name: str, hint: str) -> GristmillError:
+    return GristmillError(
+        "GM-RECIPE-091",
+        f"the table has no column `{name}`",
+        hint=hint,
+        context=(f"columns: {', '.join(f'`{known}`' for known in table.column_names)}",),
+    )
 
 
 def _texts(table: pa.Table) -> pa.Array:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import cast
 
 from gristmill import _native
+from gristmill.curate.dedup_index import earlier_indexes
 from gristmill.curate.run import open_run
 
 
@@ -55,11 +56,11 @@ def verify_run(path: str | Path) -> VerifyReport:
     digests = _check_digests(run.path, files)
     if not digests.ok:
         return VerifyReport(checks=(digests,))
+    earlier = earlier_indexes(run.path, run.manifest)
     scratch = Path(tempfile.mkdtemp(prefix="gristmill-verify-"))
     try:
-        findings = json.loads(
-            _native.verify_identity(json.dumps(_spec(run.path, run.manifest, scratch)), _native.Session())
-        )
+        spec = {**_spec(run.path, run.manifest, scratch), "earlier": earlier or []}
+        findings = json.loads(_native.verify_identity(json.dumps(spec), _native.Session()))
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     counts = run.counts
@@ -72,7 +73,7 @@ def verify_run(path: str | Path) -> VerifyReport:
             ),
             _check("shards", findings["correspondence"], _shards_detail(findings)),
             _check("order", findings["order"], "every shard is in its order"),
-            _check("survivors", findings["survivors"], "every removed duplicate names a kept document"),
+            _check("survivors", findings["survivors"], _survivors_detail(findings, earlier)),
         )
     )
 
@@ -122,6 +123,14 @@ def _check_conservation(counts: Mapping[str, object], findings: Mapping[str, obj
         f" + {counts['quarantined']} quarantined"
     )
     return _check("conservation", problems, detail)
+
+
+def _survivors_detail(findings: Mapping[str, object], earlier: Sequence[str] | None) -> str:
+    number = cast(int, findings["of_earlier_runs"])
+    if not number:
+        return "every removed duplicate names a kept document"
+    where = "in the index" if earlier else "which was not checked: the index is not where it was, or another"
+    return f"every removed duplicate names a kept document; {number} name one of an earlier run, {where}"
 
 
 def _shards_detail(findings: Mapping[str, object]) -> str:

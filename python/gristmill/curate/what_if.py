@@ -17,17 +17,18 @@ from typing import cast
 
 from gristmill import _native
 from gristmill.curate.compile import compile_steps
-from gristmill.curate.dedup_again import DedupAfter, decide_dedup_again, verdict_folder
+from gristmill.curate.cuts import cut_rules
+from gristmill.curate.dedup_again import DedupAfter, Removed, decide_dedup_again, verdict_folder
 from gristmill.curate.folder import RunFolder, load_json
 from gristmill.curate.plan import Plan, make_plan
 from gristmill.curate.run import open_run
-from gristmill.curate.stages import Json
+from gristmill.curate.stages import CUT_STAGES, Json
 from gristmill.curate.threshold_keys import parse_settings, with_settings
 from gristmill.curate.what_if_answer import SourceCounts, ThresholdChange, WhatIf
 from gristmill.errors import GristmillError
 from gristmill.recipe import load_recipe
 
-EXACT_RULE, NEAR_RULE = "exact_duplicate", "near_duplicate"
+EXACT_RULE, NEAR_RULE, SEMANTIC_RULE = "exact_duplicate", "near_duplicate", "semantic_duplicate"
 """Rules of the dedup steps in `rejects/` and in counts."""
 
 
@@ -92,7 +93,7 @@ def what_if(
     _refuse_other_recipe(plan, folder, finished.manifest)
     before = cast(Sequence[Json], finished.manifest["thresholds"])
     old_counts = _run_counts(finished.counts)
-    needs_dedup = plan.exact_step is not None or plan.near_step is not None
+    needs_dedup = bool(plan.dedup_steps)
     names = [source.name for source in plan.sources]
     with verdict_folder(folder) if needs_dedup else nullcontext() as scratch:
         spec = {
@@ -109,8 +110,8 @@ def what_if(
         sources = dict(zip(names, found["sources"], strict=True))
         _check_before(before, sources, old_counts, plan)
         dedup = DedupAfter.nothing(names)
+        has_changed = any(source["enters"] or source["leaves"] for source in sources.values())
         if scratch is not None:
-            has_changed = any(source["enters"] or source["leaves"] for source in sources.values())
             dedup = decide_dedup_again(
                 replace(plan, thresholds=tuple(before)),
                 folder,
@@ -132,7 +133,7 @@ def what_if(
         after=after,
         enters={name: source["enters"] for name, source in sources.items()},
         leaves={name: source["leaves"] for name, source in sources.items()},
-        estimates=_estimates(plan, dedup),
+        estimates=_estimates(plan, dedup, has_changed=has_changed),
         over_budget=_over_budget(plan, sources, dedup),
         examples={side: _named(found[side], names) for side in ("enters", "leaves")},
     )
@@ -148,18 +149,19 @@ def _refuse_other_recipe(plan: Plan, folder: RunFolder, manifest: Json) -> None:
             hint="finish it with `gristmill curate RECIPE`",
         )
     new: dict[str, object] = json.loads(json.dumps(plan.to_json_dict()))
-    differing = [
-        name for name in ("sources", "partitions", "steps", "operators", "dedup") if old[name] != new[name]
-    ]
+    compared = ("sources", "partitions", "steps", "operators", "cuts", "exact_normalise", "dedup")
+    differing = [name for name in compared if old.get(name) != new.get(name)]
     if plan.plugins and old["seed"] != new["seed"]:
         differing.append("seed")
     if _sizes(old) != _sizes(new) and "partitions" not in differing:
         differing.append("sizes of input files")
     if cast(Sequence[object], old["limits"])[0] != plan.max_document_bytes:
         differing.append("max_document_bytes")
-    measuring = ("map", "exact", "lsh", "verify", "settle")
+    measuring: tuple[str, ...] = ("map", *sorted(CUT_STAGES), "exact", "lsh", "verify", "settle")
+    if plan.semantic is not None:
+        measuring += plan.semantic.stages()
     old_stages, new_stages = (cast(Mapping[str, int], document["stages"]) for document in (old, new))
-    if any(old_stages[stage] != new_stages[stage] for stage in measuring):
+    if any(old_stages.get(stage) != new_stages.get(stage) for stage in measuring):
         differing.append("version of gristmill")
     if differing:
         raise GristmillError(
@@ -214,15 +216,25 @@ def _run_counts(counts: Mapping[str, object]) -> dict[str, SourceCounts]:
     }
 
 
-def _dedup_rules(plan: Plan) -> tuple[str, str]:
-    """Return what the two dedup steps are called in counts; a name that no rule has where a step is missing."""
-    return f"{plan.exact_step}.{EXACT_RULE}", f"{plan.near_step}.{NEAR_RULE}"
+def _dedup_rules(plan: Plan) -> tuple[str, str, str]:
+    """Return what the dedup steps are called in counts; a name that no rule has where a step is missing."""
+    semantic = None if plan.semantic is None else plan.semantic.step
+    return (
+        f"{plan.exact_step}.{EXACT_RULE}",
+        f"{plan.near_step}.{NEAR_RULE}",
+        f"{semantic}.{SEMANTIC_RULE}",
+    )
 
 
-def _removed(plan: Plan, counts: Mapping[str, SourceCounts]) -> dict[str, tuple[int, int]]:
-    exact, near = _dedup_rules(plan)
+def _removed(plan: Plan, counts: Mapping[str, SourceCounts]) -> dict[str, Removed]:
+    exact, near, semantic = _dedup_rules(plan)
     return {
-        name: (source.dropped.get(exact, 0), source.dropped.get(near, 0)) for name, source in counts.items()
+        name: (
+            source.dropped.get(exact, 0),
+            source.dropped.get(near, 0),
+            source.dropped.get(semantic, 0),
+        )
+        for name, source in counts.items()
     }
 
 
@@ -243,7 +255,7 @@ def _check_before(
     plan: Plan,
 ) -> None:
     """Compare what the tables say of the run with what its manifest counts."""
-    of_dedup = _dedup_rules(plan)
+    of_dedup = {*_dedup_rules(plan), *cut_rules(plan)}
     for name, source in sources.items():
         hits = _first_hits(thresholds, cast(Sequence[int], source["first_before"]))
         known = {rule: count for rule, count in counts[name].dropped.items() if rule not in of_dedup}
@@ -265,19 +277,35 @@ def _after(
     for name, source in sources.items():
         dropped = _first_hits(plan.thresholds, cast(Sequence[int], source["first_after"]))
         removed = dict(zip(_dedup_rules(plan), dedup.removed[name], strict=True))
+        removed |= _left_empty(plan, before[name], source)
         dropped |= {rule: count for rule, count in removed.items() if count}
         after[name] = SourceCounts(
             documents_in=before[name].documents_in,
             quarantined=before[name].quarantined,
-            kept=cast(int, source["passed_after"]) - sum(dedup.removed[name]),
+            kept=cast(int, source["passed_after"]) - sum(removed.values()),
             dropped=dropped,
         )
     return after
 
 
-def _estimates(plan: Plan, dedup: DedupAfter) -> dict[str, str]:
-    rules = dict(zip(("exact", "near"), _dedup_rules(plan), strict=True))
+def _left_empty(plan: Plan, before: SourceCounts, source: Mapping[str, object]) -> dict[str, int]:
+    """Return the documents that cut steps leave with too little text: the run's share of those that pass."""
+    old, new = cast(int, source["passed_before"]), cast(int, source["passed_after"])
+    share = new / old if old else 0.0
+    return {rule: round(before.dropped.get(rule, 0) * share) for rule in cut_rules(plan)}
+
+
+def _estimates(plan: Plan, dedup: DedupAfter, *, has_changed: bool) -> dict[str, str]:
+    rules = dict(zip(("exact", "near", "semantic"), _dedup_rules(plan), strict=True))
     estimates = {rules[step]: reason for step, reason in dedup.estimates.items()}
+    if plan.cuts and has_changed:
+        reason = (
+            "documents change sides, so the steps that cut texts would find other copies; what they cut in the run was "
+            "taken"
+        )
+        steps = {"exact": plan.exact_step, "near": plan.near_step}
+        known = [*cut_rules(plan), *(rules[name] for name, step in steps.items() if step is not None)]
+        estimates = {rule: estimates.get(rule, reason) for rule in known}
     if estimates:
         estimates["kept"] = next(iter(estimates.values()))
     return estimates
@@ -321,7 +349,8 @@ def _changes(before: Sequence[Json], after: Sequence[Json]) -> list[ThresholdCha
 def _rules(before: Sequence[Json], plan: Plan) -> tuple[str, ...]:
     """Return the names of all rules in the order in which they are applied, dedup last."""
     names = [f"{one['step']}.{one['rule']}" for one in (*plan.thresholds, *before)]
-    steps = zip((plan.exact_step, plan.near_step), _dedup_rules(plan), strict=True)
+    names += cut_rules(plan)
+    steps = zip((plan.exact_step, plan.near_step, plan.semantic), _dedup_rules(plan), strict=True)
     return tuple(dict.fromkeys([*names, *(rule for step, rule in steps if step is not None)]))
 
 

@@ -1,4 +1,4 @@
-"""Error pages of deduplication: removal budgets, scratch memory, files between passes."""
+"""Error pages of deduplication: removal budgets, clusters, scratch memory, files between passes."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ CODES = {
         explanation=(
             "After exact and near-duplicate search, the share of a source's documents that would go is larger than "
             "its `removal_budget`. The share counts documents that pass every threshold. Nothing was removed: the "
-            "run stops before removals are committed. A template that many documents share, an input listed twice, "
-            "or a `min_similarity` that is too low are the usual causes."
+            "run stops between the decision and the first removal. A template that many documents share, an input "
+            "listed twice, or a `min_similarity` that is too low are the usual causes."
         ),
-        remedy="look for an input listed twice, raise `min_similarity`, or raise `removal_budget` of the source",
+        remedy="see what would go with `gristmill curate RECIPE --dry-run`; look for an input listed twice, raise "
+        "`min_similarity`, or raise `removal_budget` of the source",
         exit_code=ExitCode.GATE,
     ),
     "GM-DEDUP-002": ErrorPage(
@@ -35,6 +36,17 @@ CODES = {
         remedy="remove the named file and run the same command again: it makes the file anew",
         exit_code=ExitCode.PARTIAL,
     ),
+    "GM-DEDUP-010": ErrorPage(
+        title="one cluster of duplicates holds too many documents",
+        explanation=(
+            "The largest cluster holds more different texts than `max_cluster_fraction` of the documents that reach "
+            "dedup, and more than 1,000. Real copies rarely hang together so; a template that many documents share, "
+            "records that begin alike, or `verify = false` do it. Nothing was removed: the run stops between the "
+            "decision and the first removal. The message names the first members."
+        ),
+        remedy="look at the members; set `verify = true`, raise `min_similarity`, or raise `max_cluster_fraction`",
+        exit_code=ExitCode.GATE,
+    ),
     "GM-DEDUP-004": ErrorPage(
         title="the description of a dedup pass contradicts itself",
         explanation=(
@@ -43,5 +55,23 @@ CODES = {
         ),
         remedy="make the plan again with `gristmill plan`; if that does not help, report it with the plan file",
         exit_code=ExitCode.BUG,
+    ),
+    "GM-DEDUP-006": ErrorPage(
+        title="too many documents for comparing all pairs",
+        explanation=(
+            'With `blocking = "all"` every document is compared with every other one, so twice as many documents take '
+            "four times as long. Above 200,000 documents that pass every threshold and have an embedding, the run "
+            "stops before it compares any."
+        ),
+        remedy='set `blocking = "hyperplanes"` in `semantic_dedup`, with a `recall` as high as you need',
+    ),
+    "GM-DEDUP-007": ErrorPage(
+        title="a table in memory holds a vector that cannot be compared",
+        explanation=(
+            "`gristmill.near_duplicates` with `embedding` compares lists of finite floats of one length that are not "
+            "all zero. In a run such a document would be quarantined; a table has no quarantine, so the call is "
+            "refused."
+        ),
+        remedy="give null for rows without an embedding, and mend or leave out the row that the message names",
     ),
 }

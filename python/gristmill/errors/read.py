@@ -110,4 +110,13 @@ CODES = {
         remedy="correct the source in the recipe; the message names the field",
         exit_code=ExitCode.USAGE,
     ),
+    "GM-READ-012": ErrorPage(
+        title="the embedding column of a Parquet file holds no lists of floats",
+        explanation=(
+            "`semantic_dedup` reads lists of 16-, 32- or 64-bit floats, of fixed or of any length. Integers, strings "
+            "and nested lists are not taken for an embedding, since a wrong column would be compared without a word."
+        ),
+        remedy='name the right column, `embedding = "..."`, or cast the list to floats',
+        exit_code=ExitCode.USAGE,
+    ),
 }

@@ -57,19 +57,21 @@ CODES = {
     "GM-RECIPE-009": ErrorPage(
         title="dedup steps are not in their place",
         explanation="Dedup compares the texts that all other steps leave, so its steps come last: `exact_dedup` first, "
-        "since it is cheap and leaves less to do, then `minhash_dedup`. Each can be there once.",
+        "since it is cheap and leaves less to do, then `minhash_dedup`, then `semantic_dedup`. Each can be there once. "
+        "Steps that cut parts out of texts (`exact_dedup` with a `unit`, `bloom_dedup`) stand before them, in any "
+        "number; a rule behind them would judge texts that are no longer there.",
         remedy="move the dedup steps to the end of the recipe",
     ),
     "GM-RECIPE-010": ErrorPage(
         title="dedup steps name different survivors",
         explanation="One policy decides which of several duplicates stays. If exact and near dedup followed different "
         "ones, a document could be removed for another that is removed itself.",
-        remedy="give `survivor` in `minhash_dedup` only; it holds for both",
+        remedy="give `survivor` in one of them only, `minhash_dedup` if it is there; it holds for all",
     ),
     "GM-RECIPE-011": ErrorPage(
         title="unknown semantics",
         explanation="`semantics` chooses whose definition of a rule is meant, where implementations of one paper "
-        "differ. This version has its own definitions only.",
+        "differ. The page of a rule says which it knows beside ours.",
         remedy="leave `semantics` out",
     ),
     "GM-RECIPE-012": ErrorPage(
@@ -78,6 +80,12 @@ CODES = {
         "stores are not built in this version, and nothing is downloaded: all paths are local.",
         remedy="copy the files to this machine, or mount the store as a folder, and give the local path",
     ),
+    "GM-RECIPE-014": ErrorPage(
+        title="shingles of token ids need a tokenizer",
+        explanation='`shingles = { unit = "token", ... }` cuts documents into runs of the ids that the tokenizer in '
+        "`[tokens]` gives them, and the recipe has no such section.",
+        remedy='add `[tokens]` with `tokenizer = "tokenizer.json"`, or use the unit `word` or `character`',
+    ),
     "GM-RECIPE-090": ErrorPage(
         title="a step cannot run on a table in memory",
         explanation="`clean` and `signals` run the built-in corrections and rules. Plugins and dedup steps need a run: "
@@ -85,8 +93,9 @@ CODES = {
         remedy="use `gristmill.near_duplicates` for duplicates, and a recipe for plugins",
     ),
     "GM-RECIPE-091": ErrorPage(
-        title="a table has no column `text`",
-        explanation="Functions on tables read the documents from a string column called `text`.",
-        remedy="rename the column that holds the documents to `text`",
+        title="a table has no column of that name",
+        explanation="Functions on tables read the documents from a string column called `text`; with `embedding`, "
+        "`near_duplicates` reads the column that it names.",
+        remedy="rename the column that holds the documents to `text`, or name the one that holds the embedding",
     ),
 }

@@ -7,13 +7,15 @@ recipe means for files and tasks (`gristmill.curate.plan`), and keys of plugin s
 from __future__ import annotations
 
 from gristmill.recipe.builtin import BuiltinStep, RuleStep
+from gristmill.recipe.dedup import ExactDedup, MinhashDedup
 from gristmill.recipe.effective import effective_toml, toml_value
 from gristmill.recipe.load import load_recipe, parse_recipe
 from gristmill.recipe.model import AnyStep, Recipe, canonical_json, hash_json
 from gristmill.recipe.schema import KeyPage, json_schema, key_pages
 from gristmill.recipe.sections import Run, Source, Split, Tokens
+from gristmill.recipe.semantic import SemanticDedup, derive_bands
 from gristmill.recipe.step_base import PluginStep, Rule, Step, Threshold
-from gristmill.recipe.steps import BUILTIN_STEPS, ExactDedup, MinhashDedup
+from gristmill.recipe.steps import BUILTIN_STEPS
 from gristmill.recipe.training import FromScratch, Lora, Train
 
 __all__ = [
@@ -30,6 +32,7 @@ __all__ = [
     "Rule",
     "RuleStep",
     "Run",
+    "SemanticDedup",
     "Source",
     "Split",
     "Step",
@@ -37,6 +40,7 @@ __all__ = [
     "Tokens",
     "Train",
     "canonical_json",
+    "derive_bands",
     "effective_toml",
     "hash_json",
     "json_schema",

@@ -23,7 +23,7 @@ class BuiltinStep(Step):
     Class attributes say what a plan needs: `version` is raised when results change; `columns` are the signals in
     engine order, named without the step; `rules` maps threshold keys to what they do; `edits_text` and `is_dedup` say
     what kind of step it is; `source_note` says where the rule comes from; `semantics_known` names the tools whose
-    definition it can follow, beside its own.
+    definition it can follow, beside its own; `limits` are keys that may stop a run and change no result.
     """
 
     version: ClassVar[int] = 1
@@ -33,6 +33,7 @@ class BuiltinStep(Step):
     is_dedup: ClassVar[bool] = False
     source_note: ClassVar[str] = ""
     semantics_known: ClassVar[tuple[str, ...]] = ("gristmill",)
+    limits: ClassVar[tuple[str, ...]] = ()
 
     def made_columns(self) -> Mapping[str, ColumnKind]:
         """Return the columns that the step makes, with their types."""
@@ -51,6 +52,16 @@ class BuiltinStep(Step):
             Where relative paths of the recipe start.
         """
         return {}
+
+    def cut(self) -> Mapping[str, object] | None:
+        """Return how a dedup step cuts spans out of texts; None for one that removes documents, and for all others.
+
+        ``producer`` names who finds the spans (`gristmill.curate.cuts.PRODUCERS`), ``separators`` what goes with a
+        span (``"lines"``: spans are whole lines, and their line breaks go with them; ``"none"``: nothing),
+        ``min_words_left`` from how many words on a document stays (None: one character is enough), ``options`` are
+        the producer's.
+        """
+        return None
 
     def thresholds(self) -> tuple[Threshold, ...]:
         """Return the thresholds that are on, in the order of the keys.

@@ -9,10 +9,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gristmill.recipe.builtin import BuiltinStep
+from gristmill.recipe.dedup import ExactDedup, HighestColumn, LowestColumn, PreferredSources
 from gristmill.recipe.problems import Problem, nearest
 from gristmill.recipe.sections import RESERVED_COLUMNS
 from gristmill.recipe.step_base import PluginStep, scalar_type
-from gristmill.recipe.steps import HighestColumn, LowestColumn, PreferredSources
 
 if TYPE_CHECKING:
     from gristmill.recipe.model import AnyStep, Recipe
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 """How an address begins that is no local path, as in `s3://bucket/name`."""
+
+_DEDUP_ORDER = ("exact_dedup", "minhash_dedup", "semantic_dedup")
+"""Dedup steps in the order in which a recipe has them."""
 
 
 def check_recipe(recipe: Recipe) -> list[Problem]:
@@ -30,7 +33,10 @@ def check_recipe(recipe: Recipe) -> list[Problem]:
         *_step_names(recipe.steps),
         *_step_order(recipe.steps),
         *_where_columns(recipe),
+        *_index(recipe),
         *_survivor(recipe),
+        *_token_shingles(recipe),
+        *_embedding(recipe),
         *_column_types(recipe),
     ]
 
@@ -54,7 +60,10 @@ def _source_names(recipe: Recipe) -> Iterator[Problem]:
 
 def _remote_paths(recipe: Recipe) -> Iterator[Problem]:
     """A scheme would silently become a local folder of that name."""
-    places: list[tuple[str, Sequence[object]]] = [("[run]", (recipe.run.output, recipe.run.plugins_dir))]
+    places: list[tuple[str, Sequence[object]]] = [
+        ("[run]", (recipe.run.output, recipe.run.plugins_dir)),
+        ("[dedup]", (recipe.dedup.index,)),
+    ]
     places += [
         (f"[[source]] number {position + 1}", source.paths) for position, source in enumerate(recipe.sources)
     ]
@@ -88,10 +97,21 @@ def _step_names(steps: Sequence[AnyStep]) -> Iterator[Problem]:
 
 
 def _step_order(steps: Sequence[AnyStep]) -> Iterator[Problem]:
-    """Dedup compares what all other steps leave, so it comes last: exact first, which is cheaper."""
+    """Dedup compares what all other steps leave, so it comes last: what cuts, then exact, then what is costly."""
     seen: list[str] = []
+    cuts: list[str] = []
     for position, step in enumerate(steps):
-        if isinstance(step, BuiltinStep) and step.is_dedup:
+        if isinstance(step, BuiltinStep) and step.cut() is not None:
+            if seen:
+                yield Problem(
+                    code="GM-RECIPE-009",
+                    message=f"`{step.name}` comes after `{seen[-1]}`",
+                    place=step_place(position),
+                    hint="put steps that cut out parts of texts before those that remove whole documents: these "
+                    "compare what is left",
+                )
+            cuts.append(step.name)
+        elif isinstance(step, BuiltinStep) and step.is_dedup:
             if step.use in seen:
                 yield Problem(
                     code="GM-RECIPE-009",
@@ -99,12 +119,12 @@ def _step_order(steps: Sequence[AnyStep]) -> Iterator[Problem]:
                     place=step_place(position),
                     hint="remove one of them",
                 )
-            elif step.use == "exact_dedup" and seen:
+            elif seen and _DEDUP_ORDER.index(step.use) < max(map(_DEDUP_ORDER.index, seen)):
                 yield Problem(
                     code="GM-RECIPE-009",
-                    message="`exact_dedup` comes after `minhash_dedup`",
+                    message=f"`{step.use}` comes after `{seen[-1]}`",
                     place=step_place(position),
-                    hint="put `exact_dedup` before `minhash_dedup`",
+                    hint=f"put `{step.use}` before `{seen[-1]}`",
                 )
             seen.append(step.use)
         elif seen:
@@ -113,6 +133,13 @@ def _step_order(steps: Sequence[AnyStep]) -> Iterator[Problem]:
                 message=f"`{step.name}` comes after `{seen[-1]}`",
                 place=step_place(position),
                 hint="move the dedup steps to the end: they compare what all other steps leave",
+            )
+        elif cuts:
+            yield Problem(
+                code="GM-RECIPE-009",
+                message=f"`{step.name}` comes after `{cuts[-1]}`, and would read texts as they are before the cut",
+                place=step_place(position),
+                hint=f"move `{step.name}` before it, or run it in a second recipe over `documents/` of this one",
             )
 
 
@@ -172,19 +199,23 @@ def _owner(steps: Sequence[AnyStep], column: str) -> int | None:
 
 
 def _survivor(recipe: Recipe) -> Iterator[Problem]:
-    exact, near = recipe.exact_dedup, recipe.minhash_dedup
-    place = "[[step]] " + ("minhash_dedup" if near else "exact_dedup")
-    if (
-        exact is not None
-        and near is not None
-        and exact.survivor is not None
-        and exact.survivor != near.survivor
-    ):
+    near = recipe.minhash_dedup or recipe.semantic_dedup
+    place = f"[[step]] {near.use if near else 'exact_dedup'}"
+    named = {step.name: step.survivor for step in recipe.steps if isinstance(step, ExactDedup)}
+    named = {name: survivor for name, survivor in named.items() if survivor is not None}
+    semantic = recipe.semantic_dedup
+    if semantic is not None and semantic is not near and "survivor" in semantic.model_fields_set:
+        named[semantic.name] = semantic.survivor
+    if near is not None and named:
+        named[near.name] = near.survivor
+    differing = [name for name, survivor in named.items() if survivor != recipe.survivor]
+    if differing:
+        others = [name for name in named if name not in differing]
         yield Problem(
             code="GM-RECIPE-010",
-            message="`exact_dedup` and `minhash_dedup` name different survivors",
+            message=f"`{differing[0]}` and `{others[0]}` name different survivors",
             place=place,
-            hint="give `survivor` in `minhash_dedup` only; it holds for both",
+            hint=f"give `survivor` in `{others[0]}` only; it holds for all dedup steps",
         )
     survivor = recipe.survivor
     if isinstance(survivor, PreferredSources):
@@ -204,6 +235,67 @@ def _survivor(recipe: Recipe) -> Iterator[Problem]:
         problem = _unknown_column(recipe, column, before=len(recipe.steps), user="`survivor`")
         if problem is not None:
             yield replace(problem, place=place)
+
+
+def _index(recipe: Recipe) -> Iterator[Problem]:
+    if recipe.dedup.index is not None and recipe.exact_dedup is None and recipe.minhash_dedup is None:
+        yield Problem(
+            code="GM-INDEX-005",
+            message="`index` needs a dedup step: nothing would be compared with it",
+            place="[dedup]",
+            hint='add `[[step]]` with `use = "exact_dedup"` or `use = "minhash_dedup"`, or remove `index`',
+        )
+    near = recipe.minhash_dedup
+    if (
+        recipe.dedup.index is not None
+        and near is not None
+        and near.semantics == "datatrove"
+        and not near.verify
+    ):
+        yield Problem(
+            code="GM-INDEX-005",
+            message="`index` cannot be used with clusters as datatrove makes them: old documents may not go",
+            place="[dedup]",
+            hint="set `verify = true` in `minhash_dedup`, or remove `index`",
+        )
+    if recipe.dedup.index is not None and recipe.semantic_dedup is not None:
+        yield Problem(
+            code="GM-INDEX-005",
+            message="`index` cannot be used with `semantic_dedup`: an index holds no embeddings",
+            place="[dedup]",
+            hint="remove the step or `index`; near duplicates by their words can be checked against an index",
+        )
+
+
+def _token_shingles(recipe: Recipe) -> Iterator[Problem]:
+    """Token ids come from the recipe's tokenizer."""
+    near = recipe.minhash_dedup
+    if near is not None and near.shingles.unit == "token" and recipe.tokens is None:
+        yield Problem(
+            code="GM-RECIPE-014",
+            message="shingles of the unit `token` need a tokenizer, and the recipe has no `[tokens]`",
+            place="[[step]] minhash_dedup",
+            hint='add `[tokens]` with `tokenizer = "tokenizer.json"`, or use the unit `word` or `character`',
+        )
+
+
+def _embedding(recipe: Recipe) -> Iterator[Problem]:
+    """The field of the embedding is read as lists of numbers, and as nothing else."""
+    step = recipe.semantic_dedup
+    if step is None:
+        return
+    used = dict.fromkeys(RESERVED_COLUMNS, "a column that gristmill makes itself")
+    used |= dict.fromkeys(recipe.extracted_columns(), "a column of single values")
+    for source in recipe.sources:
+        used |= {source.text: f"the text of source `{source.name}`"}
+        used |= {source.id: f"the id of source `{source.name}`"} if source.id else {}
+    if step.embedding in used:
+        yield Problem(
+            code="GM-PLAN-006",
+            message=f"column `{step.embedding}` cannot be the embedding: it is {used[step.embedding]}",
+            place=step_place(recipe.steps.index(step)),
+            hint="name the field that holds a list of numbers",
+        )
 
 
 def _column_types(recipe: Recipe) -> Iterator[Problem]:

@@ -35,6 +35,8 @@ def effective_toml(recipe: Recipe) -> str:
     parts = [_table("[run]", recipe.section("run"))]
     for name in ("source", "step"):
         parts += [_table(f"[[{name}]]", table) for table in cast(list[object], recipe.section(name))]
+    if recipe.dedup.index is not None:
+        parts.append(_table("[dedup]", recipe.section("dedup")))
     parts.append(_table("[split]", recipe.section("split")))
     if recipe.tokens is not None:
         parts.append(_table("[tokens]", recipe.section("tokens")))

@@ -13,7 +13,7 @@ from gristmill.errors import GristmillError
 from gristmill.recipe.checks import check_recipe
 from gristmill.recipe.model import SECTIONS, AnyStep, Recipe
 from gristmill.recipe.problems import Problem, nearest, problems_of, refuse, unknown_key
-from gristmill.recipe.sections import Run, Source, Split, Tokens
+from gristmill.recipe.sections import Dedup, Run, Source, Split, Tokens
 from gristmill.recipe.step_base import PLUGIN_USE, RESERVED_KEYS, PluginStep
 from gristmill.recipe.steps import BUILTIN_STEPS
 from gristmill.recipe.training import Train
@@ -130,6 +130,7 @@ class _Parser:
                 )
             )
         steps = [self._step(dict(table), place) for table, place in self._tables_of("step")]
+        dedup = self._section("dedup", Dedup)
         split = self._section("split", Split)
         tokens = self._section("tokens", Tokens) if "tokens" in self._tables else None
         train = self._section("train", Train) if "train" in self._tables else None
@@ -139,6 +140,7 @@ class _Parser:
             run=cast(Run, run),
             sources=tuple(cast(Sequence[Source], sources)),
             steps=tuple(cast(Sequence[AnyStep], steps)),
+            dedup=cast(Dedup, dedup),
             split=cast(Split, split),
             tokens=tokens,
             train=train,

@@ -12,21 +12,22 @@ from typing import cast
 from pydantic import BaseModel
 
 from gristmill.recipe.builtin import BuiltinStep
-from gristmill.recipe.sections import Run, Source, Split, Tokens
-from gristmill.recipe.step_base import PluginStep, Step, scalar_type
-from gristmill.recipe.steps import (
+from gristmill.recipe.dedup import (
     ExactDedup,
     HighestColumn,
     LowestColumn,
     MinhashDedup,
     Survivor,
 )
+from gristmill.recipe.sections import Dedup, Run, Source, Split, Tokens
+from gristmill.recipe.semantic import SemanticDedup
+from gristmill.recipe.step_base import PluginStep, Step, scalar_type
 from gristmill.recipe.training import Train
 from gristmill.recipe.values import Section
 
 AnyStep = BuiltinStep | PluginStep
 
-SECTIONS = ("run", "source", "step", "split", "tokens", "train")
+SECTIONS = ("run", "source", "step", "dedup", "split", "tokens", "train")
 """Top-level names of a recipe, in the order they are written."""
 
 
@@ -36,7 +37,7 @@ class Recipe:
 
     Parameters
     ----------
-    run, split
+    run, dedup, split
         Always there; defaults where the recipe has no such table.
     sources, steps
         In recipe order.
@@ -59,6 +60,7 @@ class Recipe:
     run: Run = field(default_factory=Run)
     sources: tuple[Source, ...]
     steps: tuple[AnyStep, ...] = ()
+    dedup: Dedup = field(default_factory=Dedup)
     split: Split = field(default_factory=Split)
     tokens: Tokens | None = None
     train: Train | None = None
@@ -80,14 +82,26 @@ class Recipe:
         return None if self.run.plugins_dir is None else self.resolve(self.run.plugins_dir)
 
     @property
+    def dedup_index(self) -> Path | None:
+        """The index of what earlier runs kept, if the recipe names one."""
+        return None if self.dedup.index is None else self.resolve(self.dedup.index)
+
+    @property
     def plugin_steps(self) -> tuple[PluginStep, ...]:
         """The steps of plugins, in order."""
         return tuple(step for step in self.steps if isinstance(step, PluginStep))
 
     @property
     def exact_dedup(self) -> ExactDedup | None:
-        """The exact dedup step, if there is one."""
-        return next((step for step in self.steps if isinstance(step, ExactDedup)), None)
+        """The exact dedup step of whole documents, if there is one."""
+        steps = (step for step in self.steps if isinstance(step, ExactDedup))
+        return next((step for step in steps if step.unit == "document"), None)
+
+    @property
+    def cut_steps(self) -> tuple[BuiltinStep, ...]:
+        """The dedup steps that cut spans out of texts, in order."""
+        steps = (step for step in self.steps if isinstance(step, BuiltinStep))
+        return tuple(step for step in steps if step.cut() is not None)
 
     @property
     def minhash_dedup(self) -> MinhashDedup | None:
@@ -95,13 +109,24 @@ class Recipe:
         return next((step for step in self.steps if isinstance(step, MinhashDedup)), None)
 
     @property
+    def semantic_dedup(self) -> SemanticDedup | None:
+        """The dedup step on embeddings, if there is one."""
+        return next((step for step in self.steps if isinstance(step, SemanticDedup)), None)
+
+    @property
     def survivor(self) -> Survivor:
-        """Which of several duplicates stays: one policy for both dedup steps."""
+        """Which of several duplicates stays: one policy for all dedup steps."""
         if self.minhash_dedup is not None:
             return self.minhash_dedup.survivor
-        if self.exact_dedup is not None and self.exact_dedup.survivor is not None:
-            return self.exact_dedup.survivor
-        return "longest"
+        if self.semantic_dedup is not None:
+            return self.semantic_dedup.survivor
+        exact = [step for step in self.steps if isinstance(step, ExactDedup)]
+        named = [step.survivor for step in exact if step.survivor is not None]
+        if named:
+            return named[0]
+        # Equal texts are equally long, so that "longest" is the first of them; not so parts and normalised texts.
+        is_equal_bytes = all(step.cut() is None and step.normalise == "none" for step in exact)
+        return "longest" if is_equal_bytes and not self.cut_steps else "first"
 
     def survivor_policy(self) -> str | dict[str, object]:
         """Return `survivor` as JSON values: a word, or a table of one key (`highest`, `lowest` or `sources`)."""
@@ -145,7 +170,7 @@ class Recipe:
         return column in ENGINE_COLUMNS or any(column.startswith(f"{step.name}.") for step in self.steps)
 
     def section(self, name: str) -> object:
-        """Return a section (`run`, `source`, `step`, `split`, `tokens`, `train`) as JSON values, defaults included.
+        """Return a section, one of `SECTIONS`, as JSON values, defaults included.
 
         None for a section that the recipe does not have.
         """
@@ -153,6 +178,7 @@ class Recipe:
             "run": self.run,
             "source": self.sources,
             "step": self.steps,
+            "dedup": self.dedup,
             "split": self.split,
             "tokens": self.tokens,
             "train": self.train,

@@ -12,7 +12,7 @@ from pydantic_core import PydanticUndefined
 
 from gristmill.recipe.builtin import BuiltinStep
 from gristmill.recipe.effective import toml_value
-from gristmill.recipe.sections import Run, Source, Split, Tokens
+from gristmill.recipe.sections import Dedup, Run, Source, Split, Tokens
 from gristmill.recipe.step_base import PLUGIN_USE, PluginStep, Step
 from gristmill.recipe.steps import BUILTIN_STEPS
 from gristmill.recipe.training import Lora, Train
@@ -24,6 +24,7 @@ SECTION_MODELS: Mapping[str, type[BaseModel]] = {
     "step": Step,
     **BUILTIN_STEPS,
     "plugin": PluginStep,
+    "dedup": Dedup,
     "split": Split,
     "tokens": Tokens,
     "train": Train,
@@ -95,6 +96,8 @@ def _effect(model: type[BaseModel], key: str) -> str | None:
     if not issubclass(model, BuiltinStep):
         return None
     rule = model.rules.get(key)
+    if key in model.limits:
+        return "a limit: a change recomputes nothing"
     if rule is None:
         return "a change runs the step again"
     return f"threshold on `{rule.column}`, kept if `{rule.keep}`; a change recomputes no signal"
@@ -152,7 +155,7 @@ def json_schema() -> dict[str, object]:
     Examples
     --------
     >>> sorted(json_schema()["properties"])
-    ['run', 'source', 'split', 'step', 'tokens', 'train']
+    ['dedup', 'run', 'source', 'split', 'step', 'tokens', 'train']
     """
     definitions: dict[str, object] = {}
 
@@ -185,6 +188,7 @@ def json_schema() -> dict[str, object]:
             "run": inline(Run),
             "source": {"type": "array", "minItems": 1, "items": inline(Source)},
             "step": {"type": "array", "items": {"anyOf": steps}},
+            "dedup": inline(Dedup),
             "split": inline(Split),
             "tokens": inline(Tokens),
             "train": inline(Train),

@@ -1,4 +1,4 @@
-"""The sections `[run]`, `[[source]]`, `[split]` and `[tokens]`. A field's description is its help text."""
+"""The sections `[run]`, `[[source]]`, `[dedup]`, `[split]` and `[tokens]`. A field's description is its help text."""
 
 from __future__ import annotations
 
@@ -117,6 +117,17 @@ class Source(Section):
                     "column_name", "`{name}` is a column that gristmill makes itself", {"name": name}
                 )
         return value
+
+
+class Dedup(Section):
+    """`[dedup]`: what the dedup steps share."""
+
+    index: Text | None = Field(
+        None,
+        description="Folder of an index of what earlier runs kept, relative to the recipe's folder. Documents are "
+        "checked against it as they are against each other, and what is kept is added to it. The first run that names "
+        "it makes it.",
+    )
 
 
 class Split(Section):

@@ -1,14 +1,15 @@
-"""All built-in steps by name, and those that are no rules: cleaning and dedup. The rules are in `rules`."""
+"""All built-in steps by name, and `clean`. Dedup is in `dedup`, the rules are in `rules`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal, Self
+from typing import ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
 from gristmill.recipe.builtin import BuiltinStep
+from gristmill.recipe.cuts import BloomDedup
+from gristmill.recipe.dedup import ExactDedup, MinhashDedup
 from gristmill.recipe.rules import (
     blocklist,
     c4,
@@ -24,8 +25,9 @@ from gristmill.recipe.rules import (
     spikes,
     web_lines,
 )
+from gristmill.recipe.semantic import SemanticDedup
 from gristmill.recipe.step_base import ColumnKind
-from gristmill.recipe.values import Fraction, Section, Text, TextTuple
+from gristmill.recipe.substring import SubstringDedup
 
 
 class Clean(BuiltinStep):
@@ -55,99 +57,6 @@ class Clean(BuiltinStep):
     )
 
 
-class PreferredSources(Section):
-    """`survivor = { sources = [...] }`: sources named earlier win; within one source, the first document."""
-
-    sources: TextTuple
-
-
-class HighestColumn(Section):
-    """`survivor = { highest = "column" }`: the largest value wins; null is worst."""
-
-    highest: Text
-
-
-class LowestColumn(Section):
-    """`survivor = { lowest = "column" }`: the smallest value wins; null is worst."""
-
-    lowest: Text
-
-
-Survivor = Literal["longest", "first", "last"] | PreferredSources | HighestColumn | LowestColumn
-
-
-def _known_survivor(value: object) -> object:
-    """Give one clear message instead of one for each form that does not fit."""
-    if isinstance(value, (PreferredSources, HighestColumn, LowestColumn)) or value in (
-        "longest",
-        "first",
-        "last",
-    ):
-        return value
-    if isinstance(value, Mapping) and len(value) == 1 and set(value) <= {"highest", "lowest", "sources"}:
-        [(key, item)] = value.items()
-        if (isinstance(item, list) and item and key == "sources") or (
-            isinstance(item, str) and item and key != "sources"
-        ):
-            return value
-    raise PydanticCustomError(
-        "survivor",
-        'must be "longest", "first", "last", { highest = "column" }, { lowest = "column" } or { sources = ["a", "b"] }',
-    )
-
-
-SurvivorKey = Annotated[Survivor, BeforeValidator(_known_survivor)]
-
-
-class DedupStep(BuiltinStep):
-    """What the two dedup steps share."""
-
-    is_dedup: ClassVar[bool] = True
-
-    @field_validator("where", check_fields=False)
-    @classmethod
-    def _all_documents(cls, value: dict[str, object]) -> dict[str, object]:
-        if value:
-            raise PydanticCustomError("where", "dedup compares all documents; `where` cannot be used here")
-        return value
-
-
-class ExactDedup(DedupStep):
-    """Removes documents whose text is the same, byte for byte, as that of a kept one."""
-
-    use: Literal["exact_dedup"]
-    survivor: SurvivorKey | None = Field(
-        None,
-        description="Which of several equal documents stays; by default as `minhash_dedup` says, else the first.",
-    )
-
-    source_note: ClassVar[str] = "Equal hashes propose, comparing the bytes confirms."
-
-
-class MinhashDedup(DedupStep):
-    """Removes near duplicates: MinHash proposes pairs, exact Jaccard similarity of word n-grams confirms them."""
-
-    use: Literal["minhash_dedup"]
-    bands: int = Field(14, ge=1, le=1000, description="Keys a document; more find more pairs.")
-    rows: int = Field(8, ge=1, le=100, description="Minima a key; more demand more similarity.")
-    shingle_words: int = Field(5, ge=1, le=100, description="Words in a shingle.")
-    min_similarity: Fraction = Field(
-        0.8, description="A document is removed only if it is at least so similar to one that is kept."
-    )
-    survivor: SurvivorKey = Field("longest", description="Which of several similar documents stays.")
-    seed: int = Field(1, ge=0, lt=1 << 63, description="Chooses the permutations of MinHash.")
-
-    source_note: ClassVar[str] = (
-        "Broder 1997, On the resemblance and containment of documents; 14 bands of 8 as in FineWeb."
-    )
-
-    @model_validator(mode="after")
-    def _enough_permutations(self) -> Self:
-        if self.bands * self.rows > 4096:
-            raise PydanticCustomError("minhash", "`bands` times `rows` is above 4096")
-        return self
-
-
 BUILTIN_STEPS: Mapping[str, type[BuiltinStep]] = {
     "clean": Clean,
     **gopher.STEPS,
@@ -163,7 +72,10 @@ BUILTIN_STEPS: Mapping[str, type[BuiltinStep]] = {
     **web_lines.STEPS,
     **madlad.STEPS,
     **redpajama.STEPS,
+    "bloom_dedup": BloomDedup,
     "exact_dedup": ExactDedup,
     "minhash_dedup": MinhashDedup,
+    "substring_dedup": SubstringDedup,
+    "semantic_dedup": SemanticDedup,
 }
 """Built-in steps by the name that `use` gives."""

@@ -2,7 +2,7 @@
 //!
 //! The only file of this crate with unsafe code, and it has two kinds of it: the call into code that was compiled
 //! for AVX2, behind the test that the processor has it, and vector instructions on values (none that takes a
-//! pointer), behind a token that only such a call can hand out. Both paths give the same bytes; the portable one
+//! pointer; a vector's bytes are read by turning it into an array), behind a token that only such a call can hand out. Both paths give the same bytes; the portable one
 //! stays callable, so that tests compare them.
 
 /// Work that gains from vector instructions.
@@ -55,8 +55,9 @@ pub(crate) use wide::Avx2;
 #[cfg(target_arch = "x86_64")]
 mod wide {
     use std::arch::x86_64::{
-        __m256i, _mm256_cmpeq_epi8, _mm256_min_epu8, _mm256_movemask_epi8, _mm256_or_si256,
-        _mm256_set_epi64x, _mm256_set1_epi8, _mm256_slli_epi16, _mm256_sub_epi8,
+        __m256i, _mm256_and_si256, _mm256_cmpeq_epi8, _mm256_cmpeq_epi32, _mm256_min_epu8,
+        _mm256_movemask_epi8, _mm256_or_si256, _mm256_set_epi64x, _mm256_set1_epi8, _mm256_set1_epi32,
+        _mm256_set1_epi64x, _mm256_shuffle_epi8, _mm256_slli_epi16, _mm256_sub_epi8,
     };
 
     /// Proof that the processor has AVX2: made by [`super::run`] alone.
@@ -99,6 +100,18 @@ mod wide {
             halves!(half => _mm256_cmpeq_epi8(bytes.0[half], _mm256_set1_epi8(value as i8)))
         }
 
+        /// The bytes that are the same on both sides.
+        #[inline(always)]
+        pub(crate) fn same(self, left: Bytes, right: Bytes) -> Bytes {
+            halves!(half => _mm256_cmpeq_epi8(left.0[half], right.0[half]))
+        }
+
+        /// The groups of four bytes, from the first byte on, that equal `group`.
+        #[inline(always)]
+        pub(crate) fn equal_groups(self, bytes: Bytes, group: [u8; 4]) -> Bytes {
+            halves!(half => _mm256_cmpeq_epi32(bytes.0[half], _mm256_set1_epi32(i32::from_le_bytes(group))))
+        }
+
         /// The bytes from `first` to `last`.
         #[inline(always)]
         pub(crate) fn within(self, bytes: Bytes, first: u8, last: u8) -> Bytes {
@@ -113,6 +126,37 @@ mod wide {
         #[inline(always)]
         pub(crate) fn or(self, left: Bytes, right: Bytes) -> Bytes {
             halves!(half => _mm256_or_si256(left.0[half], right.0[half]))
+        }
+
+        /// Bitwise and.
+        #[inline(always)]
+        pub(crate) fn and(self, left: Bytes, right: Bytes) -> Bytes {
+            halves!(half => _mm256_and_si256(left.0[half], right.0[half]))
+        }
+
+        /// `value` in the bytes whose bit is set, 0 in the others.
+        #[inline(always)]
+        pub(crate) fn of_bits(self, bits: u64, value: u8) -> Bytes {
+            halves!(half => {
+                let all = _mm256_set1_epi32((bits >> (32 * half)) as i32);
+                // Each byte becomes the one that has its bit.
+                let byte_of = _mm256_set_epi64x(
+                    0x0303_0303_0303_0303, 0x0202_0202_0202_0202, 0x0101_0101_0101_0101, 0
+                );
+                let bit_of = _mm256_set1_epi64x(0x8040_2010_0804_0201_u64 as i64);
+                let own = _mm256_and_si256(_mm256_shuffle_epi8(all, byte_of), bit_of);
+                _mm256_and_si256(_mm256_cmpeq_epi8(own, bit_of), _mm256_set1_epi8(value as i8))
+            })
+        }
+
+        /// The bytes as an array.
+        #[inline(always)]
+        pub(crate) fn to_array(self, bytes: Bytes) -> [u8; 64] {
+            #[expect(unsafe_code, reason = "vectors are plain bytes")]
+            // SAFETY: both are 64 bytes, any of which are valid.
+            unsafe {
+                std::mem::transmute(bytes.0)
+            }
         }
 
         /// The bytes with that bit set.

@@ -85,7 +85,7 @@ enum Identity {
 fn identity(document: u64, num_documents: u64) -> Identity {
     let num_families = num_documents / (FAMILY_PERIOD * MEMBERS);
     let place = document / FAMILY_PERIOD;
-    if document % FAMILY_PERIOD == 0 && place < num_families * MEMBERS {
+    if document.is_multiple_of(FAMILY_PERIOD) && place < num_families * MEMBERS {
         Identity::Member {
             family: place % num_families,
             member: place / num_families,

@@ -38,7 +38,10 @@ impl Work {
                 .into_iter()
                 .map(|rule| make(rule, &json!({})))
                 .collect::<Result<_, _>>()?,
-            hasher: hashes.then(|| MinHasher::new(MinHashConfig::default())),
+            hasher: hashes
+                .then(|| MinHasher::new(MinHashConfig::default()))
+                .transpose()
+                .map_err(|error| error.to_string())?,
             rounds: Vec::new(),
         })
     }

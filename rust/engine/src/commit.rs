@@ -17,7 +17,7 @@ use crate::error::{EngineError, Result};
 /// A committed file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Artefact {
-    /// File name inside the data folder of the run.
+    /// File name inside the data folder of the run; for a file of an index, its absolute path.
     pub file: String,
     /// Length in bytes.
     pub bytes: u64,

@@ -2,8 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use gristmill_core::minhash::MinHashError;
+
 use crate::dedup::DedupError;
 use crate::read::ReadError;
+use crate::substring::SubstringError;
 
 /// Shorthand used across the engine.
 pub type Result<T> = std::result::Result<T, EngineError>;
@@ -18,6 +21,9 @@ pub enum EngineError {
     /// A dedup pass failed or refused.
     #[error(transparent)]
     Dedup(#[from] DedupError),
+    /// Repeated passages cannot be found.
+    #[error(transparent)]
+    Substring(#[from] SubstringError),
     /// The operating system refused an operation on a file.
     #[error("cannot {action} `{}`: {source}", path.display())]
     Io {
@@ -55,12 +61,23 @@ pub enum EngineError {
     /// A task description does not fit this engine; a fault of gristmill or of a hand-edited plan.
     #[error("task description does not fit: {0}")]
     Spec(String),
+    /// Signatures were asked for that do not exist.
+    #[error("task description does not fit: {0}")]
+    MinHash(#[from] MinHashError),
     /// The tokenizer file cannot be used.
     #[error("cannot use tokenizer `{}`: {detail}", path.display())]
     Tokenizer {
         /// Which file.
         path: PathBuf,
         /// Why.
+        detail: String,
+    },
+    /// A table in memory holds a vector that cannot be compared.
+    #[error("{}{detail}", row.map_or(String::new(), |row| format!("the vector of row {row} cannot be compared: ")))]
+    Vector {
+        /// Which row; nothing where the column as a whole does not fit.
+        row: Option<u64>,
+        /// What is wrong.
         detail: String,
     },
     /// What a caller handed over from outside (a plugin's columns, a reader's batch) does not fit.
@@ -87,12 +104,20 @@ impl EngineError {
     }
 
     /// Builds the mapping closure for an Arrow or Parquet call on `path`.
-    pub fn table<E: std::fmt::Display>(action: &'static str, path: &Path) -> impl FnOnce(E) -> Self + use<E> {
+    ///
+    /// What the operating system refused, a full disk above all, is told as that: the libraries only pass it on.
+    pub fn table<E: std::error::Error + 'static>(
+        action: &'static str,
+        path: &Path,
+    ) -> impl FnOnce(E) -> Self + use<E> {
         let path = path.to_owned();
-        move |error| Self::Table {
-            action,
-            path,
-            detail: error.to_string(),
+        move |error| match refusal(&error) {
+            Some(source) => Self::Io { action, path, source },
+            None => Self::Table {
+                action,
+                path,
+                detail: error.to_string(),
+            },
         }
     }
 
@@ -101,13 +126,15 @@ impl EngineError {
         match self {
             Self::Read(error) => error.code(),
             Self::Dedup(error) => error.code(),
+            Self::Substring(error) => error.code(),
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => "GM-IO-002",
             Self::Io { .. } => "GM-IO-001",
             Self::Damaged { .. } => "GM-IO-003",
             Self::Changed { .. } => "GM-PLAN-108",
             Self::Table { .. } => "GM-IO-004",
-            Self::Spec(_) => "GM-RUN-070",
+            Self::Spec(_) | Self::MinHash(_) => "GM-RUN-070",
             Self::Tokenizer { .. } => "GM-TOKENS-001",
+            Self::Vector { .. } => "GM-DEDUP-007",
             Self::Foreign(_) => "GM-RUN-072",
             Self::Conservation { .. } => "GM-RUN-071",
             Self::Cancelled => "GM-RUN-130",
@@ -119,6 +146,7 @@ impl EngineError {
         match self {
             Self::Read(error) => error.hint().map(str::to_owned),
             Self::Dedup(error) => error.hint().map(str::to_owned),
+            Self::Substring(error) => Some(error.hint()),
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
                 Some("free some space and run the same command again; finished tasks are kept".to_owned())
             }
@@ -131,8 +159,41 @@ impl EngineError {
             Self::Changed { .. } => {
                 Some("run the same command again: it plans with the new content".to_owned())
             }
+            Self::Vector { .. } => Some(
+                "give null for rows without a vector; all others must be lists of as many finite floats"
+                    .to_owned(),
+            ),
             Self::Cancelled => Some("the same command continues where this one stopped".to_owned()),
             _ => None,
         }
+    }
+}
+
+/// Returns what the operating system refused, if that is behind an error.
+fn refusal(error: &(dyn std::error::Error + 'static)) -> Option<std::io::Error> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(found) = error.downcast_ref::<std::io::Error>() {
+            return found.raw_os_error().map(std::io::Error::from_raw_os_error);
+        }
+        cause = error.source();
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_behind_a_table_library_is_a_full_disk() {
+        let full = || std::io::Error::from_raw_os_error(28);
+        let path = Path::new("a.parquet");
+        let parquet = parquet::errors::ParquetError::from(full());
+        assert_eq!(EngineError::table("write", path)(parquet).code(), "GM-IO-002");
+        let arrow = arrow_schema::ArrowError::from(full());
+        assert_eq!(EngineError::table("write", path)(arrow).code(), "GM-IO-002");
+        let other = parquet::errors::ParquetError::General("bad page".to_owned());
+        assert_eq!(EngineError::table("read", path)(other).code(), "GM-IO-004");
     }
 }

@@ -5,8 +5,10 @@
 //! Python, planning, and which task runs where.
 
 pub mod commit;
+pub mod cut;
 pub mod decide;
 pub mod dedup;
+pub mod dedup_index;
 pub mod error;
 pub mod external_sort;
 pub mod file_table;
@@ -16,6 +18,8 @@ pub mod near;
 pub mod read;
 pub mod schema;
 pub mod shard;
+mod shingle_ids;
+pub mod substring;
 pub mod tables;
 pub mod task;
 pub mod tokenise;

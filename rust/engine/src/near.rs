@@ -13,8 +13,7 @@ use serde::Deserialize;
 
 use crate::dedup::formats::{CLUSTER_BYTES, ClusterMember, REMOVAL_BYTES, Removal};
 use crate::dedup::{
-    self, BandRunWriter, ExactRunWriter, KeyRange, PartitionFiles, PassContext, SettleInputs, SourceBudget,
-    VerifyOptions,
+    self, BandRunWriter, ExactRunWriter, KeyRange, PartitionFiles, PassContext, SettleInputs, VerifyOptions,
 };
 use crate::error::{EngineError, Result};
 use crate::index::{IndexRecord, RecordFile};
@@ -61,8 +60,10 @@ pub fn near_duplicates(
         &path("buckets"),
     )?;
     let options = VerifyOptions {
+        measure: dedup::Measure::Jaccard,
         min_similarity: spec.min_similarity,
-        shingle_words: spec.minhash.shingle_words as usize,
+        shingles: spec.minhash.shingles,
+        tokenizer: None,
         retry: dedup::RetryLimits::default(),
     };
     dedup::verify(
@@ -76,16 +77,14 @@ pub fn near_duplicates(
     let inputs = SettleInputs {
         exact_removals: vec![path("exact-removals")],
         edges: vec![path("edges"), path("rescued")],
-        sources: vec![SourceBudget {
-            name: "table".to_owned(),
-            removal_budget: 1.0,
-        }],
+        sources: vec!["table".to_owned()],
     };
     dedup::settle(&context, &inputs, &path("removals"), &path("clusters"))?;
     read_outcome(texts.len(), folder)
 }
 
-fn write_partition(
+/// Writes what the map and decide stages would leave of the texts.
+pub(crate) fn write_partition(
     texts: &LargeStringArray,
     spec: &NearSpec,
     folder: &Path,
@@ -97,7 +96,7 @@ fn write_partition(
     let mut exact = ExactRunWriter::new(folder, spec.memory_bytes / 4)?;
     let mut bands = BandRunWriter::new(folder, spec.minhash.bands as usize, spec.memory_bytes / 2)?;
     let (segmenter, mut segmentation) = (Segmenter::default(), Segmentation::default());
-    let mut hasher = MinHasher::new(spec.minhash);
+    let mut hasher = MinHasher::new(spec.minhash)?;
     let mut keys = Vec::new();
     let mut index = Vec::with_capacity(texts.len() * 48);
     let mut verdict = Vec::with_capacity(texts.len() * 2);
@@ -142,7 +141,7 @@ fn write_partition(
     })
 }
 
-fn read_outcome(rows: usize, folder: &Path) -> Result<RecordBatch> {
+pub(crate) fn read_outcome(rows: usize, folder: &Path) -> Result<RecordBatch> {
     let mut duplicates = vec![None; rows];
     let mut similarities = vec![None; rows];
     let mut clusters = vec![None; rows];

@@ -60,6 +60,7 @@ pub fn rejects() -> SchemaRef {
         Field::new("threshold", DataType::Float64, true),
         Field::new("duplicate_of", DataType::FixedSizeBinary(KEY_BYTES), true),
         Field::new("similarity", DataType::Float32, true),
+        Field::new("shared_bands", DataType::UInt16, true),
         Field::new("detail", DataType::Utf8, true),
         Field::new("excerpt", DataType::Utf8, true),
     ]);

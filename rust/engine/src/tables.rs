@@ -14,12 +14,14 @@ use crate::map::column::{ColumnData, NamedColumn};
 use crate::map::output::EditRows;
 use crate::map::spec::StepSpec;
 use crate::map::steps::{CLEAN_COLUMNS, NativeStep, Scratch, run};
+use crate::read::FloatLists;
 
 /// Runs native steps over texts and returns the texts they leave and the columns they make, a row each, in order.
 ///
 /// With `edits`, each step reads the text that the one before it left, as in a run; without, all read the text as it is,
 /// from one segmentation, and steps that edit only count what they would do. A null text stays null, and so are its
-/// columns. `columns` are string columns that steps read, such as a URL. Memory: the texts twice over, and their columns.
+/// columns. `columns` are string columns that steps read, such as a URL. Memory: the columns, and with `edits` the texts
+/// twice over; without, they are read where they are.
 ///
 /// # Errors
 /// When a step is unknown or runs outside the engine.
@@ -48,17 +50,13 @@ pub fn run_steps(
         keys: vec![0; rows],
         ids: vec![None; rows],
         raw_bytes: vec![0; rows],
-        texts: Texts::with_capacity(rows, texts.value_data().len()),
+        texts: Texts::from(texts.clone()),
         metadata: vec![None; rows],
         columns: read_columns(columns),
         alive: vec![true; rows],
         segmentations: Vec::new(),
+        embeddings: FloatLists::default(),
     };
-    for row in 0..rows {
-        batch
-            .texts
-            .push(if texts.is_valid(row) { texts.value(row) } else { "" });
-    }
     let num_read = batch.columns.len();
     run(
         &mut steps,
@@ -68,9 +66,12 @@ pub fn run_steps(
         false,
         None,
     );
-    let is_null: BooleanArray = (0..rows).map(|row| Some(texts.is_null(row))).collect();
-    let blank =
-        |array: ArrayRef| nullif(&array, &is_null).map_err(|error| EngineError::Spec(error.to_string()));
+    let is_null: Option<BooleanArray> =
+        (texts.null_count() > 0).then(|| (0..rows).map(|row| Some(texts.is_null(row))).collect());
+    let blank = |array: ArrayRef| match &is_null {
+        Some(is_null) => nullif(&array, is_null).map_err(|error| EngineError::Spec(error.to_string())),
+        None => Ok(array),
+    };
     let mut fields = Vec::with_capacity(batch.columns.len());
     let mut arrays = Vec::with_capacity(batch.columns.len());
     for column in &batch.columns[num_read..] {

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::commit::{Artefact, TaskManifest, open_verified};
 use crate::error::{EngineError, Result};
-use crate::{decide, dedup, shard, tokenise};
+use crate::{cut, decide, dedup, dedup_index, shard, substring, tokenise};
 
 /// What the tasks of one process share: the request to stop, and which files have been verified already.
 #[derive(Debug, Default)]
@@ -65,10 +65,20 @@ impl Session {
 #[serde(tag = "task", rename_all = "snake_case")]
 enum TaskSpec {
     Decide(decide::DecideSpec),
+    Units(cut::units::UnitsSpec),
+    Copies(cut::copies::CopiesSpec),
+    Bloom(cut::bloom::BloomSpec),
+    Cut(Box<cut::task::CutSpec>),
     Exact(dedup::stages::ExactSpec),
     Lsh(dedup::stages::LshSpec),
     Verify(dedup::stages::VerifySpec),
+    SemanticLsh(dedup::semantic::stages::SemanticLshSpec),
+    SemanticVerify(dedup::semantic::stages::SemanticVerifySpec),
+    SemanticJoin(dedup::semantic::stages::SemanticJoinSpec),
     Settle(dedup::stages::SettleSpec),
+    Substring(substring::SubstringSpec),
+    Check(dedup_index::check::CheckSpec),
+    Segment(dedup_index::build::SegmentSpec),
     Tokenise(Box<tokenise::spec::TokeniseSpec>),
     Shard(shard::ShardSpec),
 }
@@ -82,10 +92,20 @@ pub fn run(spec: &str, session: &Session) -> Result<TaskManifest> {
     session.check()?;
     match spec {
         TaskSpec::Decide(spec) => decide::run(&spec, session),
+        TaskSpec::Units(spec) => cut::units::run(&spec, session),
+        TaskSpec::Copies(spec) => cut::copies::run(&spec, session),
+        TaskSpec::Bloom(spec) => cut::bloom::run(&spec, session),
+        TaskSpec::Cut(spec) => cut::task::run(&spec, session),
         TaskSpec::Exact(spec) => dedup::stages::exact(&spec, session),
         TaskSpec::Lsh(spec) => dedup::stages::lsh(&spec, session),
         TaskSpec::Verify(spec) => dedup::stages::verify(&spec, session),
+        TaskSpec::SemanticLsh(spec) => dedup::semantic::stages::semantic_lsh(&spec, session),
+        TaskSpec::SemanticVerify(spec) => dedup::semantic::stages::semantic_verify(&spec, session),
+        TaskSpec::SemanticJoin(spec) => dedup::semantic::stages::semantic_join(&spec, session),
         TaskSpec::Settle(spec) => dedup::stages::settle(&spec, session),
+        TaskSpec::Substring(spec) => substring::run(&spec, session),
+        TaskSpec::Check(spec) => dedup_index::check::check(&spec, session),
+        TaskSpec::Segment(spec) => dedup_index::build::build(&spec, session),
         TaskSpec::Tokenise(spec) => tokenise::run(&spec, session),
         TaskSpec::Shard(spec) => shard::run(&spec, session),
     }

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{EngineError, Result};
 use crate::external_sort::ExternalSorter;
+use crate::index::{IndexRecord, RECORD_BYTES, RecordFile};
 use crate::map::batch::key_at;
 use crate::task::Session;
 use crate::tokenise::PURPOSE_SHUFFLE;
@@ -38,6 +39,9 @@ pub struct IdentitySpec {
     pub shards: Vec<Vec<PathBuf>>,
     /// Seed of the shuffle, if shards are shuffled.
     pub shuffle_seed: Option<u64>,
+    /// Indexes of the texts that earlier runs kept, where the run was checked against an index that can be reached.
+    #[serde(default)]
+    pub earlier: Vec<PathBuf>,
     /// Folder for spill files.
     pub scratch: PathBuf,
 }
@@ -63,6 +67,8 @@ pub struct Findings {
     pub order: Vec<String>,
     /// Removed duplicates whose survivor is not among the kept documents.
     pub survivors: Vec<String>,
+    /// Removed duplicates whose survivor an earlier run kept, as `rejects/` says.
+    pub of_earlier_runs: u64,
 }
 
 fn note(problems: &mut Vec<String>, problem: impl FnOnce() -> String) {
@@ -119,6 +125,9 @@ pub fn identity(spec: &IdentitySpec, session: &Session) -> Result<Findings> {
     let mut findings = Findings::default();
     let mut seen = Bitmaps::new(&spec.file_documents);
     let mut survivors: ExternalSorter<17> = ExternalSorter::new(&spec.scratch, SORT_MEMORY_BYTES)?;
+    for path in &spec.earlier {
+        push_earlier(path, &mut survivors, session)?;
+    }
     let mut checksum = 0_u64;
     let mut tokens_of_documents = 0_u64;
     for path in &spec.documents {
@@ -140,7 +149,7 @@ pub fn identity(spec: &IdentitySpec, session: &Session) -> Result<Findings> {
                 }
                 checksum = checksum.wrapping_add(checksum_of(doc, key));
                 tokens_of_documents += u64::from(counts.value(row));
-                survivors.push(&survivor_record(key, 0))?;
+                survivors.push(&survivor_record(key, KEPT))?;
             }
             findings.kept += batch.num_rows() as u64;
             Ok(())
@@ -149,9 +158,18 @@ pub fn identity(spec: &IdentitySpec, session: &Session) -> Result<Findings> {
     for path in &spec.rejects {
         for_each_batch(
             path,
-            &["doc", "key", "source", "kind", "step", "rule", "duplicate_of"],
+            &[
+                "doc",
+                "key",
+                "source",
+                "kind",
+                "step",
+                "rule",
+                "duplicate_of",
+                "detail",
+            ],
             session,
-            |batch| rejects(batch, path, &mut seen, &mut survivors, &mut findings),
+            |batch| rejects(spec, batch, path, &mut seen, &mut survivors, &mut findings),
         )?;
     }
     let (total, placed) = (spec.file_documents.iter().sum::<u64>(), seen.num_set());
@@ -179,12 +197,22 @@ pub fn identity(spec: &IdentitySpec, session: &Session) -> Result<Findings> {
         shards(spec, session, checksum, tokens_of_documents, &mut findings)?;
     }
     let mut sorted = survivors.finish()?;
-    let mut kept_key = None;
+    let (mut kept_key, mut earlier_key) = (None, None);
     while let Some(record) = sorted.next_record()? {
         let key: [u8; 16] = std::array::from_fn(|byte| record[byte]);
-        if record[16] == 0 {
-            kept_key = Some(key);
-        } else if kept_key != Some(key) {
+        let survivor = match record[16] {
+            KEPT => {
+                kept_key = Some(key);
+                continue;
+            }
+            KEPT_EARLIER => {
+                earlier_key = Some(key);
+                continue;
+            }
+            NAMED => kept_key,
+            _ => earlier_key,
+        };
+        if survivor != Some(key) {
             let key = u128::from_be_bytes(key);
             note(&mut findings.survivors, || {
                 format!("a removed document names {key:032x}, which was not kept")
@@ -194,7 +222,28 @@ pub fn identity(spec: &IdentitySpec, session: &Session) -> Result<Findings> {
     Ok(findings)
 }
 
+/// What a record about a key says; within a key they come in this order.
+const KEPT: u8 = 0;
+const KEPT_EARLIER: u8 = 1;
+const NAMED: u8 = 2;
+const NAMED_EARLIER: u8 = 3;
+
+/// Adds the keys of a part of an index.
+fn push_earlier(path: &Path, survivors: &mut ExternalSorter<17>, session: &Session) -> Result<()> {
+    let index = RecordFile::<RECORD_BYTES>::open(path)?;
+    let mut records = Vec::new();
+    for start in (0..index.len()).step_by(8192) {
+        session.check()?;
+        index.range(start, index.len().min(start + 8192), &mut records)?;
+        for record in &records {
+            survivors.push(&survivor_record(IndexRecord::decode(record).key, KEPT_EARLIER))?;
+        }
+    }
+    Ok(())
+}
+
 fn rejects(
+    spec: &IdentitySpec,
     batch: &RecordBatch,
     path: &Path,
     seen: &mut Bitmaps,
@@ -214,6 +263,7 @@ fn rejects(
         string("step")?,
         string("rule")?,
     );
+    let details = string("detail")?;
     let duplicates: &FixedSizeBinaryArray = batch
         .column_by_name("duplicate_of")
         .and_then(|column| column.as_any().downcast_ref())
@@ -240,8 +290,15 @@ fn rejects(
                 .entry(reason)
                 .or_default() += 1;
         }
-        if duplicates.is_valid(row) {
-            survivors.push(&survivor_record(key_at(duplicates, row), 1))?;
+        if !duplicates.is_valid(row) {
+            continue;
+        }
+        // Only of a survivor that an earlier run kept there are details.
+        let is_earlier = details.is_valid(row);
+        findings.of_earlier_runs += u64::from(is_earlier);
+        if !is_earlier || !spec.earlier.is_empty() {
+            let kind = if is_earlier { NAMED_EARLIER } else { NAMED };
+            survivors.push(&survivor_record(key_at(duplicates, row), kind))?;
         }
     }
     Ok(())

@@ -7,8 +7,9 @@ use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
 use gristmill_core::hash::{content_hash, mix64};
+use gristmill_core::shingle::ShingleConfig;
 use gristmill_engine::dedup::{
-    BandRunWriter, ExactRunWriter, KeyRange, PartitionFiles, PassContext, SettleInputs, SourceBudget,
+    BandRunWriter, ExactRunWriter, KeyRange, Measure, PartitionFiles, PassContext, SettleInputs,
     VerifyOptions, exact, lsh, rescue, settle, verify,
 };
 use gristmill_engine::index::IndexRecord;
@@ -87,8 +88,10 @@ fn the_passes_stay_within_their_budget() {
         .collect();
     let context = PassContext::new(partitions, folder.path(), MEMORY_BYTES, &|| false).unwrap();
     let options = VerifyOptions {
+        measure: Measure::Jaccard,
         min_similarity: 0.7,
-        shingle_words: 2,
+        shingles: ShingleConfig::words(2),
+        tokenizer: None,
         retry: Default::default(),
     };
     let before = peak_bytes();
@@ -113,10 +116,7 @@ fn the_passes_stay_within_their_budget() {
     let inputs = SettleInputs {
         exact_removals: vec![path("twins")],
         edges: vec![path("edges"), path("rescued")],
-        sources: vec![SourceBudget {
-            name: "web".to_owned(),
-            removal_budget: 1.0,
-        }],
+        sources: vec!["web".to_owned()],
     };
     let stats = settle(&context, &inputs, &path("removals"), &path("clusters")).unwrap();
     let grown = peak_bytes() - before;

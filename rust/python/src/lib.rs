@@ -8,6 +8,7 @@ mod map_task;
 mod session;
 mod tables;
 mod tasks;
+mod vectors;
 mod what_if;
 
 /// Declares what Python sees.
@@ -21,8 +22,11 @@ mod _native {
     use crate::tables::{FileTable, Tokenizer, near_duplicates, rule_columns, run_steps};
     #[pymodule_export]
     use crate::tasks::{
-        digest_file, plan_shards, put_if_absent, run_task, tokenizer_vocabulary_size, verify_identity,
+        bloom_filter_bytes, digest_file, plan_shards, put_if_absent, run_task, tokenizer_vocabulary_size,
+        verify_identity,
     };
+    #[pymodule_export]
+    use crate::vectors::near_vectors;
     #[pymodule_export]
     use crate::what_if::{dedup_again, what_if};
 

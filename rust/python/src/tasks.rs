@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use gristmill_core::bloom::BloomShape;
 use gristmill_engine::commit::{self, Artefact};
 use gristmill_engine::tokenizer::{SpecialMode, Tokenizer};
 use gristmill_engine::{EngineError, shard, task, verify};
@@ -84,6 +85,12 @@ pub(crate) fn tokenizer_vocabulary_size(
         let mode: SpecialMode = parse(special)?;
         Ok(Tokenizer::load(&path, &mode)?.vocabulary_size())
     })
+}
+
+/// Bytes of the Bloom filter for so many elements and that rate of false positives; nothing when there is none.
+#[pyfunction]
+pub(crate) fn bloom_filter_bytes(expected: u64, false_positive_rate: f64) -> Option<u64> {
+    BloomShape::plan(expected, false_positive_rate).map(BloomShape::num_bytes)
 }
 
 /// Proves from the files of a run that every document is in exactly one place; returns the findings as JSON.

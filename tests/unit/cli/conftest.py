@@ -43,6 +43,7 @@ def _write_tables(root: Path) -> None:
                 "threshold": [50.0, None],
                 "duplicate_of": pa.array([None, KEYS[0]], key),
                 "similarity": pa.array([None, 0.875], pa.float32()),
+                "shared_bands": pa.array([None, 9], pa.uint16()),
                 "detail": pa.array([None, None], pa.utf8()),
                 "excerpt": ["short", "a kept text again"],
             }

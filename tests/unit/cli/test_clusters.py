@@ -222,7 +222,7 @@ def write_random_run(
                 kept.append(row)
             else:
                 row = {**common, "step": chance.choice(STEPS), "duplicate_of": chance.choice(keys[:num_kept])}
-                row |= {"similarity": chance.choice([0.8, 0.9, 0.95001, 1.0])}
+                row |= {"similarity": chance.choice([0.8, 0.9, 0.95001, 1.0]), "shared_bands": len(keys)}
                 removed.append(row)
             truth.setdefault(cluster, []).append(row)
     kept += [
@@ -235,7 +235,7 @@ def write_random_run(
         ),
         "rejects": pa.schema(
             {"doc": pa.uint64(), "key": KEY, "id": pa.utf8(), "source": pa.utf8(), "step": pa.utf8()}
-            | {"duplicate_of": KEY, "similarity": pa.float32()}
+            | {"duplicate_of": KEY, "similarity": pa.float32(), "shared_bands": pa.uint16()}
         ),
     }
     files = []

@@ -97,10 +97,10 @@ def test_the_story_of_dropped_documents(finished_run: Path, capsys: pytest.Captu
     assert few_words["signals"] == {"gopher_quality.num_words": 12}
     assert (copy["file"], copy["row"]) == ("b.jsonl", 0)
     assert copy["duplicate_of"]["doc"] == 0
-    assert copy["similarity"] == 0.875
+    assert (copy["similarity"], copy["shared_bands"]) == (0.875, 9)
     text = output(["explain", "doc", "same", "--run", str(finished_run)], capsys)
     assert "(value 12, threshold 50)" in text
-    assert "near_duplicate (similarity 0.875)\n" in text
+    assert "near_duplicate (similarity 0.875, 9 shared bands)\n" in text
 
 
 def test_the_story_of_a_near_duplicate_says_its_similarity_once(
@@ -112,7 +112,7 @@ def test_the_story_of_a_near_duplicate_says_its_similarity_once(
         table = table.set_column(table.column_names.index(name), name, pa.array(numbers))
     pq.write_table(table, file)
     text = output(["explain", "doc", "same", "--run", str(finished_run)], capsys)
-    assert "near_duplicate (similarity 0.875, threshold 0.8)\n" in text
+    assert "near_duplicate (similarity 0.875, threshold 0.8, 9 shared bands)\n" in text
 
 
 def test_a_run_without_tokens_tells_of_none(finished_run: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -52,6 +52,7 @@ class StandInPlan:
 
     vocabulary_size: int = 10
     seed: int = 1
+    caveat: str | None = None
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -93,7 +94,12 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Calls:
         if options["executor"] != "local":
             raise GristmillError("GM-RUN-004", f"there is no executor `{options['executor']}`")
         return SimpleNamespace(
-            path=tmp_path / "runs/demo", counts=COUNTS, digest="blake3:ab", num_run=5, num_reused=2
+            path=tmp_path / "runs/demo",
+            counts=COUNTS,
+            manifest={"dedup": None},
+            digest="blake3:ab",
+            num_run=5,
+            num_reused=2,
         )
 
     def write_report(run: Path, **options: object) -> Path:

@@ -30,6 +30,11 @@ def test_a_plan_does_not_depend_on_where_it_lies(tmp_path: Path) -> None:
         ("seed = 7", "seed = 7\nmax_quarantine_fraction = 0.5", True),
         ('name = "first"', 'name = "first"\nweight = 2.0', True),
         ('name = "first"', 'name = "first"\nremoval_budget = 0.5', True),
+        ('use = "minhash_dedup"', 'use = "minhash_dedup"\nmax_cluster_fraction = 0.5', True),
+        ('use = "minhash_dedup"', 'use = "minhash_dedup"\npreset = "fineweb"', True),
+        ('use = "minhash_dedup"', 'use = "minhash_dedup"\nverify = false', False),
+        ('use = "minhash_dedup"', 'use = "minhash_dedup"\nmeasure = "containment"', False),
+        ('use = "minhash_dedup"', 'use = "minhash_dedup"\npreset = "olmo"', False),
         ("seed = 7", "seed = 8", False),
         ('use = "gopher_quality"', 'use = "gopher_quality"\nmin_words = 49', False),
         ("validation = 0.3", "validation = 0.2", False),
@@ -53,7 +58,7 @@ def test_a_task_is_known_by_content_not_by_place() -> None:
 
 def test_a_plan_says_what_it_will_cost(tmp_path: Path) -> None:
     lines = "\n".join(plan(tmp_path).describe())
-    assert "236 bytes a document" in lines
+    assert "= 238 bytes a document" in lines
     assert "memory with two workers" in lines
 
 

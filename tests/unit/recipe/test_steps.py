@@ -7,10 +7,12 @@ import pytest
 from gristmill.recipe import BUILTIN_STEPS, BuiltinStep, Step
 
 EVERY = sorted(BUILTIN_STEPS)
+REQUIRED = {"semantic_dedup": {"embedding": "vector", "dimension": 8}}
+"""Keys without a default, by step."""
 
 
 def make(use: str, **keys: object) -> BuiltinStep:
-    return BUILTIN_STEPS[use].model_validate({"use": use, "name": use, **keys})
+    return BUILTIN_STEPS[use].model_validate({"use": use, "name": use, **REQUIRED.get(use, {}), **keys})
 
 
 @pytest.mark.parametrize("use", EVERY)

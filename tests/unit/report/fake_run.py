@@ -39,6 +39,7 @@ _REJECTS = pa.schema(
         ("threshold", pa.float64()),
         ("duplicate_of", _KEY),
         ("similarity", pa.float32()),
+        ("shared_bands", pa.uint16()),
         ("detail", pa.string()),
         ("excerpt", pa.string()),
     ]
@@ -245,8 +246,11 @@ def _add_document(
     elif number % 11 == 3 and number > 3:
         step = "exact_dedup" if number % 2 else "minhash_dedup"
         similarity = None if step == "exact_dedup" else 0.8 + number % 17 / 100
+        bands = None if step == "exact_dedup" else number % 14 + 1
         rows.rejects.append(
-            dropped | _reason(step, "duplicate") | {"duplicate_of": key_of(3), "similarity": similarity}
+            dropped
+            | _reason(step, "duplicate")
+            | {"duplicate_of": key_of(3), "similarity": similarity, "shared_bands": bands}
         )
     else:
         rows.documents.append(

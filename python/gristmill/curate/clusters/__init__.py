@@ -26,9 +26,20 @@ MAX_NAMED = 8
 """Documents listed where a name stands for several; looking up more would cost a pass each."""
 _LOOKED_UP = {
     "documents": ("doc", "key", "id", "source", "cluster"),
-    "rejects": ("doc", "key", "id", "source", "kind", "step", "rule", "duplicate_of", "similarity"),
+    "rejects": (
+        "doc",
+        "key",
+        "id",
+        "source",
+        "kind",
+        "step",
+        "rule",
+        "duplicate_of",
+        "similarity",
+        "shared_bands",
+    ),
 }
-_WRITTEN = ("cluster", "key", "id", "source", "fate", "step", "duplicate_of", "similarity")
+_WRITTEN = ("cluster", "key", "id", "source", "fate", "step", "duplicate_of", "similarity", "shared_bands")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,6 +69,8 @@ class Clusters:
         What the run counted itself (`dedup` in its manifest); empty where it did not.
     num_written
         Documents in the file of members; None where none was asked for.
+    has_index
+        Whether the run was checked against an index of earlier runs.
     """
 
     num_clusters: int
@@ -72,6 +85,7 @@ class Clusters:
     largest: tuple[Cluster, ...]
     stated: Mapping[str, object]
     num_written: int | None = None
+    has_index: bool = False
 
     @property
     def size_of_largest(self) -> int:
@@ -80,12 +94,14 @@ class Clusters:
 
     @property
     def agrees_with_manifest(self) -> bool:
-        """Whether the tables hold the clusters that the manifest counts; true where it counts none."""
-        counted = {
-            "clusters": self.num_clusters,
-            "clustered": self.num_documents,
-            "largest_cluster": self.size_of_largest,
-        }
+        """Whether the tables hold the clusters that the manifest counts; true where it counts none.
+
+        With an index only the documents in clusters can be compared: which of them hang together through documents of
+        earlier runs, the tables do not say.
+        """
+        counted = {"clustered": self.num_documents}
+        if not self.has_index:
+            counted |= {"clusters": self.num_clusters, "largest_cluster": self.size_of_largest}
         return all(self.stated.get(name, number) == number for name, number in counted.items())
 
     def bins(self, *, max_bins: int = 20) -> list[Bin]:
@@ -163,7 +179,7 @@ def find_clusters(
         Documents that a cluster must have to be returned or written; all are counted.
     write
         Parquet file that gets every member: cluster, key, id, source, fate (``kept`` or ``removed``), step,
-        duplicate_of, similarity; each cluster in one piece, its kept documents first, then by key.
+        duplicate_of, similarity, shared_bands; each cluster in one piece, its kept documents first, then by key.
     rows_a_range
         Members in memory at a time, for tests.
 
@@ -202,6 +218,7 @@ def find_clusters(
         largest=tuple(tally.largest),
         stated=cast("Mapping[str, object] | None", manifest.get("dedup")) or {},
         num_written=None if write is None else num_written,
+        has_index=manifest.get("index") is not None,
     )
 
 
@@ -312,7 +329,7 @@ def _written_schema() -> pa.Schema:
     import pyarrow as pa
 
     kinds = {"cluster": pa.binary(16), "key": pa.binary(16), "duplicate_of": pa.binary(16)}
-    kinds["similarity"] = pa.float32()
+    kinds |= {"similarity": pa.float32(), "shared_bands": pa.uint16()}
     return pa.schema({name: kinds.get(name, pa.large_utf8()) for name in _WRITTEN})
 
 
@@ -330,6 +347,8 @@ def _written(path: Path | None) -> Iterator[pq.ParquetWriter | None]:
     try:
         writer = pq.ParquetWriter(beside, _written_schema(), compression="zstd")
     except OSError as error:
+        # It may be there, and empty: on a full disk a file can be made, and nothing be written to it.
+        beside.unlink(missing_ok=True)
         raise GristmillError(
             "GM-CLUSTERS-002", f"`{path}` cannot be written: {error.strerror or error}"
         ) from error

@@ -34,7 +34,7 @@ MAX_RANGES = 4096
 KEPT, REMOVED = "kept", "removed"
 
 KEPT_COLUMNS = ("key", "doc", "id", "source", "cluster")
-REMOVED_COLUMNS = ("key", "doc", "id", "source", "step", "duplicate_of", "similarity")
+REMOVED_COLUMNS = ("key", "doc", "id", "source", "step", "duplicate_of", "similarity", "shared_bands")
 _KEPT_SCHEMA = {
     "key": pl.Binary,
     "doc": pl.UInt64,
@@ -50,6 +50,7 @@ _REMOVED_SCHEMA = {
     "step": pl.String,
     "duplicate_of": pl.Binary,
     "similarity": pl.Float32,
+    "shared_bands": pl.UInt16,
 }
 MEMBER_SCHEMA = {
     "cluster": pl.Binary,
@@ -61,11 +62,12 @@ MEMBER_SCHEMA = {
     "step": pl.String,
     "duplicate_of": pl.Binary,
     "similarity": pl.Float32,
+    "shared_bands": pl.UInt16,
     "survivor_source": pl.String,
     "num_removed": pl.UInt32,
 }
-"""Columns of a member. `step`, `duplicate_of`, `similarity` and `survivor_source` (the source of the document that it
-duplicates) are null for kept ones, `num_removed` (how many were removed for it) for removed ones."""
+"""Columns of a member. `step`, `duplicate_of`, `similarity`, `shared_bands` and `survivor_source` (the source of the
+document that it duplicates) are null for kept ones, `num_removed` (how many were removed for it) for removed ones."""
 
 
 def clusters_by_range(

@@ -37,7 +37,9 @@ class Member:
     duplicate_of
         Key of the kept document that it duplicates; None for kept ones.
     similarity
-        To that document, in [0, 1]; None for kept ones.
+        To that document, in [0, 1]; None for kept ones, and where it was not computed.
+    shared_bands
+        Bands in which the two met, 0 where a common neighbour proposed the pair; None for kept ones and equal texts.
     num_removed
         How many documents were removed for it; None for removed ones.
     """
@@ -50,6 +52,7 @@ class Member:
     step: str | None = None
     duplicate_of: str | None = None
     similarity: float | None = None
+    shared_bands: int | None = None
     num_removed: int | None = None
 
     @classmethod

@@ -249,6 +249,8 @@ def _written(path: str | Path | None) -> Iterator[pq.ParquetWriter | None]:
     try:
         writer = pq.ParquetWriter(beside, WRITTEN, compression="zstd")
     except OSError as error:
+        # It may be there, and empty: on a full disk a file can be made, and nothing be written to it.
+        beside.unlink(missing_ok=True)
         raise GristmillError(
             "GM-DIFF-002", f"`{target}` cannot be written: {error.strerror or error}"
         ) from error

@@ -9,9 +9,16 @@ from pathlib import Path
 from typing import cast
 
 Table = Mapping[str, object]
-SECTIONS = ("run", "split", "tokens")
+SECTIONS = ("run", "dedup", "split", "tokens")
 """Sections of a recipe that decide what curation makes."""
-NO_RESULT = ("output", "scratch_memory", "removal_budget", "weight", "max_quarantine_fraction")
+NO_RESULT = (
+    "output",
+    "scratch_memory",
+    "removal_budget",
+    "weight",
+    "max_quarantine_fraction",
+    "max_cluster_fraction",
+)
 """Keys that decide nothing about the documents: places, budgets, training."""
 
 

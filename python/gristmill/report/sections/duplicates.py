@@ -22,7 +22,7 @@ FIRST_LINE_CHARACTERS = 80
 SOURCES_NAMED = 3
 KEY_DIGITS = 12
 Row = Mapping[str, object]
-_COLUMNS = ["step", "key", "doc", "id", "source", "duplicate_of", "similarity", "excerpt"]
+_COLUMNS = ["step", "key", "doc", "id", "source", "duplicate_of", "similarity", "shared_bands", "excerpt"]
 
 
 def build(run: RunFolder) -> Sequence[Block]:
@@ -45,10 +45,8 @@ def build(run: RunFolder) -> Sequence[Block]:
     limit = min(EXCERPT_CHARACTERS, stored) if isinstance(stored, int) else EXCERPT_CHARACTERS
     blocks: list[Block] = [
         Note(
-            text="A document is removed only on a verified edge: the stated similarity to the document that "
-            "was kept beside it was computed, not estimated. A cluster is what such edges link, in chains too: more "
-            "than one of it may stay. Words that differ are marked, white space is not compared, and only the "
-            "beginnings of the texts are."
+            text=f"{_what_removals_are(run)} A cluster is what such edges link, in chains too: more than one of it may "
+            "stay. Words that differ are marked, white space is not compared, and only the beginnings of the texts are."
         ),
         *_stage_counts(run),
         _largest_table(found, kept),
@@ -79,6 +77,18 @@ def build(run: RunFolder) -> Sequence[Block]:
     return blocks
 
 
+def _what_removals_are(run: RunFolder) -> str:
+    if "guessed" in mapping(run.manifest.get("dedup")):
+        return (
+            "Near duplicates of this run are guesses: the recipe says `verify = false`, so a document was removed "
+            "because it shares keys with another, and no text was compared."
+        )
+    return (
+        "A document is removed only on a verified edge: the stated similarity to the document that was kept beside it "
+        "was computed, not estimated."
+    )
+
+
 def _key(value: object) -> bytes:
     assert isinstance(value, bytes)
     return value
@@ -87,9 +97,12 @@ def _key(value: object) -> bytes:
 def _stage_counts(run: RunFolder) -> list[Block]:
     """Return the counts that the manifest gives for deduplication: edges, clusters, removals."""
     numbers = mapping(run.manifest.get("dedup"))
+    of_embeddings = {
+        f"embeddings_{name}": number for name, number in mapping(numbers.get("semantic")).items()
+    }
     items = [
         Fact(label=name.replace("_", " "), value=number, kind="count")
-        for name, number in sorted(numbers.items())
+        for name, number in sorted({**numbers, **of_embeddings}.items())
         if isinstance(number, int)
     ]
     return [Facts(items=items)] if items else []
@@ -247,6 +260,9 @@ def _pair(row: Row, kept: Mapping[bytes, tuple[str, str]], limit: int) -> Pair:
     similarity = row["similarity"]
     if isinstance(similarity, float):
         facts.append(Fact(label="similarity", value=similarity, kind="number"))
+    bands = row["shared_bands"]
+    if isinstance(bands, int):
+        facts.append(Fact(label="shared bands", value=bands, kind="count"))
     return Pair(
         title="",
         facts=facts,

@@ -8,6 +8,7 @@ import polars as pl
 
 from gristmill.report.blocks import Block, Cell, Column, Fact, Note, Pair, Pairs, Run, Side, Table
 from gristmill.report.folder import RunFolder
+from gristmill.report.sections.cuts import cut_blocks
 from gristmill.report.streams import ROWS_WITH_TEXT, batches, smallest, totals
 from gristmill.report.visible import shorten
 
@@ -18,6 +19,7 @@ _BY = ["step", "part"]
 
 def build(run: RunFolder) -> Sequence[Block]:
     """Return the table of edits and examples, those with the smallest keys. Cost: two passes."""
+    cuts = cut_blocks(run)
     files = run.files("edits")
     before, after = (
         pl.col(name).str.len_bytes().cast(pl.Int64).sum().alias(name) for name in ("before", "after")
@@ -29,7 +31,7 @@ def build(run: RunFolder) -> Sequence[Block]:
         [pl.col("edits").sum(), pl.col("before").sum(), pl.col("after").sum()],
     )
     if state is None:
-        return []
+        return cuts
     order = {step: number for number, step in enumerate(run.steps)}
     sums = sorted(state.rows(named=True), key=lambda row: (order.get(row["step"], len(order)), row["part"]))
     rows: list[Sequence[Cell]] = [
@@ -49,6 +51,7 @@ def build(run: RunFolder) -> Sequence[Block]:
             text="Every change to a kept document is one row in edits/, so that the text as it was read can "
             "be put together again."
         ),
+        *cuts,
         Table(caption="Edits by step and part", columns=columns, rows=rows),
     ]
     frames = batches(files, [*_BY, "key", "sequence", "start", "before", "after"], rows=ROWS_WITH_TEXT)

@@ -1,6 +1,6 @@
 //! The class of a character, for whoever counts characters instead of cutting words.
 
-use super::classes::{LETTER, NUMBER, SPACE, class_of};
+use super::classes::{LETTER, MARK, NUMBER, SPACE, class_of};
 
 /// What kind of character it is: a letter, a number, white space, …
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +20,11 @@ impl CharacterClass {
     /// General category N.
     pub(crate) fn is_number(self) -> bool {
         self.0 & NUMBER != 0
+    }
+
+    /// General category L, M or N.
+    pub(crate) fn is_of_words(self) -> bool {
+        self.0 & (LETTER | MARK | NUMBER) != 0
     }
 
     /// White space as Python's `str.isspace` has it.

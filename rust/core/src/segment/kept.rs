@@ -138,7 +138,9 @@ impl Segmenter {
                 end,
                 num_chars: num_chars as u32,
                 first_token,
+                first_word: into.num_space_words as u32,
             });
+            into.num_space_words += into.count_space_words(first_token as usize..into.num_tokens());
             start = end + 1;
         }
         let tokens = walk.finish();

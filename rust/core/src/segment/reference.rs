@@ -81,6 +81,10 @@ fn check(text: &str, into: &mut Segmentation) {
                 end: end as u32,
                 num_chars: line.chars().count() as u32,
                 first_token,
+                first_word: text[..start]
+                    .split(is_white_space)
+                    .filter(|word| !word.is_empty())
+                    .count() as u32,
             };
             start = end + 1;
             line
@@ -88,6 +92,8 @@ fn check(text: &str, into: &mut Segmentation) {
         .collect();
     assert_eq!(into.lines, lines, "{text:?}");
     assert_eq!(into.num_chars, text.chars().count());
+    let words = text.split(is_white_space).filter(|word| !word.is_empty());
+    assert_eq!(into.num_space_words(), words.count());
     assert_eq!(into.num_newlines(), text.matches('\n').count());
     let other = "\r\u{b}\u{c}\u{1c}\u{1d}\u{1e}\u{85}\u{2028}\u{2029}";
     assert_eq!(

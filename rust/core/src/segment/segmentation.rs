@@ -1,6 +1,6 @@
 //! The result of a segmentation: columns of tokens and lines.
 
-use super::word_hash::{hash_ascii_lower, hash_bytes};
+use super::word_hash::{hash_ascii_lower, hash_bytes, hash_short, load};
 
 /// The token has at least one letter (general category L).
 pub const HAS_LETTER: u8 = 1;
@@ -24,6 +24,8 @@ pub struct Line {
     pub num_chars: u32,
     /// Index of the first token that starts at or after `start`.
     pub first_token: u32,
+    /// Number of words between white space (tokens that touch are one word) that start before `start`.
+    pub first_word: u32,
 }
 
 /// The tokens and lines of one text, as columns that are cleared and reused between texts.
@@ -50,6 +52,7 @@ pub struct Segmentation {
     flags: Vec<u8>,
     pub(super) lines: Vec<Line>,
     pub(super) num_chars: usize,
+    pub(super) num_space_words: usize,
     pub(super) has_other_line_break: bool,
 }
 
@@ -94,6 +97,11 @@ impl Segmentation {
         self.num_chars
     }
 
+    /// Words between white space, as Python's `str.split` gives them.
+    pub fn num_space_words(&self) -> usize {
+        self.num_space_words
+    }
+
     /// Number of `\n` in the text.
     pub fn num_newlines(&self) -> usize {
         self.lines.len().saturating_sub(1)
@@ -135,23 +143,55 @@ impl Segmentation {
         self.flags.clear();
         self.lines.clear();
         self.num_chars = 0;
+        self.num_space_words = 0;
         self.has_other_line_break = false;
     }
 
-    /// Appends columns of tokens, all of one length.
+    /// Appends tokens of the text with those bytes, given as columns of one length; `continuations` are bytes that continue a
+    /// character. Does the hashes in one go, because a loop without surprises is quicker than one a token here and there.
+    #[inline(always)]
     pub(super) fn extend(
         &mut self,
+        bytes: &[u8],
         starts: &[u32],
         ends: &[u32],
-        hashes: &[u64],
-        char_counts: &[u32],
+        continuations: &[u32],
         flags: &[u8],
     ) {
+        let first = self.hashes.len();
         self.starts.extend_from_slice(starts);
         self.ends.extend_from_slice(ends);
-        self.hashes.extend_from_slice(hashes);
-        self.char_counts.extend_from_slice(char_counts);
         self.flags.extend_from_slice(flags);
+        // Loops over slices, because closures given to `extend` are compiled by themselves, without what the processor has.
+        self.char_counts.resize(first + starts.len(), 0);
+        self.hashes.resize(first + starts.len(), 0);
+        let positions = starts.iter().zip(ends);
+        let char_counts = self.char_counts[first..].iter_mut().zip(continuations);
+        for ((&start, &end), (num_chars, &number)) in positions.zip(char_counts) {
+            *num_chars = end - start - number;
+        }
+        // Written always, kept if long: a branch in the loop would often be guessed wrong.
+        let (mut long, mut num_long) = ([0_u16; 1 << 9], 0);
+        let positions = starts.iter().zip(ends).zip(0_u16..);
+        for (((&start, &end), index), hash) in positions.zip(&mut self.hashes[first..]) {
+            let length = end - start;
+            long[num_long % long.len()] = index;
+            num_long += usize::from(length > 8);
+            let block = load(bytes, start as usize) & u64::MAX.wrapping_shr((8 * length).wrapping_neg());
+            *hash = hash_short(block, u64::from(length));
+        }
+        for &index in &long[..num_long] {
+            let index = usize::from(index);
+            let token = &bytes[starts[index] as usize..ends[index] as usize];
+            self.hashes[first + index] = hash_bytes(token);
+        }
+    }
+
+    /// How many of those tokens are the first of a word between white space.
+    pub(super) fn count_space_words(&self, tokens: std::ops::Range<usize>) -> usize {
+        tokens
+            .filter(|&token| token == 0 || self.starts[token] != self.ends[token - 1])
+            .count()
     }
 
     /// Appends what another segmentation says of tokens, but not where they are.

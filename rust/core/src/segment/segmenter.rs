@@ -30,7 +30,10 @@ impl Pass {
             end: position as u32,
             num_chars: (position - self.line_start - continuation_bytes) as u32,
             first_token: self.line_first_token as u32,
+            first_word: into.num_space_words as u32,
         });
+        // White space is between lines, so that a word is in one.
+        into.num_space_words += into.count_space_words(self.line_first_token..into.num_tokens());
         self.line_start = position + 1;
         self.line_first_token = into.num_tokens();
         self.line_continuation_bytes = self.num_continuation_bytes;

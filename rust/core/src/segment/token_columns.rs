@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::kept::{KeptLine, Walk};
-use super::segmentation::{ALL_SYMBOLS, HAS_LETTER};
+use super::segmentation::{ALL_SYMBOLS, HAS_LETTER, Segmentation};
 
 /// Every character of the token has a general category P.
 pub const ALL_PUNCTUATION: u8 = 1 << 5;
@@ -98,6 +98,33 @@ impl TokenColumns {
         self.char_counts.push(token.num_chars);
         self.flags
             .push(token.flags & (HAS_LETTER | ALL_SYMBOLS | ALL_PUNCTUATION | ENDS_SENTENCE));
+    }
+
+    /// Appends tokens of a segmentation. `other_flags` are the flags of some of them, by their index there; of the others,
+    /// those of words hold here, too.
+    pub(super) fn extend_from_segmentation(
+        &mut self,
+        segmentation: &Segmentation,
+        tokens: Range<usize>,
+        other_flags: &[(u32, u8)],
+    ) {
+        let first = self.flags.len();
+        self.starts
+            .extend_from_slice(&segmentation.starts()[tokens.clone()]);
+        self.ends.extend_from_slice(&segmentation.ends()[tokens.clone()]);
+        self.hashes
+            .extend_from_slice(&segmentation.hashes()[tokens.clone()]);
+        self.char_counts
+            .extend_from_slice(&segmentation.char_counts()[tokens.clone()]);
+        self.flags
+            .extend_from_slice(&segmentation.flags()[tokens.clone()]);
+        let flags = &mut self.flags[first..];
+        for flags in &mut *flags {
+            *flags &= HAS_LETTER | ALL_SYMBOLS;
+        }
+        for &(index, other) in other_flags {
+            flags[index as usize - tokens.start] = other;
+        }
     }
 
     /// A line starts with the next token.

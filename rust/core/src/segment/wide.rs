@@ -6,7 +6,6 @@
 use super::classes::{ALONE, LETTER, MARK, NUMBER, SPACE, SYMBOL, UPPER, WORD};
 use super::segmentation::{ALL_SYMBOLS, HAS_LETTER, HAS_NUMBER, HAS_UPPER, Line, NON_ASCII, Segmentation};
 use super::segmenter::Segmenter;
-use super::word_hash::{hash_bytes, hash_short, load};
 use crate::dispatch::Avx2;
 
 /// What the bytes of a block are, a bit each.
@@ -95,65 +94,84 @@ struct Carry {
 #[derive(Debug, Default)]
 struct OpenToken {
     is_open: bool,
-    start: usize,
     flags: u8,
     num_continuations: u32,
 }
 
-/// Tokens that were not handed over yet. Its size is a power of two, so that indices need no test.
+/// Tokens that were not handed over yet. Starts and ends are found apart; the last start may have no end yet.
 struct Tokens {
     starts: [u32; Self::ROOM],
     ends: [u32; Self::ROOM],
-    hashes: [u64; Self::ROOM],
-    char_counts: [u32; Self::ROOM],
     flags: [u8; Self::ROOM],
-    len: usize,
+    /// Continuation bytes in each token.
+    continuations: [u32; Self::ROOM],
+    num_starts: usize,
+    num_ends: usize,
 }
 
 impl Tokens {
-    const ROOM: usize = 256;
+    /// A block has at most 64 starts and 64 ends.
+    const ROOM: usize = 320;
 
     fn new() -> Self {
         Self {
             starts: [0; Self::ROOM],
             ends: [0; Self::ROOM],
-            hashes: [0; Self::ROOM],
-            char_counts: [0; Self::ROOM],
             flags: [0; Self::ROOM],
-            len: 0,
+            continuations: [0; Self::ROOM],
+            num_starts: 0,
+            num_ends: 0,
         }
     }
 
+    /// Hands over the tokens that have ended.
     #[inline(always)]
-    fn push(&mut self, bytes: &[u8], start: usize, end: usize, num_continuations: u32, flags: u8) {
-        let length = end - start;
-        let hash = if length <= 8 {
-            let block = load(bytes, start) & (u64::MAX >> (64 - 8 * length as u32));
-            hash_short(block, length as u64)
-        } else {
-            hash_bytes(&bytes[start..end])
-        };
-        let index = self.len % Self::ROOM;
-        self.starts[index] = start as u32;
-        self.ends[index] = end as u32;
-        self.hashes[index] = hash;
-        self.char_counts[index] = length as u32 - num_continuations;
-        self.flags[index] = flags ^ NOT_SYMBOL;
-        self.len += 1;
-    }
-
-    /// Hands all over.
-    fn flush(&mut self, into: &mut Segmentation) {
-        let number = self.len;
+    fn flush(&mut self, bytes: &[u8], into: &mut Segmentation) {
+        let number = self.num_ends;
+        for flags in &mut self.flags[..number] {
+            *flags ^= NOT_SYMBOL;
+        }
         into.extend(
+            bytes,
             &self.starts[..number],
             &self.ends[..number],
-            &self.hashes[..number],
-            &self.char_counts[..number],
+            &self.continuations[..number],
             &self.flags[..number],
         );
-        self.len = 0;
+        self.continuations[..number].fill(0);
+        if self.num_starts > number {
+            self.starts[0] = self.starts[number];
+        }
+        self.num_starts -= number;
+        self.num_ends = 0;
     }
+}
+
+/// Calls `take` with the number, from 0 on, and the position of each bit that is set; and now and then with more numbers,
+/// for which the position means nothing: a loop of eight at a time ends where the processor expects it.
+#[inline(always)]
+fn each_bit(mut bits: u64, mut take: impl FnMut(usize, usize)) {
+    let number = bits.count_ones() as usize;
+    let mut index = 0;
+    loop {
+        for _ in 0..8 {
+            take(index, bits.trailing_zeros() as usize % 64);
+            bits &= bits.wrapping_sub(1);
+            index += 1;
+        }
+        if index >= number {
+            return;
+        }
+    }
+}
+
+/// What runs of ones in `runs` hold of `mask`, as bits behind the last of each run. `starts` are the first bits of runs and,
+/// if one goes on from the block before, the lowest bit. Also returns whether the run that goes on to the next block has any.
+#[inline(always)]
+fn any_in_runs(runs: u64, starts: u64, mask: u64) -> (u64, bool) {
+    // A carry starts with each run and is stopped by the first bit of the mask, so that it arrives where there is none.
+    let (without, is_carried) = (runs & !mask).overflowing_add(starts);
+    (!without, !is_carried)
 }
 
 /// Writes the tokens and lines of `text` into `into`, which is empty.
@@ -166,11 +184,12 @@ pub(super) fn segment(avx2: Avx2, segmenter: &Segmenter, text: &str, into: &mut 
         end: 0,
         num_chars: 0,
         first_token: 0,
+        first_word: 0,
     };
     // Continuation bytes so far, and those before the line.
     let (mut num_continuations, mut before_line) = (0, 0);
-    // Tokens that have started.
-    let mut num_starts = 0;
+    // Tokens, and words between white space, that have started.
+    let (mut num_starts, mut num_words) = (0, 0);
     let mut base = 0;
     while base < bytes.len() {
         let mut last = [b' '; 64];
@@ -182,13 +201,15 @@ pub(super) fn segment(avx2: Avx2, segmenter: &Segmenter, text: &str, into: &mut 
             }
         };
         let mut masks = Masks::of_ascii(avx2, block);
-        if masks.non_ascii | u64::from(carry.num_bytes) != 0 {
+        let is_ascii = masks.non_ascii | u64::from(carry.num_bytes) == 0;
+        if !is_ascii {
             segmenter.patch(bytes, base, &mut masks, &mut carry);
         }
         let token = masks.word | masks.single;
-        let mut starts = masks.word & !(masks.word << 1 | carry.word) | masks.single_starts;
-        let mut ends = (token << 1 | carry.token) & (starts | !token);
-        (carry.word, carry.token) = (masks.word >> 63, token >> 63);
+        let word_starts = masks.word & !(masks.word << 1 | carry.word);
+        let starts = word_starts | masks.single_starts;
+        let ends = (token << 1 | carry.token) & (starts | !token);
+        let space_words = token & !(token << 1 | carry.token);
         into.has_other_line_break |= masks.other_breaks != 0;
         let mut newlines = masks.newlines;
         while newlines != 0 {
@@ -203,63 +224,99 @@ pub(super) fn segment(avx2: Avx2, segmenter: &Segmenter, text: &str, into: &mut 
             before_line = continuations;
             line.start = position as u32 + 1;
             line.first_token = num_starts + (starts & before).count_ones();
+            line.first_word = num_words + (space_words & before).count_ones();
         }
         num_starts += starts.count_ones();
+        num_words += space_words.count_ones();
         num_continuations += masks.continuations.count_ones();
-        if open.is_open {
-            if ends == 0 {
-                open.flags |= masks.flags(0, 64);
-                open.num_continuations += masks.continuations.count_ones();
-                base += 64;
-                continue;
+        let room = &mut tokens.starts[tokens.num_starts..][..64];
+        each_bit(starts, |index, bit| room[index] = (base + bit) as u32);
+        let num_ends = tokens.num_ends;
+        let room = &mut tokens.ends[num_ends..][..64];
+        let flags = &mut tokens.flags[num_ends..][..64];
+        if is_ascii {
+            let runs = word_starts | carry.word;
+            let (letters, open_letters) = any_in_runs(masks.word, runs, masks.letters);
+            let (numbers, open_numbers) = any_in_runs(masks.word, runs, masks.numbers);
+            let (uppers, open_uppers) = any_in_runs(masks.word, runs, masks.uppers);
+            // All others are marks, which have none of this.
+            let word_ends = (masks.word << 1 | carry.word) & !masks.word;
+            let (letters, numbers) = (letters & word_ends, numbers & word_ends);
+            let all = avx2.or(
+                avx2.or(
+                    avx2.of_bits(letters, HAS_LETTER),
+                    avx2.of_bits(numbers, HAS_NUMBER),
+                ),
+                avx2.or(
+                    avx2.of_bits(uppers & word_ends, HAS_UPPER),
+                    avx2.of_bits(letters | numbers, NOT_SYMBOL),
+                ),
+            );
+            let all = avx2.to_array(all);
+            each_bit(ends, |index, bit| {
+                room[index] = (base + bit) as u32;
+                flags[index] = all[bit];
+            });
+            if open.is_open && ends != 0 {
+                flags[0] |= open.flags;
+                tokens.continuations[num_ends] = open.num_continuations;
+                open = OpenToken::default();
             }
-            let bit = ends.trailing_zeros();
-            ends &= ends - 1;
-            let range = (1_u64 << bit) - 1;
-            let continuations = open.num_continuations + (masks.continuations & range).count_ones();
-            tokens.push(
-                bytes,
-                open.start,
-                base + bit as usize,
-                continuations,
-                open.flags | masks.flags(0, bit),
-            );
+            let is_word = masks.word >> 63 != 0;
+            let found = (u8::from(open_letters) * (HAS_LETTER | NOT_SYMBOL))
+                | (u8::from(open_numbers) * (HAS_NUMBER | NOT_SYMBOL))
+                | (u8::from(open_uppers) * HAS_UPPER);
+            open.flags |= u8::from(is_word) * found;
+        } else {
+            each_bit(ends, |index, bit| room[index] = (base + bit) as u32);
+            let (mut left, mut starts) = (ends, starts);
+            if open.is_open && ends != 0 {
+                let bit = left.trailing_zeros();
+                left &= left - 1;
+                flags[0] = open.flags | masks.flags(0, bit);
+                let range = (1_u64 << bit) - 1;
+                tokens.continuations[num_ends] =
+                    open.num_continuations + (masks.continuations & range).count_ones();
+                open = OpenToken::default();
+            }
+            let mut index = (ends.count_ones() - left.count_ones()) as usize;
+            while left != 0 {
+                let (start, end) = (starts.trailing_zeros(), left.trailing_zeros());
+                starts &= starts.wrapping_sub(1);
+                left &= left - 1;
+                let range = (1_u64 << end) - (1_u64 << (start & 63));
+                tokens.continuations[num_ends + index] = (masks.continuations & range).count_ones();
+                flags[index] = masks.flags(start, end - start);
+                index += 1;
+            }
+            // What is open has started in this block, or is this block.
+            let start = if open.is_open { 0 } else { starts.trailing_zeros() };
+            if start < 64 {
+                open.flags |= masks.flags(start, 64 - start);
+                open.num_continuations += (masks.continuations >> start).count_ones();
+            }
         }
-        while ends != 0 {
-            let (start, end) = (starts.trailing_zeros(), ends.trailing_zeros());
-            starts &= starts.wrapping_sub(1);
-            ends &= ends - 1;
-            let range = (1_u64 << end) - (1_u64 << (start & 63));
-            let continuations = (masks.continuations & range).count_ones();
-            tokens.push(
-                bytes,
-                base + start as usize,
-                base + end as usize,
-                continuations,
-                masks.flags(start, end - start),
-            );
-        }
-        open.is_open = starts != 0;
-        if open.is_open {
-            let bit = starts.trailing_zeros();
-            let range = u64::MAX << bit;
-            open.start = base + bit as usize;
-            open.flags = masks.flags(bit, 64 - bit);
-            open.num_continuations = (masks.continuations & range).count_ones();
-        }
-        if tokens.len > Tokens::ROOM - 65 {
-            tokens.flush(into);
+        open.is_open = token >> 63 != 0;
+        (carry.word, carry.token) = (masks.word >> 63, token >> 63);
+        tokens.num_starts += starts.count_ones() as usize;
+        tokens.num_ends += ends.count_ones() as usize;
+        if tokens.num_starts > Tokens::ROOM - 64 {
+            tokens.flush(bytes, into);
         }
         base += 64;
     }
     if open.is_open {
-        tokens.push(bytes, open.start, bytes.len(), open.num_continuations, open.flags);
+        tokens.ends[tokens.num_ends] = bytes.len() as u32;
+        tokens.flags[tokens.num_ends] = open.flags;
+        tokens.continuations[tokens.num_ends] = open.num_continuations;
+        tokens.num_ends += 1;
     }
-    tokens.flush(into);
+    tokens.flush(bytes, into);
     line.end = bytes.len() as u32;
     line.num_chars = line.end - line.start - (num_continuations - before_line);
     into.lines.push(line);
     into.num_chars = bytes.len() - num_continuations as usize;
+    into.num_space_words = num_words as usize;
 }
 
 impl Segmenter {

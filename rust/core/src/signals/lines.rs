@@ -1,6 +1,6 @@
-//! Lines and trimming as Python has them, because the published rules were computed with Python.
+//! Lines as Python has them, because the published rules were computed with Python.
 
-use crate::segment::{Segmentation, is_white_space};
+use crate::segment::Segmentation;
 
 /// `text.splitlines()`: calls `line` with byte ranges without their line breaks; no empty line after a final break.
 pub(super) fn split_lines(text: &str, segmentation: &Segmentation, mut line: impl FnMut(usize, usize)) {
@@ -41,13 +41,6 @@ fn is_line_break(character: char) -> bool {
     matches!(character, '\n'..='\r' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
-/// `line.strip()`, as a byte range of the text.
-pub(super) fn trim(text: &str, (start, end): (usize, usize)) -> (usize, usize) {
-    let line = text[start..end].trim_end_matches(is_white_space);
-    let end = start + line.len();
-    (end - line.trim_start_matches(is_white_space).len(), end)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,16 +69,5 @@ mod tests {
             split_lines(text, &segmentation, |start, end| lines.push(&text[start..end]));
             assert_eq!(lines, expected, "{text:?}");
         }
-    }
-
-    #[test]
-    fn trim_strips_what_python_strips() {
-        let text = "x\u{1f}\u{a0} \u{3000}a b\u{1c}\u{2003}y";
-        assert_eq!(
-            &text[trim(text, (1, text.len() - 1)).0..trim(text, (1, text.len() - 1)).1],
-            "a b"
-        );
-        assert_eq!(trim("   ", (0, 3)), (0, 0));
-        assert_eq!(trim("", (0, 0)), (0, 0));
     }
 }

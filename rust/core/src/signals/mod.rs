@@ -35,7 +35,9 @@ mod tests;
 mod web_lines;
 
 pub use document::{Cache, Columns, Document, NoColumns};
+pub use facts::Span;
 pub use measure::{Measured, measure};
+pub(crate) use python_characters::is_decimal;
 pub use registry::{Entry, ListFile, ListFiles, Rule, Setup, Wanted, entries, find, make};
 pub use semantics::Semantics;
 

@@ -198,7 +198,7 @@ impl Ngrams {
             num_candidates += usize::from(buckets[(hash >> shift) as usize] >= 2);
         }
         self.first_positions.begin(num_candidates);
-        let marks = &mut self.marks;
+        let repeats_at_level = &mut self.marks.repeats_at_level[..];
         let mut num_copies = 0;
         for index in 0..num_candidates {
             let position = repeated[index].position as usize;
@@ -213,8 +213,8 @@ impl Ngrams {
             };
             num_copies += usize::from(is_copy);
             // Of a copy, both repeat; of a first one, nothing is known yet.
-            marks.repeats_at_level[position] = 2 * u8::from(is_copy);
-            marks.repeats_at_level[first] = 2 * u8::from(is_copy);
+            repeats_at_level[position] = 2 * u8::from(is_copy);
+            repeats_at_level[first] = 2 * u8::from(is_copy);
         }
         self.repeated.truncate(num_copies);
     }
@@ -234,25 +234,26 @@ impl Ngrams {
         }
         let repeated = &mut self.repeated[..];
         let undecided = &mut self.undecided[..repeated.len()];
-        let marks = &mut self.marks;
+        // Slices, because a vector's place would be loaded again and again.
+        let repeats_at_level = &mut self.marks.repeats_at_level[..];
         let (mut num_left, mut num_undecided) = (0, 0);
         for index in 0..repeated.len() {
             let copy = repeated[index];
             let position = copy.position as usize;
             let goes_on = last_words[copy.first as usize] == last_words[position];
             // Going on in its own way, it can only come again if the next words do.
-            let may_repeat = usize::from(marks.repeats_at_level[position + 1]) == level - 1;
+            let may_repeat = usize::from(repeats_at_level[position + 1]) == level - 1;
             repeated[num_left] = copy;
             undecided[num_undecided] = num_left as u32;
             num_undecided += usize::from(!goes_on & may_repeat);
             num_left += usize::from(goes_on | may_repeat);
         }
         self.first_positions.begin(num_undecided);
+        let origins = &mut self.marks.origins[..];
         for &index in &undecided[..num_undecided] {
             let copy = &mut repeated[index as usize];
             let (position, shorter) = (copy.position as usize, copy.first);
             let last_word = last_words[position];
-            let origins = &mut marks.origins;
             origins[position] = shorter;
             let is_same = |other: usize| origins[other] == shorter && last_words[other] == last_word;
             let hash = fold(last_word ^ u64::from(shorter), PAIR_KEY);
@@ -265,7 +266,7 @@ impl Ngrams {
             let is_copy = copy.first != copy.position;
             num_copies += usize::from(is_copy);
             for position in [copy.position, copy.first] {
-                let mark = &mut marks.repeats_at_level[position as usize];
+                let mark = &mut repeats_at_level[position as usize];
                 *mark = if is_copy { level as u8 } else { *mark };
             }
         }

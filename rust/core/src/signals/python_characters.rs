@@ -6,7 +6,7 @@
 use crate::segment::CharacterClass;
 
 /// `str.isdecimal` (general category Nd), and `\d`.
-pub(super) fn is_decimal(character: char) -> bool {
+pub(crate) fn is_decimal(character: char) -> bool {
     match character {
         '\0'..='\u{7f}' => character.is_ascii_digit(),
         '\u{1d7ce}'..='\u{1d7ff}' => true,

@@ -1,6 +1,7 @@
 //! Connected components of the duplicate graph, in memory where they fit and by external rounds where not.
 //!
-//! Both ways give each document the smallest document reference of its component, so the budget decides the time only.
+//! Both ways give each document the smallest of its component, so the budget decides the time only. Documents go by their
+//! numbers among linked ones (`PassContext::linked`): the smallest is the first old document, else the first new one.
 
 use gristmill_core::union_find::UnionFind;
 

@@ -4,8 +4,11 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
+use gristmill_core::units::Normalisation;
+
 use super::error::{DedupError, Result};
 use super::formats::{REMOVAL_BYTES, Records, Removal, VERDICT_BYTES, scatter, split_docref};
+use super::old::text_checksum;
 use super::{PartitionFiles, PassContext};
 use crate::external_sort::{SortError, SortedSource};
 use crate::index::{IndexRecord, RECORD_BYTES};
@@ -41,6 +44,11 @@ impl Standing {
         }
     }
 
+    /// Returns the standing of a document that an earlier run kept: before every other one.
+    pub(super) fn old(docref: u64) -> Self {
+        Self::new(u64::MAX, docref)
+    }
+
     /// The document.
     pub fn docref(self) -> u64 {
         self.docref
@@ -55,24 +63,26 @@ impl Standing {
     }
 }
 
-/// A set of documents, one bit each: `8 * ceil(N / 64)` bytes and 8 bytes a partition.
+/// A set of documents, one bit each: `8 * ceil(N / 64)` bytes and 8 bytes a partition. Of old documents either all or
+/// none are in it, without a bit.
 #[derive(Debug)]
-pub(super) struct DocumentSet {
+pub(crate) struct DocumentSet {
     starts: Vec<u64>,
     words: Vec<u64>,
+    holds_old: bool,
 }
 
 impl DocumentSet {
     /// Bytes that a set over all documents takes.
-    pub(super) fn bytes(context: &PassContext<'_>) -> u64 {
-        8 * (context.num_documents().div_ceil(64) + context.partitions.len() as u64 + 1)
+    pub(crate) fn bytes(context: &PassContext<'_>) -> u64 {
+        8 * (context.num_documents().div_ceil(64) + context.own().len() as u64 + 1)
     }
 
     /// The empty set.
     pub(super) fn empty(context: &PassContext<'_>) -> Result<Self> {
-        let mut starts = Vec::with_capacity(context.partitions.len() + 1);
+        let mut starts = Vec::with_capacity(context.own().len() + 1);
         let mut start = 0;
-        for files in &context.partitions {
+        for files in context.own() {
             starts.push(start);
             start += u64::from(files.num_documents);
         }
@@ -82,14 +92,16 @@ impl DocumentSet {
         Ok(Self {
             starts,
             words: vec![0; num_words],
+            holds_old: false,
         })
     }
 
-    /// The documents that pass every threshold.
-    pub(super) fn passing(context: &PassContext<'_>) -> Result<Self> {
+    /// The documents that pass every threshold; old ones all do.
+    pub(crate) fn passing(context: &PassContext<'_>) -> Result<Self> {
         let mut set = Self::empty(context)?;
+        set.holds_old = true;
         let mut bit = 0_u64;
-        for files in &context.partitions {
+        for files in context.own() {
             context.check()?;
             let verdicts =
                 Records::<VERDICT_BYTES>::open_with_count(&files.verdict, u64::from(files.num_documents))?;
@@ -115,8 +127,11 @@ impl DocumentSet {
         self.words[(bit / 64) as usize] |= 1 << (bit % 64);
     }
 
-    /// Whether `docref` is in the set; unknown documents are not.
-    pub(super) fn contains(&self, docref: u64) -> bool {
+    /// Whether `docref` is in the set; unknown documents of the run are not.
+    pub(crate) fn contains(&self, docref: u64) -> bool {
+        if split_docref(docref).0 as usize + 1 >= self.starts.len() {
+            return self.holds_old;
+        }
         self.bit(docref)
             .is_some_and(|bit| self.words[(bit / 64) as usize] >> (bit % 64) & 1 == 1)
     }
@@ -136,7 +151,7 @@ impl DocumentSet {
     }
 
     /// Takes out every document that a file of removals names.
-    pub(super) fn remove_all(&mut self, removals: &Records<REMOVAL_BYTES>) -> Result<()> {
+    pub(crate) fn remove_all(&mut self, removals: &Records<REMOVAL_BYTES>) -> Result<()> {
         let mut stream = removals.stream(STREAM_BUFFER_BYTES);
         while let Some(record) = stream.next_record()? {
             if let Some(removal) = Removal::decode(record) {
@@ -146,8 +161,19 @@ impl DocumentSet {
         Ok(())
     }
 
-    /// Number of documents of a partition that are in the set.
-    pub(super) fn count_partition(&self, partition: usize) -> u64 {
+    /// Adds every document that a file of removals names.
+    pub(super) fn insert_all(&mut self, removals: &Records<REMOVAL_BYTES>) -> Result<()> {
+        let mut stream = removals.stream(STREAM_BUFFER_BYTES);
+        while let Some(record) = stream.next_record()? {
+            if let Some(removal) = Removal::decode(record) {
+                self.insert(removal.docref);
+            }
+        }
+        Ok(())
+    }
+
+    /// Number of documents of a partition of the run that are in the set.
+    pub(crate) fn count_partition(&self, partition: usize) -> u64 {
         let (Some(&start), Some(&end)) = (self.starts.get(partition), self.starts.get(partition + 1)) else {
             return 0;
         };
@@ -167,14 +193,68 @@ impl DocumentSet {
     }
 }
 
+/// How many documents of a set stand before one: 8 bytes for each 512 documents, beside the set.
+pub(crate) struct Ranks<'set> {
+    set: &'set DocumentSet,
+    before: Vec<u64>,
+}
+
+impl DocumentSet {
+    /// Words that one number of [`Ranks`] stands for.
+    const RANK_WORDS: usize = 8;
+
+    /// Counts the documents of the run that are in the set.
+    pub(crate) fn ranks(&self) -> Ranks<'_> {
+        let mut count = 0;
+        let before = self.words.chunks(Self::RANK_WORDS).map(|words| {
+            let start = count;
+            count += words.iter().map(|word| u64::from(word.count_ones())).sum::<u64>();
+            start
+        });
+        let mut before: Vec<u64> = before.collect();
+        before.push(count);
+        Ranks { set: self, before }
+    }
+}
+
+impl Ranks<'_> {
+    /// Bytes that the numbers take beside the set.
+    pub(crate) fn bytes(&self) -> u64 {
+        8 * self.before.len() as u64
+    }
+
+    /// Returns how many documents of the set come before a place of the run; past the end, all.
+    pub(crate) fn before(&self, docref: u64) -> u64 {
+        let (partition, ordinal) = split_docref(docref);
+        let starts = &self.set.starts;
+        let (Some(&start), Some(&end)) = (starts.get(partition as usize), starts.last()) else {
+            return self.before.last().copied().unwrap_or(0);
+        };
+        let bit = (start + u64::from(ordinal)).min(end);
+        let block = (bit / 64) as usize / DocumentSet::RANK_WORDS;
+        let first_word = block * DocumentSet::RANK_WORDS;
+        let (whole, rest) = ((bit / 64) as usize - first_word, bit % 64);
+        let words = self.set.words.get(first_word..).unwrap_or_default();
+        let mut count: u64 = words[..whole]
+            .iter()
+            .map(|word| u64::from(word.count_ones()))
+            .sum();
+        if rest > 0 {
+            count += u64::from((words[whole] & ((1 << rest) - 1)).count_ones());
+        }
+        self.before[block] + count
+    }
+}
+
 struct OpenPartition {
     text: File,
     index: Records<RECORD_BYTES>,
 }
 
 /// Reads index records and texts at random.
-pub(super) struct DocumentStore<'task> {
+pub(crate) struct DocumentStore<'task> {
     partitions: &'task [PartitionFiles],
+    num_own: usize,
     open: Vec<Option<OpenPartition>>,
     opened: VecDeque<usize>,
     ranks: Vec<(u64, u64)>,
@@ -183,7 +263,7 @@ pub(super) struct DocumentStore<'task> {
 
 impl<'task> DocumentStore<'task> {
     /// Opens nothing yet; remembers ranks in at most `rank_cache_bytes`.
-    pub(super) fn new(context: &'task PassContext<'_>, rank_cache_bytes: u64) -> Self {
+    pub(crate) fn new(context: &'task PassContext<'_>, rank_cache_bytes: u64) -> Self {
         let wanted = context.num_documents().next_power_of_two();
         let slots = (rank_cache_bytes / 16).min(wanted).max(1);
         let slots = if slots.is_power_of_two() {
@@ -194,6 +274,7 @@ impl<'task> DocumentStore<'task> {
         let partitions = &context.partitions;
         Self {
             partitions,
+            num_own: context.num_own,
             open: partitions.iter().map(|_| None).collect(),
             opened: VecDeque::new(),
             ranks: vec![(u64::MAX, 0); usize::try_from(slots).unwrap_or(1)],
@@ -225,7 +306,7 @@ impl<'task> DocumentStore<'task> {
     }
 
     /// Reads the index record of a document.
-    pub(super) fn record(&mut self, docref: u64) -> Result<IndexRecord> {
+    pub(crate) fn record(&mut self, docref: u64) -> Result<IndexRecord> {
         let (partition, ordinal) = split_docref(docref);
         let open = self.partition(partition as usize)?;
         if u64::from(ordinal) >= open.index.len() {
@@ -238,18 +319,38 @@ impl<'task> DocumentStore<'task> {
 
     /// Returns the standing of a document, from the cache if it is there.
     pub(super) fn standing(&mut self, docref: u64) -> Result<Standing> {
+        if self.is_old(docref) {
+            return Ok(Standing::old(docref));
+        }
         let slot = (scatter(docref) % self.ranks.len() as u64) as usize;
         let (cached, rank) = self.ranks[slot];
         if cached == docref {
-            return Ok(Standing::new(rank, docref));
+            return Ok(self.standing_of(rank, docref));
         }
         let rank = self.record(docref)?.rank;
         self.ranks[slot] = (docref, rank);
-        Ok(Standing::new(rank, docref))
+        Ok(self.standing_of(rank, docref))
+    }
+
+    /// Returns the standing of a document whose rank is known.
+    pub(super) fn standing_of(&self, rank: u64, docref: u64) -> Standing {
+        if self.is_old(docref) {
+            Standing::old(docref)
+        } else if self.partitions.len() > self.num_own {
+            // The highest rank is that of old documents alone.
+            Standing::new(rank.min(u64::MAX - 1), docref)
+        } else {
+            Standing::new(rank, docref)
+        }
+    }
+
+    /// Whether an earlier run kept the document.
+    pub(super) fn is_old(&self, docref: u64) -> bool {
+        split_docref(docref).0 as usize >= self.num_own
     }
 
     /// Reads the text of a document into `buffer` and returns it.
-    pub(super) fn text<'buffer>(
+    pub(crate) fn text<'buffer>(
         &mut self,
         docref: u64,
         buffer: &'buffer mut Vec<u8>,
@@ -258,6 +359,38 @@ impl<'task> DocumentStore<'task> {
         let partition = split_docref(docref).0 as usize;
         buffer.resize(record.text_bytes as usize, 0);
         self.read_text(partition, record.text_offset, buffer)?;
+        if self.is_old(docref) && text_checksum(buffer) != record.rank {
+            return Err(DedupError::DamagedIndex {
+                path: self.partitions[partition].text.clone(),
+                detail: format!(
+                    "the text at byte {} is not the one that was kept",
+                    record.text_offset
+                ),
+            });
+        }
+        std::str::from_utf8(buffer).map_err(|error| {
+            let path = &self.partitions[partition].text;
+            DedupError::damaged(path, format!("text at byte {}: {error}", record.text_offset))
+        })
+    }
+
+    /// Reads bytes `start..end` of a document's text into `buffer` and returns them.
+    pub(crate) fn slice<'buffer>(
+        &mut self,
+        docref: u64,
+        start: u32,
+        end: u32,
+        buffer: &'buffer mut Vec<u8>,
+    ) -> Result<&'buffer str> {
+        let record = self.record(docref)?;
+        let partition = split_docref(docref).0 as usize;
+        let damaged = |detail: String| DedupError::damaged(&self.partitions[partition].text, detail);
+        if start > end || end > record.text_bytes {
+            let length = record.text_bytes;
+            return Err(damaged(format!("bytes {start}..{end} of a text of {length}")));
+        }
+        buffer.resize((end - start) as usize, 0);
+        self.read_text(partition, record.text_offset + u64::from(start), buffer)?;
         std::str::from_utf8(buffer).map_err(|error| {
             let path = &self.partitions[partition].text;
             DedupError::damaged(path, format!("text at byte {}: {error}", record.text_offset))
@@ -267,6 +400,22 @@ impl<'task> DocumentStore<'task> {
     fn read_text(&mut self, partition: usize, offset: u64, buffer: &mut [u8]) -> Result<()> {
         let read = self.partition(partition)?.text.read_exact_at(buffer, offset);
         read.map_err(|error| SortError::file("read", &self.partitions[partition].text)(error).into())
+    }
+
+    /// Compares what `normalise` leaves of two texts, each of them read whole.
+    pub(super) fn is_same_normalised(
+        &mut self,
+        left: u64,
+        right: u64,
+        normalise: Normalisation,
+    ) -> Result<bool> {
+        let [mut left_bytes, mut right_bytes] = std::mem::take(&mut self.compare);
+        let (mut left_compared, mut right_compared) = (String::new(), String::new());
+        let left = normalise.apply(self.text(left, &mut left_bytes)?, &mut left_compared);
+        let right = normalise.apply(self.text(right, &mut right_bytes)?, &mut right_compared);
+        let is_same = left == right;
+        self.compare = [left_bytes, right_bytes];
+        Ok(is_same)
     }
 
     /// Compares two texts byte by byte, a block at a time.
@@ -298,6 +447,17 @@ impl<'task> DocumentStore<'task> {
             done += taken;
         }
         self.compare = [left_bytes, right_bytes];
+        if !is_same {
+            // Equal hashes of different texts are rarer than a damaged disk: an old text proves itself here.
+            let mut buffer = Vec::new();
+            for docref in [left.0, right.0]
+                .into_iter()
+                .filter(|&docref| self.is_old(docref))
+                .collect::<Vec<_>>()
+            {
+                self.text(docref, &mut buffer)?;
+            }
+        }
         Ok(is_same)
     }
 }

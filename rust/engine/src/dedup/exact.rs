@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use gristmill_core::units::Normalisation;
 use serde::Serialize;
 
 use super::documents::{DocumentSet, DocumentStore, Standing};
@@ -16,7 +17,7 @@ use crate::external_sort::{ExternalSorter, SortedSource, merge_sorted};
 use crate::index::IndexRecord;
 
 /// Content hash and document reference, both big-endian.
-const HASHED_BYTES: usize = 24;
+pub(crate) const HASHED_BYTES: usize = 24;
 
 /// What the pass counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -33,7 +34,7 @@ pub struct ExactStats {
 
 /// Finds the exact duplicates among documents whose content hash is in `range`, and writes them as removals.
 ///
-/// In a group of equal texts the document of best [`Standing`] stays. Memory: see [`super`]; a group larger than its
+/// Equal is what [`PassContext::comparing`] says. In a group of equal texts the document of best [`Standing`] stays. Memory: see [`super`]; a group larger than its
 /// share spills. Time: one merge of the hashes, and two reads of each text that has a copy.
 ///
 /// # Errors
@@ -53,6 +54,7 @@ pub fn exact(context: &PassContext<'_>, range: KeyRange, output: &Path) -> Resul
     let mut removals = ExternalSorter::<REMOVAL_BYTES>::new(&context.scratch, memory_bytes / 4)?;
     let mut group = Group {
         store: DocumentStore::new(context, 0),
+        normalise: context.exact_normalise,
         classes: Vec::new(),
         members: SpillQueue::new(&context.scratch, memory_bytes / 4),
         stats: ExactStats::default(),
@@ -61,14 +63,17 @@ pub fn exact(context: &PassContext<'_>, range: KeyRange, output: &Path) -> Resul
     let mut previous: Option<(u128, u64)> = None;
     while let Some(record) = merged.next_record()? {
         poll.tick()?;
-        group.stats.documents += 1;
         let current = (u128::from_be_bytes(bytes_at(record, 0)), u64_be(record, 16));
+        group.stats.documents += u64::from(!context.is_old(current.1));
         match previous {
             Some((hash, first)) if hash == current.0 => {
-                if group.classes.is_empty() {
+                // New documents come first: after an old one no other of this hash is new.
+                if group.classes.is_empty() && !context.is_old(first) {
                     group.add(first)?;
                 }
-                group.add(current.1)?;
+                if !group.classes.is_empty() {
+                    group.add(current.1)?;
+                }
             }
             _ => group.settle(&mut removals)?,
         }
@@ -84,7 +89,7 @@ pub fn exact(context: &PassContext<'_>, range: KeyRange, output: &Path) -> Resul
     Ok(group.stats)
 }
 
-fn open_slice<'pass>(
+pub(crate) fn open_slice<'pass>(
     context: &PassContext<'_>,
     number: usize,
     range: KeyRange,
@@ -120,11 +125,13 @@ struct TextClass {
     first: (u64, IndexRecord),
     best: Standing,
     num_members: u64,
+    has_new: bool,
 }
 
 /// Documents of equal hash, by text.
 struct Group<'task> {
     store: DocumentStore<'task>,
+    normalise: Normalisation,
     classes: Vec<TextClass>,
     /// Number of the class (u32) and document reference (u64).
     members: SpillQueue<12>,
@@ -134,13 +141,16 @@ struct Group<'task> {
 impl Group<'_> {
     fn add(&mut self, docref: u64) -> Result<()> {
         let record = self.store.record(docref)?;
-        let standing = Standing::new(record.rank, docref);
+        let standing = self.store.standing_of(record.rank, docref);
+        let is_new = !self.store.is_old(docref);
         let mut number = self.classes.len();
         for (candidate, class) in self.classes.iter().enumerate() {
-            if self
-                .store
-                .is_same_text((class.first.0, &class.first.1), (docref, &record))?
-            {
+            let (left, right) = ((class.first.0, &class.first.1), (docref, &record));
+            let is_same = match self.normalise {
+                Normalisation::None => self.store.is_same_text(left, right)?,
+                normalise => self.store.is_same_normalised(left.0, right.0, normalise)?,
+            };
+            if is_same {
                 number = candidate;
                 break;
             }
@@ -149,12 +159,14 @@ impl Group<'_> {
             Some(class) => {
                 class.best = class.best.min(standing);
                 class.num_members += 1;
+                class.has_new |= is_new;
             }
             None => {
                 self.classes.push(TextClass {
                     first: (docref, record),
                     best: standing,
                     num_members: 1,
+                    has_new: is_new,
                 });
             }
         }
@@ -171,27 +183,30 @@ impl Group<'_> {
         if self.classes.is_empty() {
             return Ok(());
         }
-        let classes = &self.classes;
+        let (classes, store) = (&self.classes, &self.store);
+        let mut num_removed = 0;
         self.members.for_each(|member| {
             let number = u32::from_be_bytes(bytes_at(member, 0));
             let docref = u64_be(member, 4);
             let best = classes[number as usize].best.docref();
-            if docref != best {
+            if docref != best && !store.is_old(docref) {
+                num_removed += 1;
                 let step = RemovalStep::Exact;
                 let removal = Removal {
                     docref,
                     duplicate_of: best,
                     similarity: 1.0,
                     step,
+                    shared_bands: 0,
                 };
                 removals.push(&removal.encode_sortable())?;
             }
             Ok(())
         })?;
         for class in classes {
-            self.stats.groups += u64::from(class.num_members > 1);
-            self.stats.removed += class.num_members - 1;
+            self.stats.groups += u64::from(class.num_members > 1 && class.has_new);
         }
+        self.stats.removed += num_removed;
         if self.classes.len() > 1 {
             self.stats.hash_collisions += self.classes.len() as u64;
         }

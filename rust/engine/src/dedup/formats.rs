@@ -26,6 +26,9 @@ pub const REMOVAL_BYTES: usize = 24;
 /// Bytes of a [`ClusterMember`].
 pub const CLUSTER_BYTES: usize = 16;
 
+/// Similarity of a pair that nobody computed: below any that can be.
+pub const NOT_COMPUTED: f32 = -1.0;
+
 /// Returns the `N` bytes of `record` from `at` on; both are constants at every call.
 pub(crate) fn bytes_at<const N: usize>(record: &[u8], at: usize) -> [u8; N] {
     std::array::from_fn(|byte| record[at + byte])
@@ -102,7 +105,28 @@ pub fn gather(scattered: u64) -> u64 {
     value ^ (value >> 30) ^ (value >> 60)
 }
 
-/// A pair of documents whose similarity was computed on their texts and reaches the threshold.
+/// What the similarity of an edge was computed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum EdgeKind {
+    /// The texts: of their shingle sets.
+    Text = 0,
+    /// The embeddings: the cosine of their angle.
+    Semantic = 1,
+}
+
+impl EdgeKind {
+    pub(crate) fn from_byte(byte: u8) -> Self {
+        if byte == Self::Semantic as u8 {
+            Self::Semantic
+        } else {
+            Self::Text
+        }
+    }
+}
+
+/// A pair of documents whose similarity was computed exactly and reaches the threshold, or that was proposed
+/// where a recipe asks for no verification.
 ///
 /// On disk little-endian, sorted by (better, worse), each pair once a file.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -111,10 +135,12 @@ pub struct Edge {
     pub better: u64,
     /// The other.
     pub worse: u64,
-    /// Jaccard similarity of their shingle sets, in [0, 1].
+    /// Their similarity, in [0, 1]; of what, `kind` says. Or [`NOT_COMPUTED`].
     pub similarity: f32,
     /// Bands in which the pair shared a bucket and was compared.
     pub shared_bands: u16,
+    /// What was compared.
+    pub kind: EdgeKind,
 }
 
 impl Edge {
@@ -125,6 +151,7 @@ impl Edge {
         record[8..16].copy_from_slice(&self.worse.to_le_bytes());
         record[16..20].copy_from_slice(&self.similarity.to_le_bytes());
         record[20..22].copy_from_slice(&self.shared_bands.to_le_bytes());
+        record[22] = self.kind as u8;
         record
     }
 
@@ -135,6 +162,7 @@ impl Edge {
             worse: u64_le(record, 8),
             similarity: f32::from_le_bytes(bytes_at(record, 16)),
             shared_bands: u16::from_le_bytes(bytes_at(record, 20)),
+            kind: EdgeKind::from_byte(record[22]),
         }
     }
 }
@@ -147,6 +175,8 @@ pub enum RemovalStep {
     Exact = 1,
     /// Another document is at least as similar as the threshold asks.
     Near = 2,
+    /// The embedding of another document points at least as much the same way as the threshold asks.
+    Semantic = 3,
 }
 
 /// A document that goes, and the kept one that it duplicates.
@@ -158,10 +188,12 @@ pub struct Removal {
     pub docref: u64,
     /// The document that stays in its place.
     pub duplicate_of: u64,
-    /// Similarity of the two, in [0, 1].
+    /// Similarity of the two, in [0, 1], or [`NOT_COMPUTED`].
     pub similarity: f32,
     /// The step that removed it.
     pub step: RemovalStep,
+    /// Bands in which the two met; 0 for equal texts, and where a common neighbour proposed the pair.
+    pub shared_bands: u16,
 }
 
 impl Removal {
@@ -172,6 +204,7 @@ impl Removal {
         record[8..16].copy_from_slice(&self.duplicate_of.to_le_bytes());
         record[16..20].copy_from_slice(&self.similarity.to_le_bytes());
         record[20] = self.step as u8;
+        record[22..].copy_from_slice(&self.shared_bands.to_le_bytes());
         record
     }
 
@@ -180,6 +213,7 @@ impl Removal {
         let step = match record[20] {
             1 => RemovalStep::Exact,
             2 => RemovalStep::Near,
+            3 => RemovalStep::Semantic,
             _ => return None,
         };
         Some(Self {
@@ -187,7 +221,13 @@ impl Removal {
             duplicate_of: u64_le(record, 8),
             similarity: f32::from_le_bytes(bytes_at(record, 16)),
             step,
+            shared_bands: u16::from_le_bytes(bytes_at(record, 22)),
         })
+    }
+
+    /// The similarity, if it was computed.
+    pub fn computed_similarity(&self) -> Option<f32> {
+        (self.similarity >= 0.0).then_some(self.similarity)
     }
 
     /// The record with `docref` big-endian, so that byte order is the order of documents.
@@ -205,14 +245,14 @@ impl Removal {
     }
 }
 
-/// A document of a cluster of at least two.
+/// A document of a cluster of at least two; old ones are representatives only.
 ///
 /// On disk little-endian, sorted by `docref`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClusterMember {
     /// The document.
     pub docref: u64,
-    /// The smallest document reference of its cluster.
+    /// The first document of its cluster: an old one where there is one.
     pub representative: u64,
 }
 
@@ -412,6 +452,7 @@ mod tests {
             worse: 2,
             similarity: 0.75,
             shared_bands: 513,
+            kind: EdgeKind::Semantic,
         };
         assert_eq!(Edge::decode(&edge.encode()), edge);
         let removal = Removal {
@@ -419,6 +460,7 @@ mod tests {
             duplicate_of: 7,
             similarity: 1.0,
             step: RemovalStep::Near,
+            shared_bands: 7,
         };
         assert_eq!(Removal::decode(&removal.encode()), Some(removal));
         assert_eq!(
@@ -441,11 +483,15 @@ mod tests {
             worse: 2,
             similarity: 0.5,
             shared_bands: 3,
+            kind: EdgeKind::Text,
         };
-        let expected = [
+        let mut expected = [
             1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x3f, 3, 0, 0, 0,
         ];
         assert_eq!(edge.encode(), expected);
+        expected[22] = 1;
+        let kind = EdgeKind::Semantic;
+        assert_eq!(Edge { kind, ..edge }.encode(), expected);
         let member = ClusterMember {
             docref: docref(1, 2),
             representative: 3,
@@ -460,9 +506,10 @@ mod tests {
             duplicate_of: 2,
             similarity: 1.0,
             step: RemovalStep::Exact,
+            shared_bands: 258,
         };
         let expected = [
-            1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x80, 0x3f, 1, 0, 0, 0,
+            1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x80, 0x3f, 1, 0, 2, 1,
         ];
         assert_eq!(removal.encode(), expected);
     }

@@ -9,12 +9,13 @@ use super::error::{DedupError, Result};
 use super::formats::{
     BAND_BYTES, BucketRow, ConvertedRun, ROW_BYTES, RecordWriter, Records, bytes_at, docref, scatter, u64_be,
 };
+use super::old::MAX_OLD_MEMBERS;
 use super::spill_queue::SpillQueue;
 use super::{KeyRange, PassContext};
 use crate::external_sort::{ExternalSorter, SortedSource, merge_sorted};
 
 /// Band key and document reference, both big-endian.
-const KEYED_BYTES: usize = 16;
+pub(crate) const KEYED_BYTES: usize = 16;
 
 /// What the pass counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -25,11 +26,14 @@ pub struct LshStats {
     pub rows: u64,
     /// Documents of the largest bucket.
     pub largest_bucket: u64,
+    /// Old documents of buckets that are left out, beyond [`MAX_OLD_MEMBERS`].
+    pub capped_old: u64,
 }
 
 /// Groups documents by the band keys in `range` and writes a [`BucketRow`] for each member but the centre.
 ///
-/// Left out are documents that fail a threshold and those that `exact_removals` (every file of the exact pass) name.
+/// Left out are documents that fail a threshold, those that `exact_removals` (every file of the exact pass) name, and
+/// buckets without a new document.
 /// Memory: see [`super`]; a bucket larger than its share spills and is read twice. Time: one merge of the keys, and one
 /// index read for each document that is not alone in its bucket, less what a cache of ranks knows.
 ///
@@ -53,6 +57,7 @@ pub fn lsh(
         store: DocumentStore::new(context, memory_bytes / 4),
         members: SpillQueue::new(&context.scratch, memory_bytes / 8),
         best: None,
+        num_old: 0,
         rows: ExternalSorter::new(&context.scratch, memory_bytes / 4)?,
         stats: LshStats::default(),
     };
@@ -80,10 +85,13 @@ pub fn lsh(
             let (key, docref) = (u64_be(record, 0), u64_be(record, 8));
             match previous {
                 Some((previous_key, first)) if previous_key == key => {
-                    if bucket.best.is_none() {
+                    // New documents come first: a bucket that begins with an old one holds no other.
+                    if bucket.best.is_none() && !context.is_old(first) {
                         bucket.add(first)?;
                     }
-                    bucket.add(docref)?;
+                    if bucket.best.is_some() {
+                        bucket.add(docref)?;
+                    }
                 }
                 Some((previous_key, _)) => bucket.close(bucket_of(band, previous_key))?,
                 None => {}
@@ -104,11 +112,11 @@ pub fn lsh(
 }
 
 /// Identity of a bucket among all bands.
-fn bucket_of(band: u16, key: u64) -> u64 {
+pub(super) fn bucket_of(band: u16, key: u64) -> u64 {
     scatter(key ^ scatter(u64::from(band) + 1))
 }
 
-fn open_band<'pass>(
+pub(crate) fn open_band<'pass>(
     context: &PassContext<'_>,
     number: usize,
     range: KeyRange,
@@ -151,12 +159,21 @@ struct Bucket<'task> {
     store: DocumentStore<'task>,
     members: SpillQueue<8>,
     best: Option<Standing>,
+    num_old: u32,
     rows: ExternalSorter<ROW_BYTES>,
     stats: LshStats,
 }
 
 impl Bucket<'_> {
     fn add(&mut self, docref: u64) -> Result<()> {
+        if self.store.is_old(docref) {
+            // The first old one is the centre.
+            if self.num_old > MAX_OLD_MEMBERS {
+                self.stats.capped_old += 1;
+                return Ok(());
+            }
+            self.num_old += 1;
+        }
         let standing = self.store.standing(docref)?;
         self.best = Some(self.best.map_or(standing, |best| best.min(standing)));
         self.members.push(docref.to_be_bytes())
@@ -186,6 +203,7 @@ impl Bucket<'_> {
             Ok(())
         })?;
         self.members.clear();
+        self.num_old = 0;
         Ok(())
     }
 }

@@ -4,6 +4,7 @@
 //! exact.bin  ─> exact[r]  ─> removals of equal texts
 //! bands.bin  ─> lsh[r]    ─> bucket rows: who might resemble whom
 //! rows, text ─> verify[v] ─> edges: who does, computed on the texts
+//! vectors    ─> semantic  ─> edges, computed on the embeddings
 //! edges      ─> rescue    ─> edges between those that lost their centre
 //! all these  ─> settle    ─> removals.bin, clusters.bin
 //! ```
@@ -21,6 +22,8 @@
 //! rest is buffers that spill. A budget below `N / 8` bytes and 4 KiB is refused with GM-DEDUP-002, and from 1 MiB on
 //! more memory gains little.
 //!
+//! Documents that earlier runs kept ([`old`]) need none of it.
+//!
 //! # Disk
 //! Beside the texts: 20 bytes a document in `exact.bin`, 12 a band and document in `bands.bin`, 24 a row of a bucket
 //! (its members but one), an edge and a removal, 16 a document of a cluster.
@@ -28,9 +31,10 @@
 //! # Example
 //! ```
 //! use gristmill_core::hash::content_hash;
+//! use gristmill_core::shingle::ShingleConfig;
 //! use gristmill_engine::dedup::formats::Removal;
 //! use gristmill_engine::dedup::{
-//!     BandRunWriter, ExactRunWriter, KeyRange, PartitionFiles, PassContext, SettleInputs, SourceBudget,
+//!     BandRunWriter, ExactRunWriter, KeyRange, Measure, PartitionFiles, PassContext, SettleInputs,
 //!     VerifyOptions, exact, lsh, rescue, settle, verify,
 //! };
 //! use gristmill_engine::index::IndexRecord;
@@ -76,7 +80,13 @@
 //!     bands: Some(path("bands.bin")),
 //! };
 //! let context = PassContext::new(vec![partition], &folder, 1 << 20, &|| false)?;
-//! let options = VerifyOptions { min_similarity: 0.7, shingle_words: 2, retry: Default::default() };
+//! let options = VerifyOptions {
+//!     measure: Measure::Jaccard,
+//!     min_similarity: 0.7,
+//!     shingles: ShingleConfig::words(2),
+//!     tokenizer: None,
+//!     retry: Default::default(),
+//! };
 //! exact(&context, KeyRange::WHOLE, &path("twins"))?;
 //! lsh(&context, KeyRange::WHOLE, 1, &[path("twins")], &path("rows"))?;
 //! verify(&context, KeyRange::WHOLE, &[path("rows")], &options, &path("edges"))?;
@@ -84,7 +94,7 @@
 //! let inputs = SettleInputs {
 //!     exact_removals: vec![path("twins")],
 //!     edges: vec![path("edges"), path("rescued")],
-//!     sources: vec![SourceBudget { name: "web".to_owned(), removal_budget: 0.5 }],
+//!     sources: vec!["web".to_owned()],
 //! };
 //! let stats = settle(&context, &inputs, &path("removals.bin"), &path("clusters.bin"))?;
 //! assert_eq!((stats.near_removed, stats.clusters), (1, 1));
@@ -96,13 +106,18 @@
 //! ```
 
 mod clusters;
-mod documents;
+pub(crate) mod documents;
 mod error;
-mod exact;
+pub(crate) mod exact;
 pub mod formats;
 mod greedy;
-mod lsh;
+mod largest;
+pub(crate) mod lsh;
+pub mod old;
+mod propose;
+mod propose_clusters;
 mod rescue;
+pub mod semantic;
 mod settle;
 mod similarity;
 mod spill_queue;
@@ -117,14 +132,20 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
+use gristmill_core::units::Normalisation;
 use serde::Deserialize;
 
+pub(crate) use documents::DocumentStore;
 pub use documents::Standing;
-pub use error::{DedupError, OverBudget, Result};
+pub use error::{DedupError, Result};
 pub use exact::{ExactStats, exact};
+pub use largest::{LargeCluster, NamedMember};
 pub use lsh::{LshStats, lsh};
-pub use rescue::{RescueStats, rescue};
-pub use settle::{SettleInputs, SettleStats, SourceBudget, SourceRemovals, settle};
+pub use propose::propose;
+pub use propose_clusters::propose_clusters;
+pub use rescue::{Measures, RescueStats, rescue, rescue_by};
+pub use settle::{SettleInputs, SettleStats, SourceRemovals, settle};
+pub use similarity::Measure;
 pub use verify::{RetryLimits, VerifyOptions, VerifyStats, verify};
 pub use writers::{BandRunWriter, ExactRunWriter};
 
@@ -161,9 +182,12 @@ pub struct PartitionFiles {
 /// What every pass needs: the partitions, and what it may use.
 pub struct PassContext<'task> {
     partitions: Vec<PartitionFiles>,
+    /// The first ones; what follows are parts of an index.
+    num_own: usize,
     scratch: PathBuf,
     memory_bytes: u64,
-    cancelled: Cancelled<'task>,
+    pub(crate) cancelled: Cancelled<'task>,
+    exact_normalise: Normalisation,
 }
 
 impl<'task> PassContext<'task> {
@@ -189,22 +213,34 @@ impl<'task> PassContext<'task> {
             }
         }
         Ok(Self {
+            num_own: partitions.len(),
             partitions,
             scratch: scratch.to_owned(),
             memory_bytes,
             cancelled,
+            exact_normalise: Normalisation::None,
         })
     }
 
+    /// Makes [`exact`] compare what `normalise` leaves of the texts; their content hashes are of the same.
+    #[must_use]
+    pub fn comparing(self, normalise: Normalisation) -> Self {
+        Self {
+            exact_normalise: normalise,
+            ..self
+        }
+    }
+
+    /// Documents of the run; those of an index take no memory.
     fn num_documents(&self) -> u64 {
-        self.partitions
+        self.own()
             .iter()
             .map(|files| u64::from(files.num_documents))
             .sum()
     }
 
     /// What is left of the budget beside `held_bytes`.
-    fn memory_beside(&self, held_bytes: u64) -> Result<u64> {
+    pub(crate) fn memory_beside(&self, held_bytes: u64) -> Result<u64> {
         let needed_bytes = held_bytes + MIN_WORKING_BYTES;
         if self.memory_bytes < needed_bytes {
             return Err(DedupError::ScratchMemory {
@@ -223,7 +259,7 @@ impl<'task> PassContext<'task> {
         }
     }
 
-    fn poll(&self) -> Poll<'_> {
+    pub(crate) fn poll(&self) -> Poll<'_> {
         Poll {
             cancelled: self.cancelled,
             countdown: Poll::PERIOD,
@@ -232,7 +268,7 @@ impl<'task> PassContext<'task> {
 }
 
 /// Looks at the request to stop once in a while.
-struct Poll<'task> {
+pub(crate) struct Poll<'task> {
     cancelled: Cancelled<'task>,
     countdown: u32,
 }
@@ -240,7 +276,7 @@ struct Poll<'task> {
 impl Poll<'_> {
     const PERIOD: u32 = 4096;
 
-    fn tick(&mut self) -> Result<()> {
+    pub(crate) fn tick(&mut self) -> Result<()> {
         self.countdown -= 1;
         if self.countdown > 0 {
             return Ok(());
@@ -275,7 +311,7 @@ impl KeyRange {
     }
 
     /// Returns the bounds of this range in `start..end` of a file that is sorted by `key` there.
-    fn bounds<const WIDTH: usize>(
+    pub(crate) fn bounds<const WIDTH: usize>(
         self,
         records: &Records<WIDTH>,
         start: u64,
@@ -288,7 +324,7 @@ impl KeyRange {
         Ok((low, high))
     }
 
-    fn check(self) -> Result<()> {
+    pub(crate) fn check(self) -> Result<()> {
         if self.index < self.count {
             return Ok(());
         }

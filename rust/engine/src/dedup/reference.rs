@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use gristmill_core::segment::{Segmentation, Segmenter};
-use gristmill_core::shingle::{Shingles, jaccard};
+use gristmill_core::shingle::{ShingleConfig, Shingles, jaccard};
 
 use super::documents::Standing;
 
@@ -35,17 +35,17 @@ pub(super) struct Decision {
 }
 
 /// Returns the Jaccard similarity of two texts.
-pub(super) fn similarity(left: &str, right: &str, shingle_words: usize) -> f64 {
+pub(super) fn similarity(left: &str, right: &str, shingle_words: u32) -> f64 {
     let [left, right] = [left, right].map(|text| shingles(text, shingle_words));
     jaccard(&left, &right)
 }
 
 /// Returns the shingle set of a text.
-pub(super) fn shingles(text: &str, shingle_words: usize) -> Vec<u64> {
+pub(super) fn shingles(text: &str, shingle_words: u32) -> Vec<u64> {
     let mut segmentation = Segmentation::default();
     Segmenter::default().segment(text, &mut segmentation);
     let mut hashes = Vec::new();
-    Shingles::new(shingle_words).sorted_distinct(text, &segmentation, &mut hashes);
+    Shingles::new(ShingleConfig::words(shingle_words)).sorted_distinct(text, &segmentation, &mut hashes);
     hashes
 }
 
@@ -53,7 +53,7 @@ pub(super) fn shingles(text: &str, shingle_words: usize) -> Vec<u64> {
 pub(super) fn decide(
     documents: &[Document],
     min_similarity: f64,
-    shingle_words: usize,
+    shingle_words: u32,
     is_rescuing: bool,
 ) -> Decision {
     let passing: Vec<&Document> = documents

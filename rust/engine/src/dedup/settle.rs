@@ -5,34 +5,27 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::PassContext;
-use super::clusters::{self, LINK_BYTES, link};
+use super::clusters::{LINK_BYTES, link};
 use super::documents::{DocumentSet, STREAM_BUFFER_BYTES};
-use super::error::{DedupError, OverBudget, Result};
-use super::formats::{REMOVAL_BYTES, RecordWriter, Records, Removal, RemovalStep, split_docref, u64_be};
+use super::error::{DedupError, Result};
+use super::formats::{
+    EdgeKind, REMOVAL_BYTES, RecordWriter, Records, Removal, RemovalStep, split_docref, u64_be,
+};
 use super::greedy::for_each_judged;
+use super::largest::{LargeCluster, write_clusters};
 use super::spill_queue::SpillQueue;
 use crate::external_sort::{ExternalSorter, SortedRecords, SortedSource};
 
-/// What dedup may do to a source.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SourceBudget {
-    /// Name of the source.
-    pub name: String,
-    /// Largest share of its documents that may go, in [0, 1].
-    pub removal_budget: f64,
-}
-
-/// What the earlier passes left, and the budgets.
+/// What the earlier passes left.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SettleInputs {
     /// Every file of the exact pass; none without an exact step.
     pub exact_removals: Vec<PathBuf>,
-    /// Every file of the verify pass; none without a near-duplicate step.
+    /// Every file of the verify passes, on texts and on embeddings; none without a near-duplicate step.
     pub edges: Vec<PathBuf>,
-    /// Sources by their ordinal in the plan.
-    pub sources: Vec<SourceBudget>,
+    /// Names of the sources, by their ordinal in the plan.
+    pub sources: Vec<String>,
 }
 
 /// What dedup takes from one source.
@@ -46,6 +39,22 @@ pub struct SourceRemovals {
     pub exact: u64,
     /// Removed because another document is similar enough.
     pub near: u64,
+    /// Removed because the embedding of another document is similar enough; left out where there is none.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub semantic: u64,
+}
+
+impl SourceRemovals {
+    /// Documents removed.
+    pub fn removed(&self) -> u64 {
+        self.exact + self.near + self.semantic
+    }
+}
+
+/// Counts of a step that most recipes do not have stand in manifests only where there is something to count.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// What the pass counted.
@@ -57,29 +66,32 @@ pub struct SettleStats {
     pub exact_removed: u64,
     /// Documents removed as near duplicates.
     pub near_removed: u64,
+    /// Documents removed for their embedding; left out where there is none.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub semantic_removed: u64,
     /// Documents that resemble only documents that go themselves, and so stay.
     pub spared: u64,
-    /// Clusters of at least two documents.
+    /// Clusters of at least two documents, old ones among them.
     pub clusters: u64,
-    /// Documents in them.
+    /// Documents in them; old ones are not counted.
     pub clustered: u64,
-    /// Documents of the largest cluster.
+    /// Documents of the largest cluster; old ones are not counted.
     pub largest_cluster: u64,
-    /// Its representative: partition and ordinal.
-    pub largest_cluster_representative: Option<u64>,
+    /// The clusters with the most different texts, the largest first, at most five.
+    pub largest: Vec<LargeCluster>,
     /// By source, in plan order.
     pub sources: Vec<SourceRemovals>,
 }
 
 /// Decides removals and clusters and writes `removals.bin` and `clusters.bin`.
 ///
-/// Removal budgets are checked before either file is created. Of an exact duplicate whose twin goes as a near
-/// duplicate, `duplicate_of` is the kept document behind the twin, and the similarity is the twin's: the texts are the
-/// same. Memory: see [`super`]. Time: a few external sorts of edges and removals.
+/// Nothing is removed by that: whoever rewrites documents may look at the counts first. Of an exact duplicate whose twin goes as a near
+/// duplicate, `duplicate_of` is the kept document behind the twin, and similarity and bands are the twin's: the texts are
+/// the same. Memory: see [`super`]. Time: a few external sorts of edges and removals.
 ///
 /// # Errors
-/// [`DedupError::RemovalBudget`] when a source would lose too much; when a file cannot be read or written or does not
-/// hold what it must, when the budget is too small, or on cancellation.
+/// When a file cannot be read or written or does not hold what it must, when the budget is too small, or on
+/// cancellation.
 pub fn settle(
     context: &PassContext<'_>,
     inputs: &SettleInputs,
@@ -98,14 +110,20 @@ pub fn settle(
         &mut tally,
     )?;
     let mut merged = point_at_kept(context, near, twins, memory_bytes / 4)?;
-    tally.check_budgets(&inputs.sources)?;
     let mut writer = RecordWriter::create(removals)?;
     while let Some(record) = merged.next_record()? {
         writer.append(&Removal::from_sortable(record))?;
     }
     writer.finish()?;
     drop(merged);
-    write_clusters(context, &links, memory_bytes / 2, clusters, &mut tally.stats)?;
+    write_clusters(
+        context,
+        &links,
+        &inputs.exact_removals,
+        memory_bytes / 2,
+        clusters,
+        &mut tally.stats,
+    )?;
     Ok(tally.stats)
 }
 
@@ -116,22 +134,22 @@ struct Tally {
 }
 
 impl Tally {
-    fn new(context: &PassContext<'_>, sources: &[SourceBudget]) -> Result<Self> {
-        let named = |source: &SourceBudget| SourceRemovals {
-            source: source.name.clone(),
+    fn new(context: &PassContext<'_>, sources: &[String]) -> Result<Self> {
+        let named = |source: &String| SourceRemovals {
+            source: source.clone(),
             ..Default::default()
         };
         let stats = SettleStats {
             sources: sources.iter().map(named).collect(),
             ..Default::default()
         };
-        let source_of_partition = context.partitions.iter().map(|files| files.source).collect();
+        let source_of_partition = context.own().iter().map(|files| files.source).collect();
         let mut tally = Self {
             stats,
             source_of_partition,
         };
         let passing = DocumentSet::passing(context)?;
-        for (partition, files) in context.partitions.iter().enumerate() {
+        for (partition, files) in context.own().iter().enumerate() {
             tally.source(files.partition)?.documents += passing.count_partition(partition);
         }
         Ok(tally)
@@ -143,27 +161,6 @@ impl Tally {
         counts.ok_or_else(|| {
             DedupError::Inputs(format!("partition {partition} has a source that is not listed"))
         })
-    }
-
-    fn check_budgets(&self, budgets: &[SourceBudget]) -> Result<()> {
-        let over: Vec<OverBudget> = self
-            .stats
-            .sources
-            .iter()
-            .zip(budgets)
-            .map(|(counts, budget)| OverBudget {
-                source: counts.source.clone(),
-                removed: counts.exact + counts.near,
-                documents: counts.documents,
-                removal_budget: budget.removal_budget,
-            })
-            .filter(|over| over.share() > over.removal_budget)
-            .collect();
-        if over.is_empty() {
-            Ok(())
-        } else {
-            Err(DedupError::RemovalBudget { sources: over })
-        }
     }
 }
 
@@ -179,19 +176,31 @@ fn remove_near(
     for_each_judged(context, edge_files, None, memory_bytes / 2, |judged| {
         tally.stats.edges += judged.better.len() as u64;
         for &better in judged.better {
-            links.push(link(better, judged.docref))?;
+            links.push(link(context.linked(better), context.linked(judged.docref)))?;
         }
-        let Some((similarity, duplicate_of)) = judged.kept else {
+        let Some(kept) = judged.kept else {
             tally.stats.spared += 1;
             return Ok(());
         };
-        tally.stats.near_removed += 1;
-        tally.source(split_docref(judged.docref).0)?.near += 1;
+        let partition = split_docref(judged.docref).0;
+        let step = match kept.kind {
+            EdgeKind::Text => {
+                tally.stats.near_removed += 1;
+                tally.source(partition)?.near += 1;
+                RemovalStep::Near
+            }
+            EdgeKind::Semantic => {
+                tally.stats.semantic_removed += 1;
+                tally.source(partition)?.semantic += 1;
+                RemovalStep::Semantic
+            }
+        };
         let removal = Removal {
             docref: judged.docref,
-            duplicate_of,
-            similarity,
-            step: RemovalStep::Near,
+            duplicate_of: kept.better,
+            similarity: kept.similarity,
+            step,
+            shared_bands: kept.shared_bands,
         };
         Ok(near.push(&removal.encode_sortable())?)
     })?;
@@ -219,7 +228,10 @@ fn sort_twins(
             };
             tally.stats.exact_removed += 1;
             tally.source(split_docref(removal.docref).0)?.exact += 1;
-            links.push(link(removal.duplicate_of, removal.docref))?;
+            links.push(link(
+                context.linked(removal.duplicate_of),
+                context.linked(removal.docref),
+            ))?;
             sorter.push(&link(removal.duplicate_of, removal.docref))?;
         }
     }
@@ -249,56 +261,22 @@ fn point_at_kept(
         while current.is_some_and(|removal| removal.docref < stayed) {
             current = next_near(&mut all)?;
         }
-        let (duplicate_of, similarity) = match current {
-            Some(removal) if removal.docref == stayed => (removal.duplicate_of, removal.similarity),
-            _ => (stayed, 1.0),
-        };
-        all.push(
-            &Removal {
+        // Of the twin that went as a near duplicate, this one has all but the name: the texts are the same.
+        let mut removal = current
+            .filter(|removal| removal.docref == stayed)
+            .unwrap_or(Removal {
                 docref,
-                duplicate_of,
-                similarity,
+                duplicate_of: stayed,
+                similarity: 1.0,
                 step: RemovalStep::Exact,
-            }
-            .encode_sortable(),
-        )?;
+                shared_bands: 0,
+            });
+        (removal.docref, removal.step) = (docref, RemovalStep::Exact);
+        all.push(&removal.encode_sortable())?;
     }
     while current.is_some() {
         poll.tick()?;
         current = next_near(&mut all)?;
     }
     Ok(all.finish_unless(context.cancelled)?)
-}
-
-fn write_clusters(
-    context: &PassContext<'_>,
-    links: &SpillQueue<LINK_BYTES>,
-    memory_bytes: u64,
-    output: &Path,
-    stats: &mut SettleStats,
-) -> Result<()> {
-    let mut writer = RecordWriter::create(output)?;
-    let mut representatives = ExternalSorter::<8>::new(&context.scratch, memory_bytes / 4)?;
-    clusters::for_each_member(context, links, memory_bytes - memory_bytes / 4, |member| {
-        representatives.push(&member.representative.to_be_bytes())?;
-        writer.append(&member.encode())
-    })?;
-    stats.clustered = writer.finish()?;
-    let mut sorted = representatives.finish_unless(context.cancelled)?;
-    let mut size = 0;
-    let mut previous = None;
-    while let Some(record) = sorted.next_record()? {
-        let representative = u64::from_be_bytes(*record);
-        if previous != Some(representative) {
-            stats.clusters += 1;
-            size = 0;
-        }
-        size += 1;
-        if size > stats.largest_cluster {
-            stats.largest_cluster = size;
-            stats.largest_cluster_representative = Some(representative);
-        }
-        previous = Some(representative);
-    }
-    Ok(())
 }

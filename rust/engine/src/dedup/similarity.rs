@@ -1,54 +1,87 @@
 //! The similarity of two documents, computed on their texts.
 //!
-//! It is the Jaccard index of their sets of word shingles, the same that signatures estimate. Caches make repeated
-//! questions cheap and change no answer.
+//! It is the Jaccard index of their sets of shingles, the same that signatures estimate, or how much of the document that
+//! would go is in the one that would stay. Caches make repeated questions cheap and change no answer.
 
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 use gristmill_core::segment::{Segmentation, Segmenter};
 use gristmill_core::shingle::Shingles;
+use serde::{Deserialize, Serialize};
 
 use super::documents::DocumentStore;
-use super::error::Result;
+use super::error::{DedupError, Result};
 use super::formats::scatter;
+use super::verify::VerifyOptions;
+use crate::shingle_ids::ShingleIds;
 
-/// Returns the Jaccard index of two ascending sets if it is at least `min_similarity`.
+/// What counts as similarity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Measure {
+    /// What two sets share, by what they hold together.
+    #[default]
+    Jaccard,
+    /// What they share, by what the document that would go holds: the share of it that the one that stays has, too.
+    Containment,
+}
+
+impl Measure {
+    /// Returns the similarity of two ascending sets, the worse document's second, if it is at least `min_similarity`.
+    ///
+    /// Nothing is similar to an empty set. Stops as soon as too many elements of either set are known to be missing from
+    /// the other; sets whose sizes alone exclude it are not read at all.
+    pub(super) fn at_least(self, better: &[u64], worse: &[u64], min_similarity: f64) -> Option<f64> {
+        let total = better.len() + worse.len();
+        // Jaccard: o / (total - o) >= t  <=>  o >= t * total / (1 + t).
+        let needed = match self {
+            Self::Jaccard => min_similarity * total as f64 / (1.0 + min_similarity),
+            Self::Containment => min_similarity * worse.len() as f64,
+        };
+        // One less, so that rounding never refuses a pair.
+        let needed = (needed.floor() as usize).saturating_sub(1);
+        let shared = shared_at_least(better, worse, needed)?;
+        let whole = match self {
+            Self::Jaccard => total - shared,
+            Self::Containment => worse.len(),
+        };
+        let similarity = if whole == 0 {
+            0.0
+        } else {
+            shared as f64 / whole as f64
+        };
+        (similarity >= min_similarity).then_some(similarity)
+    }
+}
+
+/// Steps between two looks at what is missing: enough that looking costs nothing.
+const STRIDE: usize = 32;
+
+/// Returns how many elements two ascending sets share, or nothing once that must be less than `needed`.
 ///
-/// Stops as soon as too many elements of either set are known to be missing from the other; sets of too unequal sizes
-/// are not read at all.
-pub(super) fn jaccard_at_least(left: &[u64], right: &[u64], min_similarity: f64) -> Option<f64> {
-    let total = left.len() + right.len();
-    // o / (total - o) >= t  <=>  o >= t * total / (1 + t); one less, so that rounding never refuses a pair.
-    let needed = (min_similarity * total as f64 / (1.0 + min_similarity)).floor() as usize;
-    let needed = needed.saturating_sub(1);
-    let mut left_misses = left.len().checked_sub(needed)?;
-    let mut right_misses = right.len().checked_sub(needed)?;
+/// Which set is to go on is as good as random, so no branch depends on it.
+fn shared_at_least(left: &[u64], right: &[u64], needed: usize) -> Option<usize> {
+    let most_left_misses = left.len().checked_sub(needed)?;
+    let most_right_misses = right.len().checked_sub(needed)?;
     let (mut left_next, mut right_next, mut shared) = (0, 0, 0_usize);
-    while let (Some(left_hash), Some(right_hash)) = (left.get(left_next), right.get(right_next)) {
-        match left_hash.cmp(right_hash) {
-            std::cmp::Ordering::Equal => {
-                shared += 1;
-                left_next += 1;
-                right_next += 1;
-            }
-            std::cmp::Ordering::Less => {
-                left_misses = left_misses.checked_sub(1)?;
-                left_next += 1;
-            }
-            std::cmp::Ordering::Greater => {
-                right_misses = right_misses.checked_sub(1)?;
-                right_next += 1;
-            }
+    loop {
+        let steps = STRIDE.min(left.len() - left_next).min(right.len() - right_next);
+        if steps == 0 {
+            return Some(shared);
+        }
+        // Each step goes on by one at most in either set.
+        for _ in 0..steps {
+            let (one, other) = (left[left_next], right[right_next]);
+            shared += usize::from(one == other);
+            left_next += usize::from(one <= other);
+            right_next += usize::from(other <= one);
+        }
+        // What was passed and not shared is missing from the other set.
+        if left_next - shared > most_left_misses || right_next - shared > most_right_misses {
+            return None;
         }
     }
-    let union = total - shared;
-    let similarity = if union == 0 {
-        0.0
-    } else {
-        shared as f64 / union as f64
-    };
-    (similarity >= min_similarity).then_some(similarity)
 }
 
 /// Shingle sets by document; the least recently used ones go first.
@@ -99,6 +132,8 @@ type KnownPair = (u64, u64, Option<f32>);
 /// Answers how similar two documents are.
 pub(super) struct Similarities<'task> {
     pub(super) store: DocumentStore<'task>,
+    ids: Option<ShingleIds>,
+    measure: Measure,
     min_similarity: f64,
     segmenter: Segmenter,
     segmentation: Segmentation,
@@ -114,10 +149,9 @@ impl<'task> Similarities<'task> {
     /// of the pair at hand.
     pub(super) fn new(
         store: DocumentStore<'task>,
-        min_similarity: f64,
-        shingle_words: usize,
+        options: &VerifyOptions,
         memory_bytes: u64,
-    ) -> Self {
+    ) -> Result<Self> {
         let pair_bytes = size_of::<KnownPair>() as u64;
         let num_pairs = usize::try_from(memory_bytes / 8 / pair_bytes)
             .unwrap_or(1)
@@ -129,17 +163,20 @@ impl<'task> Similarities<'task> {
             sets: HashMap::new(),
             by_use: BTreeMap::new(),
         };
-        Self {
+        let ids = ShingleIds::for_unit(options.shingles.unit, options.tokenizer.as_ref());
+        Ok(Self {
             store,
-            min_similarity,
+            ids: ids.map_err(|error| DedupError::Tokenizer(error.to_string()))?,
+            measure: options.measure,
+            min_similarity: options.min_similarity,
             segmenter: Segmenter::default(),
             segmentation: Segmentation::default(),
-            shingles: Shingles::new(shingle_words),
+            shingles: Shingles::new(options.shingles),
             text: Vec::new(),
             hashes: Vec::new(),
             sets,
             known: vec![(u64::MAX, u64::MAX, None); num_pairs],
-        }
+        })
     }
 
     fn set_of(&mut self, docref: u64) -> Result<Rc<[u64]>> {
@@ -147,26 +184,37 @@ impl<'task> Similarities<'task> {
             return Ok(set);
         }
         let text = self.store.text(docref, &mut self.text)?;
-        self.segmenter.segment(text, &mut self.segmentation);
-        self.shingles
-            .sorted_distinct(text, &self.segmentation, &mut self.hashes);
+        if let Some(ids) = &mut self.ids {
+            let ids = ids
+                .of(text)
+                .map_err(|error| DedupError::Tokenizer(error.to_string()))?;
+            self.shingles.sorted_distinct_of_ids(ids, &mut self.hashes);
+        } else {
+            if self.shingles.reads_segmentation() {
+                self.segmenter.segment(text, &mut self.segmentation);
+            }
+            self.shingles
+                .sorted_distinct(text, &self.segmentation, &mut self.hashes);
+        }
         let set: Rc<[u64]> = self.hashes.as_slice().into();
         self.sets.insert(docref, &set);
         Ok(set)
     }
 
-    /// Returns the similarity of two documents if it is high enough.
-    pub(super) fn compare(&mut self, left: u64, right: u64) -> Result<Option<f32>> {
-        let (first, second) = (left.min(right), left.max(right));
+    /// Returns the similarity of two documents if it is high enough; which of them is better is a fact of the pair.
+    pub(super) fn compare(&mut self, better: u64, worse: u64) -> Result<Option<f32>> {
+        let (first, second) = (better.min(worse), better.max(worse));
         let slot = (scatter(first ^ scatter(second)) % self.known.len() as u64) as usize;
         let (known_first, known_second, similarity) = self.known[slot];
         if (known_first, known_second) == (first, second) {
             return Ok(similarity);
         }
-        let left_set = self.set_of(left)?;
-        let right_set = self.set_of(right)?;
-        let similarity =
-            jaccard_at_least(&left_set, &right_set, self.min_similarity).map(|value| value as f32);
+        let better_set = self.set_of(better)?;
+        let worse_set = self.set_of(worse)?;
+        let similarity = self
+            .measure
+            .at_least(&better_set, &worse_set, self.min_similarity);
+        let similarity = similarity.map(|value| value as f32);
         self.known[slot] = (first, second, similarity);
         Ok(similarity)
     }
@@ -184,15 +232,36 @@ mod tests {
         fn stopping_early_changes_no_answer(
             left in prop::collection::btree_set(0_u64..30, 0..25),
             right in prop::collection::btree_set(0_u64..30, 0..25),
+            // What both have, beyond the reach of the others: long enough that stopping early happens.
+            num_common in 0_u64..150,
+            is_common_first: bool,
             percent in 1_u32..=100,
         ) {
-            let left: Vec<u64> = left.into_iter().collect();
-            let right: Vec<u64> = right.into_iter().collect();
+            let common = |set: std::collections::BTreeSet<u64>| -> Vec<u64> {
+                let from = if is_common_first { 0 } else { 1000 };
+                let mut all: Vec<u64> =
+                    set.into_iter().map(|value| value + 500).chain(from..from + num_common).collect();
+                all.sort_unstable();
+                all
+            };
+            let num_shared = left.intersection(&right).count() + num_common as usize;
+            let (left, right) = (common(left), common(right));
             let min_similarity = f64::from(percent) / 100.0;
-            let exact = jaccard(&left, &right);
-            let expected = (exact >= min_similarity && !(left.is_empty() && right.is_empty())).then_some(exact);
-            prop_assert_eq!(jaccard_at_least(&left, &right, min_similarity), expected);
+            let index = jaccard(&left, &right);
+            let expected = (index >= min_similarity).then_some(index);
+            prop_assert_eq!(Measure::Jaccard.at_least(&left, &right, min_similarity), expected);
+            let share = num_shared as f64 / right.len().max(1) as f64;
+            let expected = (share >= min_similarity).then_some(share);
+            prop_assert_eq!(Measure::Containment.at_least(&left, &right, min_similarity), expected);
         }
+    }
+
+    #[test]
+    fn an_excerpt_is_contained_in_the_whole_and_not_the_other_way_round() {
+        let (whole, excerpt) = ([1, 2, 3, 4, 5, 6, 7, 8], [3, 4, 5]);
+        assert_eq!(Measure::Containment.at_least(&whole, &excerpt, 0.9), Some(1.0));
+        assert_eq!(Measure::Containment.at_least(&excerpt, &whole, 0.9), None);
+        assert_eq!(Measure::Jaccard.at_least(&whole, &excerpt, 0.3), Some(0.375));
     }
 
     #[test]

@@ -5,10 +5,17 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::commit::{Artefact, TaskManifest, TaskPlace, commit};
-use crate::dedup::{self, KeyRange, PartitionFiles, PassContext, SettleInputs, SourceBudget, VerifyOptions};
+use crate::dedup::old::OldPartSpec;
+use crate::dedup::semantic::stages::VectorConfirm;
+use crate::dedup::{
+    self, KeyRange, Measure, Measures, PartitionFiles, PassContext, SettleInputs, VerifyOptions,
+};
 use crate::error::{EngineError, Result};
 use crate::task::Session;
+use crate::tokenise::TokenizerSpec;
 use gristmill_core::minhash::MinHashConfig;
+use gristmill_core::shingle::ShingleConfig;
+use gristmill_core::units::Normalisation;
 
 /// What every dedup task is told of a partition.
 #[derive(Debug, Deserialize)]
@@ -38,10 +45,16 @@ pub struct ExactSpec {
     pub place: TaskPlace,
     /// All partitions, in order.
     pub partitions: Vec<PartitionSpec>,
+    /// Parts of the index, in order; none without an index.
+    #[serde(default)]
+    pub old: Vec<OldPartSpec>,
     /// Memory of the pass.
     pub scratch_memory_bytes: u64,
     /// Its share of the hashes.
     pub range: KeyRange,
+    /// What of the texts is compared.
+    #[serde(default)]
+    pub exact_normalise: Normalisation,
 }
 
 /// An LSH task: one range of band keys.
@@ -52,6 +65,9 @@ pub struct LshSpec {
     pub place: TaskPlace,
     /// All partitions, in order.
     pub partitions: Vec<PartitionSpec>,
+    /// Parts of the index, in order; none without an index.
+    #[serde(default)]
+    pub old: Vec<OldPartSpec>,
     /// Memory of the pass.
     pub scratch_memory_bytes: u64,
     /// Its share of the keys.
@@ -70,14 +86,21 @@ pub struct VerifySpec {
     pub place: TaskPlace,
     /// All partitions, in order.
     pub partitions: Vec<PartitionSpec>,
+    /// Parts of the index, in order; none without an index.
+    #[serde(default)]
+    pub old: Vec<OldPartSpec>,
     /// Memory of the pass.
     pub scratch_memory_bytes: u64,
     /// Its share of the centres.
     pub range: KeyRange,
     /// Rows of all LSH tasks.
     pub buckets: Vec<Artefact>,
-    /// How similarity is computed.
-    pub confirm: Confirm,
+    /// How similarity is computed; nothing for edges without verification.
+    pub confirm: Option<Confirm>,
+    /// Without verification, how the keys were made where of each cluster one document stays, as in datatrove; then one
+    /// task has all centres.
+    #[serde(default)]
+    pub clusters: Option<MinHashConfig>,
 }
 
 /// The settle task.
@@ -88,33 +111,48 @@ pub struct SettleSpec {
     pub place: TaskPlace,
     /// All partitions, in order.
     pub partitions: Vec<PartitionSpec>,
+    /// Parts of the index, in order; none without an index.
+    #[serde(default)]
+    pub old: Vec<OldPartSpec>,
     /// Memory of the pass.
     pub scratch_memory_bytes: u64,
     /// What the exact tasks removed.
     pub exact_removals: Vec<Artefact>,
-    /// What the verify tasks found.
+    /// What the verify tasks found, on texts and on embeddings.
     pub edges: Vec<Artefact>,
-    /// How edges were confirmed; none without a near-duplicate step.
+    /// How edges were confirmed; nothing without a near-duplicate step, or without verification.
     pub confirm: Option<Confirm>,
-    /// Sources and their budgets, in plan order.
-    pub sources: Vec<SourceBudget>,
+    /// How edges on embeddings were confirmed; none without such a step.
+    #[serde(default)]
+    pub semantic: Option<VectorConfirm>,
+    /// Names of the sources, in plan order.
+    pub sources: Vec<String>,
 }
 
 /// How similarity is computed, and from where on it counts.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Confirm {
-    /// Words of a shingle.
-    pub shingle_words: usize,
+    /// What counts as similarity.
+    #[serde(default)]
+    pub measure: Measure,
+    /// What is compared.
+    pub shingles: ShingleConfig,
+    /// Whose ids, where shingles are made of tokens.
+    #[serde(default)]
+    pub tokenizer: Option<TokenizerSpec>,
     /// Least similarity of an edge.
     pub min_similarity: f64,
 }
 
 impl Confirm {
-    fn options(self) -> VerifyOptions {
+    /// The options of the passes that compare.
+    pub(crate) fn options(&self) -> VerifyOptions {
         VerifyOptions {
+            measure: self.measure,
             min_similarity: self.min_similarity,
-            shingle_words: self.shingle_words,
+            shingles: self.shingles,
+            tokenizer: self.tokenizer.clone(),
             retry: dedup::RetryLimits::default(),
         }
     }
@@ -128,12 +166,13 @@ pub fn exact(spec: &ExactSpec, session: &Session) -> Result<TaskManifest> {
     let is_cancelled = || session.is_cancelled();
     let context = context(
         &spec.place,
-        &spec.partitions,
+        (&spec.partitions, &spec.old),
         Needs::EXACT,
         spec.scratch_memory_bytes,
         session,
         &is_cancelled,
-    )?;
+    )?
+    .comparing(spec.exact_normalise);
     let stats = dedup::exact(&context, spec.range, &spec.place.path("removals.bin"))?;
     finish(
         &spec.place,
@@ -150,7 +189,7 @@ pub fn lsh(spec: &LshSpec, session: &Session) -> Result<TaskManifest> {
     let is_cancelled = || session.is_cancelled();
     let context = context(
         &spec.place,
-        &spec.partitions,
+        (&spec.partitions, &spec.old),
         Needs::BANDS,
         spec.scratch_memory_bytes,
         session,
@@ -177,32 +216,42 @@ pub fn verify(spec: &VerifySpec, session: &Session) -> Result<TaskManifest> {
     let is_cancelled = || session.is_cancelled();
     let context = context(
         &spec.place,
-        &spec.partitions,
-        Needs::TEXT,
+        (&spec.partitions, &spec.old),
+        if spec.confirm.is_some() || spec.clusters.is_some() {
+            Needs::TEXT
+        } else {
+            Needs::INDEX
+        },
         spec.scratch_memory_bytes,
         session,
         &is_cancelled,
     )?;
     let buckets = open_all(&spec.place, &spec.buckets, session)?;
-    let stats = dedup::verify(
-        &context,
-        spec.range,
-        &buckets,
-        &spec.confirm.options(),
-        &spec.place.path("edges.bin"),
-    )?;
+    let output = spec.place.path("edges.bin");
+    let stats = match (&spec.confirm, spec.clusters) {
+        (Some(confirm), _) => dedup::verify(&context, spec.range, &buckets, &confirm.options(), &output)?,
+        (None, Some(minhash)) if spec.range == KeyRange::WHOLE => {
+            dedup::propose_clusters(&context, &buckets, minhash, &output)?
+        }
+        (None, Some(_)) => {
+            return Err(EngineError::Spec(
+                "clusters are found by one task, not by ranges".to_owned(),
+            ));
+        }
+        (None, None) => dedup::propose(&context, spec.range, &buckets, &output)?,
+    };
     finish(&spec.place, &[("edges", "edges.bin", stats.edges)], &stats)
 }
 
 /// Runs the settle task.
 ///
 /// # Errors
-/// What the pass meets, a removal budget among it; nothing is committed then.
+/// What the pass meets; nothing is committed then.
 pub fn settle(spec: &SettleSpec, session: &Session) -> Result<TaskManifest> {
     let is_cancelled = || session.is_cancelled();
     let context = context(
         &spec.place,
-        &spec.partitions,
+        (&spec.partitions, &spec.old),
         if spec.confirm.is_some() {
             Needs::TEXT
         } else {
@@ -214,9 +263,18 @@ pub fn settle(spec: &SettleSpec, session: &Session) -> Result<TaskManifest> {
     )?;
     let mut edges = open_all(&spec.place, &spec.edges, session)?;
     let mut rescue = None;
-    if let Some(confirm) = spec.confirm {
+    let text = spec.confirm.as_ref().map(Confirm::options);
+    let semantic = spec.semantic.as_ref();
+    let semantic = semantic
+        .map(|confirm| confirm.options(&spec.place, session))
+        .transpose()?;
+    if text.is_some() || semantic.is_some() {
         let rescued = spec.place.scratch.join("rescued.bin");
-        rescue = Some(dedup::rescue(&context, &edges, &confirm.options(), &rescued)?);
+        let measures = Measures {
+            text: text.as_ref(),
+            semantic: semantic.as_ref(),
+        };
+        rescue = Some(dedup::rescue_by(&context, &edges, &measures, &rescued)?);
         edges.push(rescued);
     }
     let inputs = SettleInputs {
@@ -226,7 +284,7 @@ pub fn settle(spec: &SettleSpec, session: &Session) -> Result<TaskManifest> {
     };
     let removals = spec.place.path("removals.bin");
     let stats = dedup::settle(&context, &inputs, &removals, &spec.place.path("clusters.bin"))?;
-    let removed = stats.exact_removed + stats.near_removed;
+    let removed = stats.exact_removed + stats.near_removed + stats.semantic_removed;
     let files = [
         ("removals", "removals.bin", removed),
         ("clusters", "clusters.bin", stats.clustered),
@@ -240,7 +298,7 @@ pub fn settle(spec: &SettleSpec, session: &Session) -> Result<TaskManifest> {
 
 /// Which files of a partition a pass reads; only those are verified.
 #[derive(Clone, Copy)]
-struct Needs {
+pub(crate) struct Needs {
     text: bool,
     exact: bool,
     bands: bool,
@@ -252,26 +310,31 @@ impl Needs {
         exact: true,
         bands: false,
     };
-    const BANDS: Self = Self {
+    pub(crate) const BANDS: Self = Self {
         text: false,
         exact: false,
         bands: true,
     };
-    const TEXT: Self = Self {
+    pub(crate) const TEXT: Self = Self {
         text: true,
         exact: false,
         bands: false,
     };
-    const INDEX: Self = Self {
+    pub(crate) const ALL: Self = Self {
+        text: true,
+        exact: true,
+        bands: true,
+    };
+    pub(crate) const INDEX: Self = Self {
         text: false,
         exact: false,
         bands: false,
     };
 }
 
-fn context<'task>(
+pub(crate) fn context<'task>(
     place: &TaskPlace,
-    partitions: &[PartitionSpec],
+    (partitions, old): (&[PartitionSpec], &[OldPartSpec]),
     needs: Needs,
     memory_bytes: u64,
     session: &Session,
@@ -308,22 +371,23 @@ fn context<'task>(
             })
         })
         .collect::<Result<_>>()?;
-    Ok(PassContext::new(
-        files,
-        &place.scratch,
-        memory_bytes,
-        is_cancelled,
-    )?)
+    let old = old.iter().map(OldPartSpec::files).collect::<Result<_>>()?;
+    Ok(PassContext::new(files, &place.scratch, memory_bytes, is_cancelled)?.with_old(old)?)
 }
 
-fn open_all(place: &TaskPlace, artefacts: &[Artefact], session: &Session) -> Result<Vec<std::path::PathBuf>> {
+pub(crate) fn open_all(
+    place: &TaskPlace,
+    artefacts: &[Artefact],
+    session: &Session,
+) -> Result<Vec<std::path::PathBuf>> {
     artefacts
         .iter()
         .map(|artefact| session.open(&place.data, artefact))
         .collect()
 }
 
-fn finish(
+/// Commits files that a pass has written, with its counts.
+pub(crate) fn finish(
     place: &TaskPlace,
     files: &[(&str, &str, u64)],
     stats: &impl serde::Serialize,

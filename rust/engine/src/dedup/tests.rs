@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use gristmill_core::hash::{content_hash, mix64};
+use gristmill_core::shingle::ShingleConfig;
 use proptest::prelude::*;
 
 use super::formats::{ClusterMember, Edge, Removal, RemovalStep, docref};
@@ -10,7 +11,9 @@ use super::reference::{self, Decision, Document, similarity};
 use super::*;
 use crate::index::IndexRecord;
 
-const SHINGLE_WORDS: usize = 2;
+mod old;
+
+const SHINGLE_WORDS: u32 = 2;
 const BANDS: usize = 6;
 
 /// Files of a small corpus.
@@ -18,6 +21,7 @@ struct Corpus {
     folder: tempfile::TempDir,
     documents: Vec<Document>,
     partitions: Vec<PartitionFiles>,
+    old: Vec<old::OldFiles>,
 }
 
 impl Corpus {
@@ -68,6 +72,7 @@ impl Corpus {
             folder,
             documents,
             partitions,
+            old: Vec::new(),
         }
     }
 
@@ -108,17 +113,12 @@ struct Outcome {
     compared: [u64; 5],
 }
 
-fn generous(name: &str) -> SourceBudget {
-    SourceBudget {
-        name: name.to_owned(),
-        removal_budget: 1.0,
-    }
-}
-
 fn options(min_similarity: f64) -> VerifyOptions {
     VerifyOptions {
+        measure: Measure::Jaccard,
         min_similarity,
-        shingle_words: SHINGLE_WORDS,
+        shingles: ShingleConfig::words(SHINGLE_WORDS),
+        tokenizer: None,
         retry: RetryLimits::default(),
     }
 }
@@ -127,14 +127,15 @@ fn run(
     corpus: &Corpus,
     options: &VerifyOptions,
     division: Division,
-    sources: Vec<SourceBudget>,
+    sources: Vec<String>,
 ) -> Result<Outcome> {
     let out = tempfile::tempdir().unwrap();
     let mut partitions = corpus.partitions.clone();
     if division.is_reversed {
         partitions.reverse();
     }
-    let context = PassContext::new(partitions, corpus.folder.path(), division.memory_bytes, &|| false)?;
+    let context = PassContext::new(partitions, corpus.folder.path(), division.memory_bytes, &|| false)?
+        .with_old(corpus.old.clone())?;
     let paths = |name: &str, count: u32| -> Vec<PathBuf> {
         (0..count)
             .map(|index| out.path().join(format!("{name}-{index}")))
@@ -220,6 +221,14 @@ fn removals_of(outcome: &Outcome) -> BTreeMap<u64, (u64, f32)> {
         .collect()
 }
 
+fn near_removals_of(outcome: &Outcome) -> Vec<Removal> {
+    let records = outcome.removals.as_chunks().0.iter();
+    records
+        .filter_map(Removal::decode)
+        .filter(|removal| removal.step == RemovalStep::Near)
+        .collect()
+}
+
 fn decision_of(outcome: &Outcome) -> Decision {
     let members = outcome.clusters.as_chunks().0.iter().map(ClusterMember::decode);
     Decision {
@@ -296,11 +305,17 @@ proptest! {
         let corpus = Corpus::of(documents, per_partition);
         let min_similarity = f64::from(percent) / 100.0;
         let options = options(min_similarity);
-        let sources = || vec![generous("a"), generous("b")];
+        let sources = || vec!["a".to_owned(), "b".to_owned()];
         let plain = run(&corpus, &options, Division { is_rescuing, ..PLAIN }, sources()).unwrap();
         let expected = reference::decide(&corpus.documents, min_similarity, SHINGLE_WORDS, is_rescuing);
         prop_assert_eq!(&decision_of(&plain), &expected);
 
+        for removal in near_removals_of(&plain) {
+            let evidence = (
+                removal.duplicate_of, removal.docref, removal.similarity.to_bits(), removal.shared_bands
+            );
+            prop_assert!(plain.edges.contains(&evidence), "{:?}", removal);
+        }
         let texts: BTreeMap<u64, &str> =
             corpus.documents.iter().map(|document| (document.docref, document.text.as_str())).collect();
         for (removed, (kept, found)) in &expected.removals {
@@ -321,7 +336,7 @@ proptest! {
     #[test]
     fn documents_of_equal_hash_and_different_text_all_stay(documents in documents()) {
         let corpus = Corpus::new(documents, 7, |_| 5);
-        let with_hash = run(&corpus, &options(0.9), PLAIN, vec![generous("a"), generous("b")]).unwrap();
+        let with_hash = run(&corpus, &options(0.9), PLAIN, vec!["a".to_owned(), "b".to_owned()]).unwrap();
         let expected = reference::decide(&corpus.documents, 0.9, SHINGLE_WORDS, false);
         prop_assert_eq!(decision_of(&with_hash), expected);
     }
@@ -345,7 +360,7 @@ fn what_lost_its_centre_is_compared_once_more() {
     let corpus = Corpus::of(documents, 10);
     let removed = |is_rescuing: bool| -> Vec<u64> {
         let division = Division { is_rescuing, ..PLAIN };
-        let outcome = run(&corpus, &options(0.7), division, vec![generous("a")]).unwrap();
+        let outcome = run(&corpus, &options(0.7), division, vec!["a".to_owned()]).unwrap();
         removals_of(&outcome).into_keys().collect()
     };
     assert_eq!(removed(false), [docref(0, 1)]);
@@ -371,7 +386,7 @@ fn a_chain_removes_only_what_resembles_a_kept_document() {
             .for_each(|one| one.keys = vec![1 << 63; BANDS]);
         documents
     };
-    let budgets = || vec![generous("a"), generous("b")];
+    let budgets = || vec!["a".to_owned(), "b".to_owned()];
     // The first is best: it removes the middle one; the last resembles the middle one only, and stays.
     let corpus = Corpus::of(share_a_bucket([&first, &middle, &last]), 10);
     let outcome = run(&corpus, &options(0.7), PLAIN, budgets()).unwrap();
@@ -422,7 +437,13 @@ fn one_template_hides_neither_distinct_documents_nor_true_pairs() {
     }
     assert!(similarity(&documents[0].text, &documents[1].text, SHINGLE_WORDS) < 0.6);
     let corpus = Corpus::of(documents, 64);
-    let outcome = run(&corpus, &options(0.7), PLAIN, vec![generous("a"), generous("b")]).unwrap();
+    let outcome = run(
+        &corpus,
+        &options(0.7),
+        PLAIN,
+        vec!["a".to_owned(), "b".to_owned()],
+    )
+    .unwrap();
     let expected: BTreeMap<u64, u64> = [(300_u32, 123_u32), (301, 250)]
         .map(|(copy, original)| (docref(copy / 64, copy % 64), docref(original / 64, original % 64)))
         .into();
@@ -439,40 +460,149 @@ fn one_template_hides_neither_distinct_documents_nor_true_pairs() {
         max_members: 100,
         max_rounds: 50,
     };
-    let outcome = run(&corpus, &capped, PLAIN, vec![generous("a"), generous("b")]).unwrap();
+    let outcome = run(&corpus, &capped, PLAIN, vec!["a".to_owned(), "b".to_owned()]).unwrap();
     assert!(outcome.removals.is_empty(), "the true pairs lie beyond the cap");
     // 301 documents fail against the centre; 100 are tried, 50 of them become centres.
     assert_eq!(outcome.compared[4], BANDS as u64 * (201 + 50));
 }
 
 #[test]
-fn a_source_that_would_lose_too_much_stops_the_run_by_name() {
-    let texts = ["a b c d e f", "a b c d e f", "a b c d e f", "g h i j k l"];
-    let corpus = Corpus::of(texts.iter().map(|text| document(text, 0, 0)).collect(), 10);
-    let budget = |removal_budget: f64| {
-        vec![SourceBudget {
-            name: "web".to_owned(),
-            removal_budget,
-        }]
+fn removals_are_counted_by_source_and_the_largest_clusters_are_named() {
+    let same = "a b c d e f";
+    let texts = [
+        same,
+        same,
+        same,
+        "g h i j k l",
+        "a b c d e g",
+        "g h i j k m",
+        "x y z",
+    ];
+    let mut documents: Vec<Document> = texts.iter().map(|text| document(text, 0, 0)).collect();
+    for one in &mut documents[..5] {
+        one.keys = vec![1 << 60; BANDS];
+    }
+    for one in [3, 5] {
+        documents[one].keys = vec![2 << 60; BANDS];
+    }
+    let corpus = Corpus::of(documents, 10);
+    let outcome = run(&corpus, &options(0.6), PLAIN, vec!["web".to_owned()]).unwrap();
+    let settled = &outcome.settled;
+    let counts = &settled.sources[0];
+    assert_eq!((counts.documents, counts.exact, counts.near), (7, 2, 2));
+    assert_eq!((settled.clusters, settled.largest_cluster), (2, 4));
+    // Both have two different texts, so the one that comes first counts as the larger.
+    let named = |members: &[u64]| -> Vec<NamedMember> {
+        let member = |&doc: &u64| NamedMember {
+            doc,
+            key: format!("{doc:032x}"),
+        };
+        members.iter().map(member).collect()
     };
-    let error = run(&corpus, &options(0.7), PLAIN, budget(0.49)).unwrap_err();
-    assert_eq!(error.code(), "GM-DEDUP-001");
-    assert!(
-        error
-            .to_string()
-            .contains("50.0 % of source `web` (2 of 4 documents)"),
-        "{error}"
+    let large = |representative, documents, members: &[u64]| LargeCluster {
+        representative,
+        documents,
+        texts: 2,
+        members: named(members),
+    };
+    assert_eq!(settled.largest, [large(0, 4, &[0, 4]), large(3, 2, &[3, 5])]);
+    assert_eq!(near_removals_of(&outcome).len(), 2);
+}
+
+#[test]
+fn without_verification_a_shared_bucket_is_enough() {
+    let texts = ["a b c d e f g", "n o p q r s", "t u v w x", "a b", "n o p q r s"];
+    let mut documents: Vec<Document> = texts
+        .iter()
+        .map(|text| document(text, text.len() as u64, 0))
+        .collect();
+    // Two keys join the first three, one of them the first two; the fourth is alone; the fifth is the second's twin.
+    for (one, keys) in documents.iter_mut().zip([[1, 1], [1, 1], [2, 1], [3, 3], [1, 1]]) {
+        one.keys = (0..BANDS as u64)
+            .map(|band| keys.get(band as usize).copied().unwrap_or(one.rank + 7 * band))
+            .collect();
+    }
+    documents[4].keys = documents[1].keys.clone();
+    let corpus = Corpus::of(documents, 2);
+    let outcomes =
+        [(1, 1, 1 << 20), (3, 4, corpus.least_memory_bytes())].map(|(ranges, slices, memory_bytes)| {
+            let out = tempfile::tempdir().unwrap();
+            let context = PassContext::new(
+                corpus.partitions.clone(),
+                corpus.folder.path(),
+                memory_bytes,
+                &|| false,
+            )
+            .unwrap();
+            let paths = |name: &str, count: u32| -> Vec<PathBuf> {
+                (0..count)
+                    .map(|index| out.path().join(format!("{name}-{index}")))
+                    .collect()
+            };
+            let (twins, rows, edges) = (paths("twins", 1), paths("rows", ranges), paths("edges", slices));
+            exact(&context, KeyRange::WHOLE, &twins[0]).unwrap();
+            for (index, path) in (0..).zip(&rows) {
+                lsh(
+                    &context,
+                    KeyRange { index, count: ranges },
+                    BANDS as u16,
+                    &twins,
+                    path,
+                )
+                .unwrap();
+            }
+            let mut num_edges = 0;
+            for (index, path) in (0..).zip(&edges) {
+                num_edges += propose(&context, KeyRange { index, count: slices }, &rows, path)
+                    .unwrap()
+                    .edges;
+            }
+            let inputs = SettleInputs {
+                exact_removals: twins,
+                edges,
+                sources: vec!["a".to_owned(), "b".to_owned()],
+            };
+            let (removals, clusters) = (out.path().join("removals"), out.path().join("clusters"));
+            let stats = settle(&context, &inputs, &removals, &clusters).unwrap();
+            (
+                num_edges,
+                stats,
+                std::fs::read(removals).unwrap(),
+                std::fs::read(clusters).unwrap(),
+            )
+        });
+    assert_eq!(outcomes[0], outcomes[1]);
+    let (num_edges, stats, removals, _) = &outcomes[0];
+    assert_eq!(
+        (
+            *num_edges,
+            stats.near_removed,
+            stats.exact_removed,
+            stats.largest[0].texts
+        ),
+        (2, 2, 1, 3)
     );
-    let outcome = run(&corpus, &options(0.7), PLAIN, budget(0.5)).unwrap();
-    assert_eq!(outcome.settled.sources[0].exact, 2);
-    let steps: Vec<RemovalStep> = outcome
-        .removals
+    let found: Vec<(u64, u64, Option<f32>, u16)> = removals
         .as_chunks()
         .0
         .iter()
-        .map(|record| Removal::decode(record).unwrap().step)
+        .filter_map(Removal::decode)
+        .map(|one| {
+            (
+                one.docref,
+                one.duplicate_of,
+                one.computed_similarity(),
+                one.shared_bands,
+            )
+        })
         .collect();
-    assert_eq!(steps, [RemovalStep::Exact; 2]);
+    // The twin went with the document that it is equal to, for the same guess.
+    let expected = [
+        (docref(0, 1), 0, None, 2),
+        (docref(1, 0), 0, None, 1),
+        (docref(2, 0), 0, None, 2),
+    ];
+    assert_eq!(found, expected);
 }
 
 #[test]
@@ -482,7 +612,7 @@ fn faults_are_named() {
         memory_bytes,
         ..PLAIN
     };
-    let budgets = || vec![generous("a"), generous("b")];
+    let budgets = || vec!["a".to_owned(), "b".to_owned()];
     let least = corpus.least_memory_bytes();
     let error = run(&corpus, &options(0.7), division(least - 1), budgets()).unwrap_err();
     assert_eq!(error.code(), "GM-DEDUP-002");
@@ -493,7 +623,7 @@ fn faults_are_named() {
         "GM-DEDUP-004"
     );
     assert_eq!(
-        run(&corpus, &options(0.7), PLAIN, vec![generous("a")])
+        run(&corpus, &options(0.7), PLAIN, vec!["a".to_owned()])
             .unwrap_err()
             .code(),
         "GM-DEDUP-004"

@@ -7,16 +7,18 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use gristmill_core::shingle::ShingleConfig;
 use serde::{Deserialize, Serialize};
 
-use super::documents::DocumentStore;
+use super::documents::{DocumentStore, Standing};
 use super::error::{DedupError, Result};
 use super::formats::{
-    BucketRow, EDGE_BYTES, Edge, ROW_BYTES, RecordWriter, Records, bytes_at, gather, u64_be,
+    BucketRow, EDGE_BYTES, Edge, EdgeKind, ROW_BYTES, RecordWriter, Records, bytes_at, gather, u64_be,
 };
-use super::similarity::Similarities;
+use super::similarity::{Measure, Similarities};
 use super::{KeyRange, PassContext};
 use crate::external_sort::{ExternalSorter, SortedRecords, SortedSource, merge_sorted};
+use crate::tokenise::TokenizerSpec;
 
 /// How far documents that fail against a centre are tried among themselves. What lies beyond is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,13 +41,19 @@ impl Default for RetryLimits {
 }
 
 /// What counts as a near duplicate.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VerifyOptions {
-    /// Least Jaccard similarity, in (0, 1].
+    /// What counts as similarity.
+    #[serde(default)]
+    pub measure: Measure,
+    /// Least similarity, in (0, 1].
     pub min_similarity: f64,
-    /// Words of a shingle; the same as in the signatures.
-    pub shingle_words: usize,
+    /// What is compared; the same as in the signatures.
+    pub shingles: ShingleConfig,
+    /// Whose ids, where shingles are made of tokens.
+    #[serde(default)]
+    pub tokenizer: Option<TokenizerSpec>,
     /// Caps on trying again.
     #[serde(default)]
     pub retry: RetryLimits,
@@ -97,8 +105,21 @@ pub fn verify(
     options: &VerifyOptions,
     output: &Path,
 ) -> Result<VerifyStats> {
-    range.check()?;
     options.check()?;
+    judge_rows(context, range, rows, output, |memory_bytes| {
+        Judge::new(context, options, memory_bytes)
+    })
+}
+
+/// What [`verify`] does, whatever the pairs are compared by: `make` is given the memory of the judge.
+pub(super) fn judge_rows<'task>(
+    context: &'task PassContext<'task>,
+    range: KeyRange,
+    rows: &[impl AsRef<Path>],
+    output: &Path,
+    make: impl FnOnce(u64) -> Result<Judge<'task>>,
+) -> Result<VerifyStats> {
+    range.check()?;
     let memory_bytes = context.memory_beside(0)?;
     let mut merged = merge_sorted(
         &context.scratch,
@@ -111,7 +132,7 @@ pub fn verify(
             Ok(records.run(start, end, buffer_bytes))
         },
     )?;
-    let mut judge = Judge::new(context, options, memory_bytes - memory_bytes / 8)?;
+    let mut judge = make(memory_bytes - memory_bytes / 8)?;
     let mut group: Option<(u64, u64)> = None;
     let mut buckets: Vec<u64> = Vec::new();
     while let Some(record) = merged.next_record()? {
@@ -141,20 +162,22 @@ pub fn verify(
     Ok(judge.stats)
 }
 
-/// An edge while it is sorted: better, worse, bits of the similarity (u32), shared bands (u16), all big-endian.
-pub(super) const SORTED_EDGE_BYTES: usize = 22;
+/// An edge while it is sorted: better, worse, kind (u8), bits of the similarity (u32), shared bands (u16), all
+/// big-endian.
+pub(super) const SORTED_EDGE_BYTES: usize = 23;
 
 /// Returns an edge as it is sorted.
 pub(super) fn sortable_edge(edge: &Edge) -> [u8; SORTED_EDGE_BYTES] {
     let mut record = [0; SORTED_EDGE_BYTES];
     record[..8].copy_from_slice(&edge.better.to_be_bytes());
     record[8..16].copy_from_slice(&edge.worse.to_be_bytes());
-    record[16..20].copy_from_slice(&edge.similarity.to_bits().to_be_bytes());
-    record[20..].copy_from_slice(&edge.shared_bands.to_be_bytes());
+    record[16] = edge.kind as u8;
+    record[17..21].copy_from_slice(&edge.similarity.to_bits().to_be_bytes());
+    record[21..].copy_from_slice(&edge.shared_bands.to_be_bytes());
     record
 }
 
-/// Calls `visit` with each pair once; the bands of repetitions are added up.
+/// Calls `visit` with each pair once a kind; the bands of repetitions are added up.
 pub(super) fn for_each_edge(
     mut sorted: SortedRecords<SORTED_EDGE_BYTES>,
     mut visit: impl FnMut(&[u8; EDGE_BYTES]) -> Result<()>,
@@ -164,11 +187,12 @@ pub(super) fn for_each_edge(
         let edge = Edge {
             better: u64_be(record, 0),
             worse: u64_be(record, 8),
-            similarity: f32::from_bits(u32::from_be_bytes(bytes_at(record, 16))),
-            shared_bands: u16::from_be_bytes(bytes_at(record, 20)),
+            similarity: f32::from_bits(u32::from_be_bytes(bytes_at(record, 17))),
+            shared_bands: u16::from_be_bytes(bytes_at(record, 21)),
+            kind: EdgeKind::from_byte(record[16]),
         };
         match &mut pending {
-            Some(same) if (same.better, same.worse) == (edge.better, edge.worse) => {
+            Some(same) if (same.better, same.worse, same.kind) == (edge.better, edge.worse, edge.kind) => {
                 same.shared_bands = same.shared_bands.saturating_add(edge.shared_bands);
             }
             _ => {
@@ -185,14 +209,35 @@ pub(super) fn for_each_edge(
 #[derive(Default)]
 struct FailedMembers {
     members: Vec<u64>,
+    num_new: u32,
     num_beyond_cap: u64,
+}
+
+/// Whatever answers how alike two documents are.
+pub(super) trait Compares {
+    /// The standing of a document.
+    fn standing(&mut self, docref: u64) -> Result<Standing>;
+    /// The similarity of two documents if it is high enough.
+    fn compare(&mut self, better: u64, worse: u64) -> Result<Option<f32>>;
+}
+
+impl Compares for Similarities<'_> {
+    fn standing(&mut self, docref: u64) -> Result<Standing> {
+        self.store.standing(docref)
+    }
+
+    fn compare(&mut self, better: u64, worse: u64) -> Result<Option<f32>> {
+        Self::compare(self, better, worse)
+    }
 }
 
 /// Compares, collects edges, and remembers for the centre at hand what failed.
 ///
-/// A centre has one bucket a band at most, so `failed` holds at most `bands * max_members` references.
+/// A centre has one bucket a band at most, so `failed` holds at most `bands * max_members` references, and as many old
+/// ones as the lsh pass lets through.
 pub(super) struct Judge<'task> {
-    similarities: Similarities<'task>,
+    measure: Box<dyn Compares + 'task>,
+    kind: EdgeKind,
     limits: RetryLimits,
     pub(super) edges: ExternalSorter<SORTED_EDGE_BYTES>,
     failed: BTreeMap<u64, FailedMembers>,
@@ -209,14 +254,28 @@ impl<'task> Judge<'task> {
     ) -> Result<Self> {
         let store = DocumentStore::new(context, memory_bytes / 16);
         let cache_bytes = memory_bytes / 2;
+        let similarities = Similarities::new(store, options, cache_bytes)?;
+        Self::by(
+            context,
+            Box::new(similarities),
+            EdgeKind::Text,
+            options.retry,
+            memory_bytes,
+        )
+    }
+
+    /// A judge by any measure. Memory: a quarter of `memory_bytes`, and what the measure holds.
+    pub(super) fn by(
+        context: &'task PassContext<'task>,
+        measure: Box<dyn Compares + 'task>,
+        kind: EdgeKind,
+        limits: RetryLimits,
+        memory_bytes: u64,
+    ) -> Result<Self> {
         Ok(Self {
-            similarities: Similarities::new(
-                store,
-                options.min_similarity,
-                options.shingle_words,
-                cache_bytes,
-            ),
-            limits: options.retry,
+            measure,
+            kind,
+            limits,
             edges: ExternalSorter::new(&context.scratch, memory_bytes / 4)?,
             failed: BTreeMap::new(),
             stats: VerifyStats::default(),
@@ -227,13 +286,18 @@ impl<'task> Judge<'task> {
     /// Compares the centre of `buckets` with a member of all of them.
     fn member(&mut self, centre: u64, member: u64, buckets: &[u64]) -> Result<()> {
         let shared_bands = u16::try_from(buckets.len()).unwrap_or(u16::MAX);
-        if self.compare(centre, member, shared_bands)? {
+        let is_old = self.context.is_old(member);
+        // An old member's centre is old, too: they were compared by the run that kept the later one.
+        if !is_old && self.compare(centre, member, shared_bands)? {
             return Ok(());
         }
         for &bucket in buckets {
             let failed = self.failed.entry(bucket).or_default();
-            if failed.members.len() < self.limits.max_members as usize {
+            if is_old {
                 failed.members.push(member);
+            } else if failed.num_new < self.limits.max_members {
+                failed.members.push(member);
+                failed.num_new += 1;
             } else {
                 failed.num_beyond_cap += 1;
             }
@@ -245,7 +309,7 @@ impl<'task> Judge<'task> {
         // A comparison may take milliseconds, so the request to stop is looked at before each.
         self.context.check()?;
         self.stats.candidates += 1;
-        let Some(similarity) = self.similarities.compare(better, worse)? else {
+        let Some(similarity) = self.measure.compare(better, worse)? else {
             self.stats.rejected += 1;
             return Ok(false);
         };
@@ -255,6 +319,7 @@ impl<'task> Judge<'task> {
             worse,
             similarity,
             shared_bands,
+            kind: self.kind,
         }))?;
         Ok(true)
     }
@@ -276,22 +341,33 @@ impl<'task> Judge<'task> {
     }
 
     /// Compares documents among themselves: the best of those that are left with all others, until one is left.
+    ///
+    /// Old documents stand before new ones and are compared with those only; rounds count new centres.
     pub(super) fn retry(&mut self, members: Vec<u64>, num_buckets: u16) -> Result<()> {
         let mut remaining = Vec::with_capacity(members.len());
         for member in members {
-            remaining.push(self.similarities.store.standing(member)?);
+            remaining.push(self.measure.standing(member)?);
         }
         remaining.sort_unstable();
         let mut rounds = 0;
-        while remaining.len() > 1 {
-            if rounds == self.limits.max_rounds {
+        while remaining.len() > 1
+            && remaining
+                .last()
+                .is_some_and(|last| !self.context.is_old(last.docref()))
+        {
+            let centre = remaining[0].docref();
+            let is_old = self.context.is_old(centre);
+            if !is_old && rounds == self.limits.max_rounds {
                 self.stats.capped += remaining.len() as u64 * u64::from(num_buckets);
                 break;
             }
-            rounds += 1;
-            let centre = remaining.remove(0).docref();
+            rounds += u32::from(!is_old);
             let mut failing = Vec::with_capacity(remaining.len());
-            for member in remaining {
+            for member in remaining.into_iter().skip(1) {
+                if is_old && self.context.is_old(member.docref()) {
+                    failing.push(member);
+                    continue;
+                }
                 self.stats.retried += 1;
                 if !self.compare(centre, member.docref(), num_buckets)? {
                     failing.push(member);

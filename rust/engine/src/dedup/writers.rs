@@ -129,6 +129,18 @@ impl BandRunWriter {
         Ok(())
     }
 
+    /// Adds one key of a document, where its keys come band by band; each band is to get one.
+    ///
+    /// # Errors
+    /// When spilling fails.
+    pub(crate) fn push_key(&mut self, band: u16, key: u64, ordinal: u32) -> Result<()> {
+        let mut record = [0; SORTED_BAND_BYTES];
+        record[..2].copy_from_slice(&band.to_be_bytes());
+        record[2..10].copy_from_slice(&key.to_be_bytes());
+        record[10..].copy_from_slice(&ordinal.to_be_bytes());
+        Ok(self.sorter.push(&record)?)
+    }
+
     /// Writes `bands.bin` to `path` and returns its number of records. The caller syncs when it commits.
     ///
     /// # Errors

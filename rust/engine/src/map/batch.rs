@@ -13,58 +13,101 @@ use gristmill_core::segment::Segmentation;
 
 use crate::error::{EngineError, Result};
 use crate::map::column::NamedColumn;
+use crate::read::FloatLists;
 use crate::schema::KEY_BYTES;
 
-/// Texts of a batch, end to end in one buffer.
+/// Texts of a batch: end to end in one buffer, or an Arrow column as it was given.
 #[derive(Debug, Clone)]
-pub struct Texts {
-    buffer: String,
-    ends: Vec<usize>,
+pub struct Texts(Storage);
+
+#[derive(Debug, Clone)]
+enum Storage {
+    /// Texts that were pushed, and where each ends.
+    Pushed { buffer: String, ends: Vec<usize> },
+    /// Borrowed from whoever made it; a null is an empty text.
+    Arrow(LargeStringArray),
+}
+
+impl From<LargeStringArray> for Texts {
+    /// The texts of a column, without copying them.
+    fn from(array: LargeStringArray) -> Self {
+        Self(Storage::Arrow(array))
+    }
 }
 
 impl Texts {
     /// No texts, with room for `bytes` in `rows`.
     pub fn with_capacity(rows: usize, bytes: usize) -> Self {
-        Self {
+        Self(Storage::Pushed {
             buffer: String::with_capacity(bytes),
             ends: Vec::with_capacity(rows),
-        }
+        })
     }
 
-    /// Appends a text.
+    /// Appends a text. Cost: a copy of it; of all texts, if they are those of a column.
     pub fn push(&mut self, text: &str) {
-        self.buffer.push_str(text);
-        self.ends.push(self.buffer.len());
+        if let Storage::Arrow(_) = self.0 {
+            let mut pushed = Self::with_capacity(self.len() + 1, self.num_bytes() + text.len());
+            for row in 0..self.len() {
+                pushed.push(self.get(row));
+            }
+            *self = pushed;
+        }
+        if let Storage::Pushed { buffer, ends } = &mut self.0 {
+            buffer.push_str(text);
+            ends.push(buffer.len());
+        }
     }
 
     /// Number of texts.
     pub fn len(&self) -> usize {
-        self.ends.len()
+        match &self.0 {
+            Storage::Pushed { ends, .. } => ends.len(),
+            Storage::Arrow(array) => array.len(),
+        }
     }
 
     /// True when there is none.
     pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
+        self.len() == 0
     }
 
     /// Bytes of all texts.
     pub fn num_bytes(&self) -> usize {
-        self.buffer.len()
+        match &self.0 {
+            Storage::Pushed { buffer, .. } => buffer.len(),
+            Storage::Arrow(array) => match &array.offsets()[..] {
+                [first, .., last] => (last - first) as usize,
+                _ => 0,
+            },
+        }
     }
 
     /// The text of a row.
     pub fn get(&self, row: usize) -> &str {
-        let start = if row == 0 { 0 } else { self.ends[row - 1] };
-        &self.buffer[start..self.ends[row]]
+        match &self.0 {
+            Storage::Pushed { buffer, ends } => {
+                let start = if row == 0 { 0 } else { ends[row - 1] };
+                &buffer[start..ends[row]]
+            }
+            Storage::Arrow(array) if array.is_null(row) => "",
+            Storage::Arrow(array) => array.value(row),
+        }
     }
 
-    /// The texts as an Arrow column. Cost: one copy.
+    /// The texts as an Arrow column without nulls. Cost: one copy of what was pushed, or of a column with nulls.
     pub fn to_array(&self) -> LargeStringArray {
-        let offsets: Vec<i64> = std::iter::once(0)
-            .chain(self.ends.iter().map(|&end| end as i64))
-            .collect();
-        let values = Buffer::from(self.buffer.as_bytes());
-        LargeStringArray::new(OffsetBuffer::new(ScalarBuffer::from(offsets)), values, None)
+        match &self.0 {
+            Storage::Pushed { buffer, ends } => {
+                let offsets: Vec<i64> = std::iter::once(0)
+                    .chain(ends.iter().map(|&end| end as i64))
+                    .collect();
+                let values = Buffer::from(buffer.as_bytes());
+                LargeStringArray::new(OffsetBuffer::new(ScalarBuffer::from(offsets)), values, None)
+            }
+            Storage::Arrow(array) if array.null_count() == 0 => array.clone(),
+            Storage::Arrow(_) => LargeStringArray::from_iter_values((0..self.len()).map(|row| self.get(row))),
+        }
     }
 }
 
@@ -90,6 +133,8 @@ pub struct DocumentBatch {
     /// Segmentations of the current texts, kept only across a step that runs outside the engine; none for a text that
     /// such a step changed.
     pub segmentations: Vec<Option<Segmentation>>,
+    /// Embeddings as they were read; none where no step asks for them.
+    pub embeddings: FloatLists,
 }
 
 impl DocumentBatch {
@@ -196,6 +241,18 @@ mod tests {
         let array = texts.to_array();
         assert_eq!((array.value(0), array.value(1), array.value(2)), ("a", "", "é"));
         assert_eq!((texts.get(0), texts.get(1), texts.get(2)), ("a", "", "é"));
+    }
+
+    #[test]
+    fn texts_of_a_column_are_those_that_were_pushed() {
+        let array = LargeStringArray::from(vec![Some("before"), Some("a"), None, Some("é")]).slice(1, 3);
+        let mut texts = Texts::from(array);
+        assert_eq!((texts.len(), texts.num_bytes()), (3, 3));
+        assert_eq!((texts.get(0), texts.get(1), texts.get(2)), ("a", "", "é"));
+        assert_eq!(texts.to_array(), LargeStringArray::from(vec!["a", "", "é"]));
+        texts.push("more");
+        assert_eq!((texts.len(), texts.num_bytes()), (4, 7));
+        assert_eq!((texts.get(0), texts.get(1), texts.get(3)), ("a", "", "more"));
     }
 
     #[test]

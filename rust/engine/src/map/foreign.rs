@@ -9,6 +9,7 @@ use crate::map::batch::{DocumentBatch, Texts};
 use crate::map::column::{ColumnData, NamedColumn, array_number, array_string};
 use crate::map::output::Unreadable;
 use crate::map::spec::{FileSpec, MapSpec, OutputKind};
+use crate::read::FloatLists;
 
 /// Turns rows `first_row..` of a file into a batch; rows without text, or with too much, become unreadable.
 ///
@@ -45,6 +46,7 @@ pub fn documents(
         columns: Vec::new(),
         alive: Vec::with_capacity(rows),
         segmentations: Vec::new(),
+        embeddings: FloatLists::default(),
     };
     let mut readable = Vec::with_capacity(rows);
     for row in 0..rows {
@@ -109,6 +111,15 @@ pub fn documents(
             name: column.name.clone(),
             data,
         });
+    }
+    if let Some(semantic) = &spec.semantic {
+        let array = batch.column_by_name(&semantic.embedding);
+        for &row in &readable {
+            match array {
+                Some(array) => documents.embeddings.push_cell(array.as_ref(), row),
+                None => documents.embeddings.push_missing(),
+            }
+        }
     }
     Ok(documents)
 }

@@ -13,7 +13,7 @@ use crate::map::foreign;
 use crate::map::output::Unreadable;
 use crate::map::spec::{FileSpec, MapSpec, OutputKind};
 use crate::read::{
-    ColumnKind, ColumnSpec, ColumnValues, FileReader, Format, RawBatch, ReaderConfig, Strings,
+    ColumnKind, ColumnSpec, ColumnValues, FileReader, FloatLists, Format, RawBatch, ReaderConfig, Strings,
 };
 
 /// What was read of one file.
@@ -208,6 +208,11 @@ fn reader_config(spec: &MapSpec, file: &FileSpec) -> Result<ReaderConfig> {
                 kind,
             }
         })
+        // Last, behind the columns that become signals.
+        .chain(spec.semantic.iter().map(|semantic| ColumnSpec {
+            name: semantic.embedding.clone(),
+            kind: ColumnKind::Floats,
+        }))
         .collect();
     Ok(ReaderConfig {
         path: file.path.clone(),
@@ -266,6 +271,8 @@ fn documents(file: &FileSpec, spec: &MapSpec, raw: &mut RawBatch) -> DocumentBat
                 ColumnValues::Float64(values) => ColumnData::Float64(values.clone()),
                 ColumnValues::Int64(values) => ColumnData::Int64(values.clone()),
                 ColumnValues::Bool(values) => ColumnData::Bool(values.clone()),
+                // No source declares such a column; the embedding stands behind those that are zipped here.
+                ColumnValues::Floats(lists) => ColumnData::Bool(vec![None; lists.len()]),
             },
         })
         .collect();
@@ -283,5 +290,9 @@ fn documents(file: &FileSpec, spec: &MapSpec, raw: &mut RawBatch) -> DocumentBat
         columns,
         alive: vec![true; rows],
         segmentations: Vec::new(),
+        embeddings: match raw.columns.last_mut() {
+            Some(ColumnValues::Floats(lists)) => std::mem::take(lists),
+            _ => FloatLists::default(),
+        },
     }
 }

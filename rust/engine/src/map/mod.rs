@@ -12,6 +12,7 @@ pub mod input;
 pub mod output;
 pub mod spec;
 pub mod steps;
+pub mod vectors;
 
 use arrow_array::{Array, ArrayRef, LargeStringArray, RecordBatch, StringArray};
 use arrow_schema::Field;
@@ -137,7 +138,11 @@ impl MapTask {
             session.check()?;
             if self.current.is_none() {
                 match self.input.pull(&self.spec, &mut self.unreadable)? {
-                    Pulled::Batch(batch) => {
+                    Pulled::Batch(mut batch) => {
+                        if let Some(semantic) = &self.spec.semantic {
+                            let characters = self.output.excerpt_characters();
+                            vectors::quarantine(semantic, &mut batch, characters, &mut self.unreadable);
+                        }
                         self.current = Some(batch);
                         self.next_run = 0;
                     }
@@ -161,7 +166,7 @@ impl MapTask {
                     let (scratch, edits) = (&mut self.scratch, &mut self.edits);
                     let keys = self
                         .output
-                        .collect_keys(|sink| steps::run(native, batch, scratch, edits, false, Some(sink)));
+                        .collect_keys(|sink| steps::run(native, batch, scratch, edits, false, Some(sink)))?;
                     self.finish_batch(&keys)?;
                 }
                 Run::Native(native) => {

@@ -13,6 +13,7 @@ use gristmill_core::edit::EditLog;
 use gristmill_core::hash::content_hash;
 use gristmill_core::minhash::MinHasher;
 use gristmill_core::segment::Segmentation;
+use gristmill_core::units::Normalisation;
 
 use crate::commit::{Artefact, DataFile, TaskPlace};
 use crate::dedup::{BandRunWriter, ExactRunWriter};
@@ -21,7 +22,9 @@ use crate::index::IndexRecord;
 use crate::map::batch::{DocumentBatch, key_array, repeated};
 use crate::map::spec::{MapSpec, RankSpec};
 use crate::map::steps::Sink;
+use crate::map::vectors::VectorOutput;
 use crate::schema::{self, TableFile};
+use crate::shingle_ids::ShingleIds;
 
 /// Edits of the current batch, as columns.
 #[derive(Default)]
@@ -53,7 +56,14 @@ impl EditRows {
         }
     }
 
-    fn take(&mut self, schema: SchemaRef) -> std::result::Result<RecordBatch, arrow_schema::ArrowError> {
+    /// The rows so far; starts anew.
+    ///
+    /// # Errors
+    /// Never for rows pushed through [`Self::push`]; Arrow checks them again.
+    pub(crate) fn take(
+        &mut self,
+        schema: SchemaRef,
+    ) -> std::result::Result<RecordBatch, arrow_schema::ArrowError> {
         let keys = std::mem::take(&mut self.keys);
         let columns: Vec<ArrayRef> = vec![
             Arc::new(self.docs.finish()),
@@ -92,20 +102,32 @@ pub struct Unreadable {
 /// What a document contributes to dedup, collected while its segmentation is at hand.
 struct KeySink<'task> {
     hasher: Option<&'task mut MinHasher>,
+    ids: Option<&'task mut ShingleIds>,
     band_keys: Vec<u64>,
     has_bands: Vec<bool>,
+    failure: Option<EngineError>,
 }
 
 impl Sink for KeySink<'_> {
     fn needs_segmentation(&self) -> bool {
-        self.hasher.is_some()
+        self.hasher
+            .as_ref()
+            .is_some_and(|hasher| hasher.reads_segmentation())
     }
 
     fn document(&mut self, _row: usize, text: &str, segmentation: &Segmentation) {
-        if let Some(hasher) = self.hasher.as_mut() {
-            self.has_bands
-                .push(hasher.band_keys(text, segmentation, &mut self.band_keys));
-        }
+        let Some(hasher) = self.hasher.as_mut() else {
+            return;
+        };
+        let has_bands = match self.ids.as_mut().map(|ids| ids.of(text)) {
+            None => hasher.band_keys(text, segmentation, &mut self.band_keys),
+            Some(Ok(ids)) => hasher.band_keys_of_ids(ids, &mut self.band_keys),
+            Some(Err(error)) => {
+                self.failure.get_or_insert(error);
+                false
+            }
+        };
+        self.has_bands.push(has_bands);
     }
 }
 
@@ -130,8 +152,12 @@ pub struct MapOutput {
     edits: TableFile,
     unreadable: TableFile,
     exact: Option<ExactRunWriter>,
+    exact_normalise: Normalisation,
+    compared: String,
     bands: Option<(BandRunWriter, usize)>,
+    vectors: Option<VectorOutput>,
     hasher: Option<MinHasher>,
+    ids: Option<ShingleIds>,
     num_readable: u32,
     num_unreadable: BTreeMap<String, u64>,
     text_bytes: u64,
@@ -153,7 +179,12 @@ impl MapOutput {
         let carried = FileWriter::try_new_with_options(carried_file, &carried_schema, options)
             .map_err(EngineError::table("write", &carried_path))?;
         let memory = spec.sort_memory_bytes;
-        let hasher = spec.minhash.map(MinHasher::new);
+        let hasher = spec.minhash.map(MinHasher::new).transpose()?;
+        let tokenizer = spec.shingle_tokenizer.as_ref();
+        let ids = match &spec.minhash {
+            Some(config) => ShingleIds::for_unit(config.shingles.unit, tokenizer)?,
+            None => None,
+        };
         let bands = spec.minhash.as_ref().map(|config| config.bands as usize);
         Ok(Self {
             source: spec.source.name.clone(),
@@ -172,12 +203,20 @@ impl MapOutput {
                 .exact
                 .then(|| ExactRunWriter::new(&place.scratch, memory / 4))
                 .transpose()?,
+            exact_normalise: spec.exact_normalise,
+            compared: String::new(),
             bands: bands
                 .map(|bands| {
                     Ok::<_, EngineError>((BandRunWriter::new(&place.scratch, bands, memory)?, bands))
                 })
                 .transpose()?,
+            vectors: spec
+                .semantic
+                .as_ref()
+                .map(|semantic| VectorOutput::create(place, semantic, memory / 4))
+                .transpose()?,
             hasher,
+            ids,
             num_readable: 0,
             num_unreadable: BTreeMap::new(),
             text_bytes: 0,
@@ -185,16 +224,24 @@ impl MapOutput {
     }
 
     /// Runs `body` with the sink that collects dedup keys.
-    pub fn collect_keys(&mut self, body: impl FnOnce(&mut dyn Sink)) -> BatchKeys {
+    ///
+    /// # Errors
+    /// When the tokenizer refuses a text.
+    pub fn collect_keys(&mut self, body: impl FnOnce(&mut dyn Sink)) -> Result<BatchKeys> {
         let mut sink = KeySink {
             hasher: self.hasher.as_mut(),
+            ids: self.ids.as_mut(),
+            failure: None,
             band_keys: Vec::new(),
             has_bands: Vec::new(),
         };
         body(&mut sink);
-        BatchKeys {
-            band_keys: sink.band_keys,
-            has_bands: sink.has_bands,
+        match sink.failure {
+            Some(error) => Err(error),
+            None => Ok(BatchKeys {
+                band_keys: sink.band_keys,
+                has_bands: sink.has_bands,
+            }),
         }
     }
 
@@ -242,10 +289,14 @@ impl MapOutput {
             self.text.append(text.as_bytes())?;
             self.text_bytes += text.len() as u64;
             if let Some(exact) = self.exact.as_mut() {
-                exact.push(content_hash(text.as_bytes()), self.num_readable)?;
+                let compared = self.exact_normalise.apply(text, &mut self.compared);
+                exact.push(content_hash(compared.as_bytes()), self.num_readable)?;
             }
             if let (Some((bands, _)), true) = (self.bands.as_mut(), has_bands) {
                 bands.push(self.num_readable, band_keys)?;
+            }
+            if let Some(vectors) = self.vectors.as_mut() {
+                vectors.push(self.num_readable, batch.embeddings.get(row))?;
             }
             self.num_readable += 1;
         }
@@ -358,6 +409,7 @@ impl MapOutput {
             arrow_array::new_null_array(&DataType::Float64, rows),
             arrow_array::new_null_array(&DataType::FixedSizeBinary(schema::KEY_BYTES), rows),
             arrow_array::new_null_array(&DataType::Float32, rows),
+            arrow_array::new_null_array(&DataType::UInt16, rows),
             strings(|document| &document.detail),
             strings(|document| &document.excerpt),
         ];
@@ -408,11 +460,16 @@ impl MapOutput {
             let records = bands.finish(&place.path("bands.bin"))?;
             put("bands", place.adopt("bands.bin", records)?);
         }
-        let counts = serde_json::json!({
+        let mut counts = serde_json::json!({
             "readable": readable,
             "unreadable": self.num_unreadable,
             "text_bytes": self.text_bytes,
         });
+        if let Some(vectors) = self.vectors {
+            let (artefacts, vectors) = vectors.finish(place, readable)?;
+            outputs.extend(artefacts);
+            counts["vectors"] = vectors;
+        }
         Ok((outputs, counts))
     }
 }

@@ -7,9 +7,12 @@ use arrow_schema::DataType;
 use gristmill_core::minhash::MinHashConfig;
 use gristmill_core::signals::{Entry, find};
 use gristmill_core::text::clean::CleanConfig;
+use gristmill_core::units::Normalisation;
 use serde::Deserialize;
 
 use crate::commit::TaskPlace;
+use crate::map::vectors::SemanticSpec;
+use crate::tokenise::TokenizerSpec;
 
 /// Everything a map task depends on.
 #[derive(Deserialize)]
@@ -35,8 +38,17 @@ pub struct MapSpec {
     pub steps: Vec<StepSpec>,
     /// Whether exact duplicates will be looked for.
     pub exact: bool,
+    /// What of a text an exact duplicate has to equal.
+    #[serde(default)]
+    pub exact_normalise: Normalisation,
     /// Whether near duplicates will be looked for, and how.
     pub minhash: Option<MinHashConfig>,
+    /// Whether near duplicates will be looked for by an embedding, and how.
+    #[serde(default)]
+    pub semantic: Option<SemanticSpec>,
+    /// The tokenizer, where shingles are made of its ids.
+    #[serde(default)]
+    pub shingle_tokenizer: Option<TokenizerSpec>,
     /// Which of several duplicates survives.
     pub rank: RankSpec,
 }

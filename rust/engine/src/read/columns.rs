@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::batch::Strings;
+use super::floats::FloatLists;
 
 /// What kind of values a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub enum ColumnKind {
     Int64,
     /// Booleans.
     Bool,
+    /// Lists of floating-point numbers, kept as they are.
+    Floats,
 }
 
 /// A field to extract from every record.
@@ -37,6 +40,8 @@ pub enum ColumnValues {
     Int64(Vec<Option<i64>>),
     /// Booleans.
     Bool(Vec<Option<bool>>),
+    /// Lists of numbers.
+    Floats(FloatLists),
 }
 
 impl ColumnValues {
@@ -46,6 +51,7 @@ impl ColumnValues {
             ColumnKind::Float64 => Self::Float64(Vec::new()),
             ColumnKind::Int64 => Self::Int64(Vec::new()),
             ColumnKind::Bool => Self::Bool(Vec::new()),
+            ColumnKind::Floats => Self::Floats(FloatLists::default()),
         }
     }
 
@@ -56,6 +62,7 @@ impl ColumnValues {
             Self::Float64(_) => ColumnKind::Float64,
             Self::Int64(_) => ColumnKind::Int64,
             Self::Bool(_) => ColumnKind::Bool,
+            Self::Floats(_) => ColumnKind::Floats,
         }
     }
 
@@ -65,6 +72,7 @@ impl ColumnValues {
             Self::Float64(values) => values.clear(),
             Self::Int64(values) => values.clear(),
             Self::Bool(values) => values.clear(),
+            Self::Floats(values) => values.clear(),
         }
     }
 
@@ -86,6 +94,10 @@ impl ColumnValues {
             }
             Self::Int64(values) => push(values, json, json.and_then(|json| json.parse().ok())),
             Self::Bool(values) => push(values, json, json.and_then(|json| json.parse().ok())),
+            Self::Floats(values) => {
+                values.push_json(json);
+                true
+            }
         }
     }
 }

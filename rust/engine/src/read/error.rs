@@ -85,6 +85,16 @@ pub enum ReadError {
         /// Its type.
         found: String,
     },
+    /// A column that should hold lists of floats holds something else.
+    #[error("column `{column}` of `{}` is {found}, not a list of floats", path.display())]
+    NotFloatLists {
+        /// The file.
+        path: PathBuf,
+        /// The column asked for.
+        column: String,
+        /// Its type.
+        found: String,
+    },
     /// The Parquet decoder gave up without an error of its own.
     #[error("the decoder of `{}` failed: {reason}", path.display())]
     DecoderPanic {
@@ -118,6 +128,7 @@ impl ReadError {
             Self::WrongColumnType { .. } => "GM-READ-009",
             Self::DecoderPanic { .. } => "GM-READ-010",
             Self::Config { .. } => "GM-READ-011",
+            Self::NotFloatLists { .. } => "GM-READ-012",
         }
     }
 
@@ -133,6 +144,9 @@ impl ReadError {
             Self::Parquet { .. } => "fetch the file again, or write it with snappy or zstd compression",
             Self::MissingColumn { .. } => "name one of its columns in the source: `text = \"...\"`",
             Self::WrongColumnType { .. } => "name a column of strings in the source: `text = \"...\"`",
+            Self::NotFloatLists { .. } => {
+                "name a column of float lists in the step: `embedding = \"...\"`; integers can be cast to float"
+            }
             Self::DecoderPanic { .. } => "the file is damaged; fetch it again or leave it out",
             Self::Config { .. } => "correct the source's settings in the recipe",
         })
@@ -150,6 +164,7 @@ impl ReadError {
             | Self::Parquet { path, .. }
             | Self::MissingColumn { path, .. }
             | Self::WrongColumnType { path, .. }
+            | Self::NotFloatLists { path, .. }
             | Self::DecoderPanic { path, .. }
             | Self::Config { path, .. } => path,
         }

@@ -110,14 +110,15 @@ fn read_record(sink: &mut Sink, metadata: &mut String, record: &RawRecord<'_>, b
     match try_record(sink, metadata, record, batch) {
         Ok(fields) => {
             let id_field = sink.config.id_field.clone();
-            sink.push_readable(batch, fields.id, metadata, |name| {
+            let value_of = |name: &str| {
                 let other = fields
                     .others
                     .iter()
                     .find(|(key, _)| key == name)
                     .map(|(_, json)| *json);
                 other.or(fields.id.filter(|_| id_field.as_deref() == Some(name)))
-            });
+            };
+            sink.push_readable(batch, fields.id, metadata, value_of, None);
         }
         Err((fault, detail)) => sink.push_unreadable(batch, record, fault, detail),
     }

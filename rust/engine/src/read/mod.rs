@@ -28,6 +28,7 @@ mod batch;
 mod columns;
 mod decompress;
 mod error;
+mod floats;
 mod json;
 mod jsonl;
 mod key;
@@ -44,6 +45,7 @@ use std::path::{Path, PathBuf};
 pub use batch::{EXCERPT_CHARACTERS, RawBatch, RecordFault, Strings, Unreadable};
 pub use columns::{ColumnKind, ColumnSpec, ColumnValues};
 pub use error::ReadError;
+pub use floats::{FloatList, FloatLists, is_float_list};
 pub use json::MAX_DEPTH;
 
 /// How the bytes of a JSON Lines file are compressed: its suffix tells.

@@ -19,9 +19,10 @@ use parquet::arrow::arrow_reader::{
 
 use super::arrow_json::{is_supported, push_cell};
 use super::decompress::digest_file;
+use super::floats::{FloatLists, is_float_list};
 use super::json::push_string;
 use super::sink::{RawRecord, Sink};
-use super::{FileDigest, RawBatch, ReadError, ReaderConfig, RecordFault};
+use super::{ColumnKind, ColumnSpec, FileDigest, RawBatch, ReadError, ReaderConfig, RecordFault};
 
 /// Streams a Parquet file.
 pub(super) struct ParquetReader {
@@ -43,6 +44,8 @@ struct Columns {
     others: Vec<(usize, String)>,
     /// For each extracted column, where it stands, if anywhere.
     extracted: Vec<(String, Option<usize>)>,
+    /// The same for columns of lists, which are not read as JSON.
+    lists: Vec<(String, Option<usize>)>,
 }
 
 impl ParquetReader {
@@ -245,15 +248,32 @@ impl Columns {
             name.push(':');
             (index, name)
         };
-        let extracted = config
+        let (lists, extracted): (Vec<_>, Vec<_>) = config
             .columns
             .iter()
-            .map(|column| (column.name.clone(), position(&column.name)));
+            .partition(|column| column.kind == ColumnKind::Floats);
+        let placed = |columns: Vec<&ColumnSpec>| {
+            let place = |column: &ColumnSpec| (column.name.clone(), position(&column.name));
+            columns.into_iter().map(place).collect::<Vec<_>>()
+        };
+        let lists = placed(lists);
+        for &(_, place) in &lists {
+            if let Some(field) = place.map(|place| schema.field(place))
+                && !is_float_list(field.data_type())
+            {
+                return Err(ReadError::NotFloatLists {
+                    path: path(),
+                    column: field.name().clone(),
+                    found: field.data_type().to_string(),
+                });
+            }
+        }
         Ok(Self {
             text,
             id,
             others: others.map(named).collect(),
-            extracted: extracted.collect(),
+            extracted: placed(extracted),
+            lists,
         })
     }
 }
@@ -311,12 +331,20 @@ fn read_row(
         .iter()
         .map(|(name, column)| (name.as_str(), column.map(cell)))
         .collect();
-    sink.push_readable(batch, id.as_deref(), metadata, |name| {
+    let value_of = |name: &str| {
         extracted
             .iter()
             .find(|(other, _)| *other == name)
             .and_then(|(_, json)| json.as_deref())
-    });
+    };
+    let floats = |name: &str, lists: &mut FloatLists| {
+        let place = columns.lists.iter().find(|(other, _)| other == name);
+        match place.and_then(|&(_, column)| column) {
+            Some(column) => lists.push_cell(rows.column(column).as_ref(), row),
+            None => lists.push_missing(),
+        }
+    };
+    sink.push_readable(batch, id.as_deref(), metadata, value_of, Some(&floats));
 }
 
 fn raw_text(texts: &dyn Array, row: usize) -> Option<&[u8]> {

@@ -1,9 +1,13 @@
 //! Where both formats put a record: the rules that do not depend on the format.
 
 use super::batch::excerpt;
-use super::columns::scalar_text;
+use super::columns::{ColumnValues, scalar_text};
+use super::floats::FloatLists;
 use super::key::{FileKeys, raw_hash};
 use super::{RawBatch, ReaderConfig, RecordFault, Unreadable};
+
+/// Appends the value of a named field to a column of lists.
+pub(super) type FloatReader<'read> = dyn Fn(&str, &mut FloatLists) + 'read;
 
 /// Numbers records and appends them to a batch.
 pub(super) struct Sink {
@@ -39,13 +43,15 @@ impl Sink {
 
     /// Appends a readable record whose text already stands at the end of the batch's buffer.
     ///
-    /// `value_of` gives the JSON of a field by name; `metadata` is empty where there is none.
+    /// `value_of` gives the JSON of a field by name; `metadata` is empty where there is none. `floats` appends to a
+    /// column of lists; without it they are read as JSON, too.
     pub(super) fn push_readable<'json>(
         &mut self,
         batch: &mut RawBatch,
         id_json: Option<&str>,
         metadata: &str,
         value_of: impl Fn(&str) -> Option<&'json str>,
+        floats: Option<&FloatReader<'_>>,
     ) {
         let row = self.take_row();
         let text_start = batch.text_mark();
@@ -66,6 +72,10 @@ impl Sink {
             .zip(&self.config.columns)
             .zip(&mut self.num_mismatches);
         for ((values, column), num_mismatches) in columns {
+            if let (ColumnValues::Floats(lists), Some(floats)) = (&mut *values, floats) {
+                floats(&column.name, lists);
+                continue;
+            }
             if !values.push_json(value_of(&column.name)) {
                 *num_mismatches += 1;
             }

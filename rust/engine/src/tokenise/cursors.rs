@@ -10,7 +10,7 @@ use crate::index::RecordFile;
 use crate::map::column::array_number;
 
 /// Walks a file sorted by docref, whose first eight bytes are the docref, along with an ascending docref.
-pub(super) struct Cursor<const WIDTH: usize> {
+pub(crate) struct Cursor<const WIDTH: usize> {
     file: RecordFile<WIDTH>,
     next: u64,
     buffer: Vec<[u8; WIDTH]>,
@@ -18,7 +18,7 @@ pub(super) struct Cursor<const WIDTH: usize> {
 }
 
 impl<const WIDTH: usize> Cursor<WIDTH> {
-    pub(super) fn open(path: &Path, first: u64) -> Result<Self> {
+    pub(crate) fn open(path: &Path, first: u64) -> Result<Self> {
         let file = RecordFile::open(path)?;
         let next = file.lower_bound(|record| docref_of(record) < first)?;
         Ok(Self {
@@ -29,7 +29,7 @@ impl<const WIDTH: usize> Cursor<WIDTH> {
         })
     }
 
-    pub(super) fn find(&mut self, docref: u64) -> Result<Option<[u8; WIDTH]>> {
+    pub(crate) fn find(&mut self, docref: u64) -> Result<Option<[u8; WIDTH]>> {
         while self.next < self.file.len() {
             let at = (self.next - self.buffer_start) as usize;
             let Some(record) = self.buffer.get(at) else {

@@ -3,7 +3,8 @@
 //! One sequential pass over the partition's text, index, carried columns and, for the values of dropped documents,
 //! signals. Memory: one batch of text and its rows, the tokenizer, and the sort budget of the order files.
 
-mod cursors;
+pub(crate) mod cursors;
+mod edits;
 pub mod rows;
 pub mod spec;
 pub mod tokens;
@@ -13,13 +14,15 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
-use arrow_array::{Array, RecordBatch, StringArray, UInt64Array};
+use arrow_array::{Array, RecordBatch, StringArray};
 use arrow_ipc::reader::FileReader;
-use arrow_select::filter::filter_record_batch;
 use gristmill_core::hash::seeded_order;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::commit::{TaskManifest, commit};
+use crate::cut::task::DROP_BYTES;
+use crate::dedup::formats::{CLUSTER_BYTES, REMOVAL_BYTES, Removal, RemovalStep};
+use crate::dedup_index::names::OldNames;
 use crate::error::{EngineError, Result};
 use crate::index::{IndexRecord, RECORD_BYTES, RecordFile};
 use crate::map::batch::excerpt;
@@ -28,14 +31,13 @@ use crate::task::Session;
 use crate::tokenizer::Tokenizer;
 use cursors::{Cursor, ValueCursor};
 use rows::{Kept, KeptRows, Reject, RejectRows};
-use spec::{TokeniseSpec, TokenizerSpec};
+use spec::TokeniseSpec;
+pub use spec::TokenizerSpec;
 use tokens::{TokenEntry, TokenRun};
 
 /// Distinguishes the random numbers of the split from those of the shuffle.
 const PURPOSE_SPLIT: u64 = 1;
 pub(crate) const PURPOSE_SHUFFLE: u64 = 2;
-const REMOVAL_BYTES: usize = 24;
-const CLUSTER_BYTES: usize = 16;
 
 /// Runs the task.
 ///
@@ -107,7 +109,9 @@ struct Pass<'task> {
     values: Option<ValueCursor>,
     removals: Option<Cursor<REMOVAL_BYTES>>,
     clusters: Option<Cursor<CLUSTER_BYTES>>,
+    drops: Vec<Cursor<DROP_BYTES>>,
     other_indexes: HashMap<u32, RecordFile<RECORD_BYTES>>,
+    old: OldNames<'task>,
     tokenizer: Option<Tokenizer>,
     run: Option<TokenRun>,
     documents: TableFile,
@@ -161,7 +165,13 @@ impl<'task> Pass<'task> {
             values,
             removals,
             clusters,
+            drops: spec
+                .cuts
+                .iter()
+                .map(|cut| Cursor::open(&session.open(&place.data, &cut.drops)?, first))
+                .collect::<Result<_>>()?,
             other_indexes: HashMap::new(),
+            old: OldNames::new(&spec.old, spec.indexes.len()),
             tokenizer,
             run,
             documents: TableFile::create(place, "documents.parquet", schema::documents())?,
@@ -260,9 +270,33 @@ impl<'task> Pass<'task> {
             threshold: None,
             duplicate_of: None,
             similarity: None,
+            shared_bands: None,
+            detail: None,
             excerpt,
         };
-        if verdict > 0 {
+        if usize::from(verdict) > self.spec.thresholds.len() {
+            let behind = usize::from(verdict) - self.spec.thresholds.len() - 1;
+            let (Some(cut), Some(drops)) = (self.spec.cuts.get(behind / 2), self.drops.get_mut(behind / 2))
+            else {
+                return Err(EngineError::Spec(format!("no step has verdict {verdict}")));
+            };
+            let is_empty = behind.is_multiple_of(2);
+            reject.step = &cut.step;
+            reject.rule = if is_empty {
+                "nothing_left"
+            } else {
+                "too_little_left"
+            };
+            reject.reason = reject.rule;
+            reject.value = drops
+                .find(docref)?
+                .map(|drop| f64::from(u32::from_le_bytes(std::array::from_fn(|byte| drop[8 + byte]))));
+            reject.threshold = if is_empty {
+                None
+            } else {
+                cut.min_words_left.map(f64::from)
+            };
+        } else if verdict > 0 {
             let threshold = &self.spec.thresholds[usize::from(verdict) - 1];
             reject.step = &threshold.step;
             reject.rule = &threshold.rule;
@@ -278,28 +312,43 @@ impl<'task> Pass<'task> {
                 .dedup
                 .as_ref()
                 .expect("removals are only opened with a dedup outcome");
-            let similarity = f32::from_le_bytes(std::array::from_fn(|byte| removal[16 + byte]));
-            let (step, rule) = if removal[20] == 1 {
-                (dedup.exact_step.as_deref(), "exact_duplicate")
-            } else {
-                (dedup.near_step.as_deref(), "near_duplicate")
+            let removal = Removal::decode(&removal).ok_or_else(|| EngineError::Damaged {
+                path: self.spec.place.data.join(&dedup.removals.file),
+                detail: format!("the removal of document {docref} has an unknown step"),
+            })?;
+            let is_exact = removal.step == RemovalStep::Exact;
+            let (step, rule, threshold) = match removal.step {
+                RemovalStep::Exact => (&dedup.exact_step, "exact_duplicate", Some(1.0)),
+                RemovalStep::Near => (&dedup.near_step, "near_duplicate", dedup.min_similarity),
+                RemovalStep::Semantic => (
+                    &dedup.semantic_step,
+                    "semantic_duplicate",
+                    dedup.semantic_min_similarity,
+                ),
             };
-            reject.step = step.unwrap_or("dedup");
+            reject.step = step.as_deref().unwrap_or("dedup");
             reject.rule = rule;
             reject.reason = rule;
-            reject.value = Some(f64::from(similarity));
-            reject.threshold = if removal[20] == 1 {
-                Some(1.0)
-            } else {
-                dedup.min_similarity
-            };
-            let kept = u64::from_le_bytes(std::array::from_fn(|byte| removal[8 + byte]));
-            reject.duplicate_of = Some(self.key_of(kept)?);
-            reject.similarity = Some(similarity);
+            let similarity = removal.computed_similarity();
+            reject.value = similarity.map(f64::from);
+            reject.threshold = threshold;
+            reject.duplicate_of = Some(self.key_of(removal.duplicate_of)?);
+            reject.detail = self
+                .old
+                .is_old(removal.duplicate_of)
+                .then(|| self.old.describe(removal.duplicate_of))
+                .transpose()?;
+            reject.similarity = similarity;
+            reject.shared_bands = (!is_exact || removal.shared_bands > 0).then_some(removal.shared_bands);
         } else {
             let cluster = match cluster {
                 Some(cluster) => {
-                    Some(self.key_of(u64::from_le_bytes(std::array::from_fn(|byte| cluster[8 + byte])))?)
+                    let first = u64::from_le_bytes(std::array::from_fn(|byte| cluster[8 + byte]));
+                    Some(if self.old.is_old(first) {
+                        self.old.group(first)?
+                    } else {
+                        self.key_of(first)?
+                    })
                 }
                 None => None,
             };
@@ -364,6 +413,9 @@ impl<'task> Pass<'task> {
     }
 
     fn key_of(&mut self, docref: u64) -> Result<u128> {
+        if self.old.is_old(docref) {
+            return self.old.key(docref);
+        }
         let partition = (docref >> 32) as u32;
         let index = match self.other_indexes.entry(partition) {
             std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
@@ -405,27 +457,21 @@ impl<'task> Pass<'task> {
         Ok(rows)
     }
 
-    /// Copies the edits of kept documents. Both sides are in input order, so one cursor is enough.
+    /// Copies the edits of kept documents.
     fn copy_edits(&mut self) -> Result<()> {
-        let path = self.open_map("edits")?;
-        for batch in parquet_batches(&path)? {
-            let batch = batch.map_err(EngineError::table("read", &path))?;
-            let docs = batch
-                .column(0)
-                .as_any()
-                .downcast_ref::<UInt64Array>()
-                .ok_or_else(|| EngineError::Spec("edits have no `doc`".to_owned()))?;
-            let kept = docs
-                .values()
-                .iter()
-                .map(|doc| Some(self.kept_docs.binary_search(doc).is_ok()))
-                .collect();
-            let kept = filter_record_batch(&batch, &kept).map_err(EngineError::table("filter", &path))?;
-            if kept.num_rows() > 0 {
-                self.edits.write(&kept)?;
-            }
-        }
-        Ok(())
+        let place = &self.spec.place;
+        let paths = self
+            .spec
+            .edits
+            .iter()
+            .map(|artefact| self.session.open(&place.data, artefact))
+            .collect::<Result<Vec<_>>>()?;
+        let (kept, edits) = (&self.kept_docs, &mut self.edits);
+        edits::merge(
+            &paths,
+            |doc| kept.binary_search(&doc).is_ok(),
+            |rows| edits.write(&rows),
+        )
     }
 }
 
@@ -442,7 +488,7 @@ fn open_output(spec: &TokeniseSpec, session: &Session, name: &str) -> Result<Pat
     session.open(&spec.place.data, artefact)
 }
 
-fn load_tokenizer(spec: &TokenizerSpec) -> Result<Tokenizer> {
+pub(crate) fn load_tokenizer(spec: &TokenizerSpec) -> Result<Tokenizer> {
     let (_, digest) = crate::commit::digest_file(&spec.path)?;
     if digest != spec.digest {
         let detail = "it has changed since the plan was made".to_owned();

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use arrow_array::builder::{
-    Float32Builder, Float64Builder, LargeStringBuilder, StringBuilder, UInt32Builder, UInt64Builder,
+    Float32Builder, Float64Builder, LargeStringBuilder, StringBuilder, UInt16Builder, UInt32Builder,
+    UInt64Builder,
 };
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::ArrowError;
@@ -34,6 +35,10 @@ pub struct Reject<'row> {
     pub duplicate_of: Option<u128>,
     /// Exact similarity to that document.
     pub similarity: Option<f32>,
+    /// Bands in which the two met as candidates; nothing for equal texts.
+    pub shared_bands: Option<u16>,
+    /// Where that document is, if an earlier run kept it.
+    pub detail: Option<String>,
     /// The beginning of its text.
     pub excerpt: &'row str,
 }
@@ -51,6 +56,8 @@ pub struct RejectRows {
     thresholds: Float64Builder,
     duplicates: Vec<Option<u128>>,
     similarities: Float32Builder,
+    shared_bands: UInt16Builder,
+    details: StringBuilder,
     excerpts: StringBuilder,
 }
 
@@ -67,6 +74,8 @@ impl RejectRows {
         self.thresholds.append_option(reject.threshold);
         self.duplicates.push(reject.duplicate_of);
         self.similarities.append_option(reject.similarity);
+        self.shared_bands.append_option(reject.shared_bands);
+        self.details.append_option(reject.detail.as_deref());
         self.excerpts.append_value(reject.excerpt);
     }
 
@@ -94,7 +103,8 @@ impl RejectRows {
                 std::mem::take(&mut self.duplicates).into_iter(),
             )),
             Arc::new(self.similarities.finish()),
-            arrow_array::new_null_array(&arrow_schema::DataType::Utf8, rows),
+            Arc::new(self.shared_bands.finish()),
+            Arc::new(self.details.finish()),
             Arc::new(self.excerpts.finish()),
         ];
         RecordBatch::try_new(schema::rejects(), columns).map(Some)

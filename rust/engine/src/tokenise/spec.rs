@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::commit::{Artefact, TaskPlace};
 use crate::decide::Threshold;
+use crate::dedup_index::names::NamedPartSpec;
 use crate::tokenizer::SpecialMode;
 
 /// Description of the task.
@@ -19,6 +20,10 @@ pub struct TokeniseSpec {
     pub source: String,
     /// Outputs of the map task of this partition, by name.
     pub map: BTreeMap<String, Artefact>,
+    /// Tables of edits, in the order in which they were made: that of the map task, then those of the cut tasks.
+    pub edits: Vec<Artefact>,
+    /// The steps that cut spans out of texts, in order; their verdicts come behind those of the thresholds, two each.
+    pub cuts: Vec<CutOutcome>,
     /// Counts of that task.
     pub map_counts: MapCounts,
     /// Verdicts of the thresholds.
@@ -29,6 +34,9 @@ pub struct TokeniseSpec {
     pub dedup: Option<DedupOutcome>,
     /// Indexes of all partitions, to name documents of other ones.
     pub indexes: Vec<Artefact>,
+    /// Parts of the index that dedup compared with; none without an index.
+    #[serde(default)]
+    pub old: Vec<NamedPartSpec>,
     /// Seed of the split and the shuffle.
     pub seed: u64,
     /// Share of documents (or clusters) that go to validation.
@@ -43,6 +51,18 @@ pub struct TokeniseSpec {
     pub excerpt_characters: usize,
     /// Memory for sorting the order files.
     pub sort_memory_bytes: u64,
+}
+
+/// What a step that cut spans out of texts left of the partition.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CutOutcome {
+    /// Name of the step.
+    pub step: String,
+    /// From how many words on a document stayed; none: with any text.
+    pub min_words_left: Option<u32>,
+    /// Documents with less, see [`crate::cut::task::DROP_BYTES`].
+    pub drops: Artefact,
 }
 
 /// Counts of a map task.
@@ -68,10 +88,16 @@ pub struct DedupOutcome {
     pub near_step: Option<String>,
     /// Similarity from which on near duplicates are removed.
     pub min_similarity: Option<f64>,
+    /// Name of the step that compares embeddings, if there is one.
+    #[serde(default)]
+    pub semantic_step: Option<String>,
+    /// Its least cosine.
+    #[serde(default)]
+    pub semantic_min_similarity: Option<f64>,
 }
 
 /// The tokenizer of the run.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TokenizerSpec {
     /// Where `tokenizer.json` is.

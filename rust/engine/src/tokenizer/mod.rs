@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use gristmill_core::tokens::Encoder;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tokenizers::Tokenizer as HfTokenizer;
 
 use crate::error::{EngineError, Result};
@@ -22,7 +22,7 @@ use crate::error::{EngineError, Result};
 pub const LIBRARY: &str = "tokenizers 0.23.2";
 
 /// What text that spells a control token becomes.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SpecialMode {
     /// Ordinary text, always.

@@ -19,16 +19,17 @@
 
 use std::path::{Path, PathBuf};
 
+use gristmill_core::units::Normalisation;
 use serde::{Deserialize, Serialize};
 
 use super::parties::{Bits, Parties, for_each, open};
 use super::rows::verdict_path;
 use crate::commit::Artefact;
-use crate::dedup::formats::{EDGE_BYTES, Edge, RecordWriter};
+use crate::dedup::formats::{EDGE_BYTES, Edge, EdgeKind, RecordWriter};
+use crate::dedup::semantic::VectorOptions;
+use crate::dedup::semantic::stages::VectorConfirm;
 use crate::dedup::stages::{Confirm, PartitionSpec};
-use crate::dedup::{
-    self, KeyRange, PartitionFiles, PassContext, SettleInputs, SettleStats, SourceBudget, VerifyOptions,
-};
+use crate::dedup::{self, KeyRange, Measures, PartitionFiles, PassContext, SettleInputs, SettleStats};
 use crate::error::Result;
 use crate::task::Session;
 
@@ -52,14 +53,87 @@ pub struct DedupSpec {
     pub exact_removals: Vec<Artefact>,
     /// Rows of the run's LSH tasks.
     pub buckets: Vec<Artefact>,
-    /// What the run's verify tasks found.
+    /// What the run's verify tasks found, on texts and on embeddings.
     pub edges: Vec<Artefact>,
-    /// How edges were confirmed; none without a near-duplicate step.
+    /// What of the texts the exact step compares.
+    #[serde(default)]
+    pub exact_normalise: Normalisation,
+    /// How edges were confirmed; nothing without a near-duplicate step, or without verification.
     pub confirm: Option<Confirm>,
-    /// Band keys of a document.
+    /// Band keys of a document; 0 without a near-duplicate step.
     pub num_bands: u64,
+    /// The step on embeddings, if there is one.
+    #[serde(default)]
+    pub semantic: Option<SemanticAgain>,
     /// Names of the sources, in plan order.
     pub sources: Vec<String>,
+}
+
+/// What the run left of comparing embeddings.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SemanticAgain {
+    /// Band keys of each partition, in order; empty where all pairs were compared.
+    pub bands: Vec<Artefact>,
+    /// Band keys of a vector.
+    pub num_bands: u64,
+    /// Rows of the run's LSH tasks on vectors.
+    pub buckets: Vec<Artefact>,
+    /// How edges were confirmed.
+    pub confirm: VectorConfirm,
+}
+
+impl SemanticAgain {
+    /// Whether every pair was compared, so that no edge hid another.
+    fn has_all_pairs(&self) -> bool {
+        self.bands.is_empty()
+    }
+
+    fn options(&self, data: &Path) -> Result<VectorOptions> {
+        let vectors = self.confirm.vectors.iter().map(|file| open(data, file));
+        Ok(VectorOptions {
+            min_similarity: self.confirm.min_similarity,
+            dimension: self.confirm.dimension as usize,
+            vectors: vectors.collect::<Result<_>>()?,
+            retry: dedup::RetryLimits::default(),
+        })
+    }
+}
+
+/// Band keys and the buckets that they made.
+pub(super) struct Look<'spec> {
+    pub(super) bands: Vec<&'spec Artefact>,
+    pub(super) num_bands: u64,
+    pub(super) buckets: &'spec [Artefact],
+}
+
+impl DedupSpec {
+    /// All band keys by which documents were brought together; nothing where all pairs were compared.
+    pub(super) fn looks(&self) -> Option<Vec<Look<'_>>> {
+        let mut looks = Vec::new();
+        if self.num_bands > 0 {
+            looks.push(Look {
+                bands: self
+                    .partitions
+                    .iter()
+                    .filter_map(|partition| partition.bands.as_ref())
+                    .collect(),
+                num_bands: self.num_bands,
+                buckets: &self.buckets,
+            });
+        }
+        if let Some(semantic) = &self.semantic {
+            if semantic.has_all_pairs() {
+                return None;
+            }
+            looks.push(Look {
+                bands: semantic.bands.iter().collect(),
+                num_bands: semantic.num_bands,
+                buckets: &semantic.buckets,
+            });
+        }
+        Some(looks)
+    }
 }
 
 /// What dedup would do, and what it could not know.
@@ -85,7 +159,8 @@ pub struct DedupOutcome {
 pub fn decide_again(spec: &DedupSpec, session: &Session) -> Result<DedupOutcome> {
     let is_cancelled = || session.is_cancelled();
     let files = partition_files(spec)?;
-    let context = PassContext::new(files, &spec.scratch, spec.memory_bytes, &is_cancelled)?;
+    let context = PassContext::new(files, &spec.scratch, spec.memory_bytes, &is_cancelled)?
+        .comparing(spec.exact_normalise);
     let mut removals = Vec::new();
     if spec.has_exact {
         let path = spec.scratch.join("exact.bin");
@@ -100,25 +175,31 @@ pub fn decide_again(spec: &DedupSpec, session: &Session) -> Result<DedupOutcome>
         leaving: 0,
         uncovered: 0,
     };
-    if let Some(confirm) = spec.confirm {
+    let text = spec.confirm.as_ref().map(Confirm::options);
+    let semantic = spec.semantic.as_ref();
+    let semantic = semantic
+        .map(|semantic| semantic.options(&spec.data))
+        .transpose()?;
+    if spec.num_bands > 0 || semantic.is_some() {
         let parties = Parties::find(spec, &removals, session)?;
         parties.count(spec, &mut outcome, session)?;
         let known = spec.scratch.join("edges.bin");
         outcome.uncovered = keep_edges(spec, &parties, &known, session)?;
         edges.push(known);
-        let options = VerifyOptions {
-            min_similarity: confirm.min_similarity,
-            shingle_words: confirm.shingle_words,
-            retry: dedup::RetryLimits::default(),
-        };
-        let rescued = spec.scratch.join("rescued.bin");
-        dedup::rescue(&context, &edges, &options, &rescued)?;
-        edges.push(rescued);
+        if text.is_some() || semantic.is_some() {
+            let rescued = spec.scratch.join("rescued.bin");
+            let measures = Measures {
+                text: text.as_ref(),
+                semantic: semantic.as_ref(),
+            };
+            dedup::rescue_by(&context, &edges, &measures, &rescued)?;
+            edges.push(rescued);
+        }
     }
     let inputs = SettleInputs {
         exact_removals: removals,
         edges,
-        sources: spec.sources.iter().map(|name| without_budget(name)).collect(),
+        sources: spec.sources.clone(),
     };
     outcome.settle = dedup::settle(
         &context,
@@ -127,14 +208,6 @@ pub fn decide_again(spec: &DedupSpec, session: &Session) -> Result<DedupOutcome>
         &spec.scratch.join("clusters.bin"),
     )?;
     Ok(outcome)
-}
-
-/// Budgets are the caller's to compare: here nothing is removed.
-fn without_budget(name: &str) -> SourceBudget {
-    SourceBudget {
-        name: name.to_owned(),
-        removal_budget: 1.0,
-    }
 }
 
 fn partition_files(spec: &DedupSpec) -> Result<Vec<PartitionFiles>> {
@@ -161,6 +234,7 @@ fn partition_files(spec: &DedupSpec) -> Result<Vec<PartitionFiles>> {
 fn keep_edges(spec: &DedupSpec, parties: &Parties, output: &Path, session: &Session) -> Result<u64> {
     let mut writer = RecordWriter::create(output)?;
     let mut uncovered = Bits::new(&spec.partitions);
+    let has_all_pairs = spec.semantic.as_ref().is_some_and(SemanticAgain::has_all_pairs);
     for file in &spec.edges {
         for_each::<EDGE_BYTES>(&open(&spec.data, file)?, session, |record| {
             let edge = Edge::decode(record);
@@ -169,7 +243,7 @@ fn keep_edges(spec: &DedupSpec, parties: &Parties, output: &Path, session: &Sess
             }
             if parties.after.contains(edge.better) {
                 writer.append(record)?;
-            } else {
+            } else if !(has_all_pairs && edge.kind == EdgeKind::Semantic) {
                 uncovered.set(edge.worse, true);
             }
             Ok(())

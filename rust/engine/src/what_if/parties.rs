@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::dedup::{DedupOutcome, DedupSpec};
+use super::dedup::{DedupOutcome, DedupSpec, Look};
 use super::rows::verdict_path;
 use crate::commit::Artefact;
 use crate::dedup::DedupError;
@@ -62,6 +62,12 @@ impl Bits {
 
     pub(super) fn len(&self) -> u64 {
         self.words.iter().map(|word| u64::from(word.count_ones())).sum()
+    }
+
+    fn add(&mut self, other: &Self) {
+        for (word, other) in self.words.iter_mut().zip(&other.words) {
+            *word |= other;
+        }
     }
 
     fn place(&self, docref: u64) -> Option<u64> {
@@ -150,20 +156,22 @@ impl Parties {
             *after &= !before;
         }
         let num_entering = entering.len();
-        let band_bytes: u64 = spec
-            .partitions
-            .iter()
-            .filter_map(|partition| partition.bands.as_ref())
-            .map(|file| file.bytes)
-            .sum();
-        let is_looked_up = num_entering > 0 && num_entering <= MAX_LOOKED_UP && band_bytes <= MAX_BAND_BYTES;
-        let (unknown, comparable) = if is_looked_up {
-            (
-                in_buckets(spec, &entering, &self.after, session)?,
-                bucketed(spec, session)?,
-            )
-        } else {
-            (entering, self.before.clone())
+        let looks = spec.looks().filter(|looks| {
+            let files = looks.iter().flat_map(|look| &look.bands);
+            let band_bytes: u64 = files.map(|file| file.bytes).sum();
+            num_entering > 0 && num_entering <= MAX_LOOKED_UP && band_bytes <= MAX_BAND_BYTES
+        });
+        let (unknown, comparable) = match looks {
+            Some(looks) => {
+                let (mut unknown, mut comparable) =
+                    (Bits::new(&spec.partitions), Bits::new(&spec.partitions));
+                for look in &looks {
+                    unknown.add(&in_buckets(spec, look, &entering, &self.after, session)?);
+                    comparable.add(&bucketed(spec, look, session)?);
+                }
+                (unknown, comparable)
+            }
+            None => (entering, self.before.clone()),
         };
         for (number, partition) in spec.partitions.iter().enumerate() {
             let source = usize::from(partition.source);
@@ -183,21 +191,26 @@ impl Parties {
 }
 
 /// Which of the documents in `entering` share a bucket with another one of `parties`.
-fn in_buckets(spec: &DedupSpec, entering: &Bits, parties: &Bits, session: &Session) -> Result<Bits> {
-    let files = spec
-        .partitions
+fn in_buckets(
+    spec: &DedupSpec,
+    look: &Look<'_>,
+    entering: &Bits,
+    parties: &Bits,
+    session: &Session,
+) -> Result<Bits> {
+    if look.bands.len() != spec.partitions.len() {
+        return Err(EngineError::Spec("a partition has no band keys".to_owned()));
+    }
+    let files = look
+        .bands
         .iter()
-        .map(|partition| {
-            let bands = partition.bands.as_ref();
-            let bands = bands.ok_or_else(|| EngineError::Spec("a partition has no band keys".to_owned()))?;
-            Ok(Records::<BAND_BYTES>::open(&open(&spec.data, bands)?)?)
-        })
+        .map(|bands| Ok(Records::<BAND_BYTES>::open(&open(&spec.data, bands)?)?))
         .collect::<Result<Vec<_>>>()?;
     let mut found = Bits::new(&spec.partitions);
-    for band in 0..spec.num_bands {
+    for band in 0..look.num_bands {
         // Key and document, sorted; the keys of a band are sorted in each partition.
         let mut keys: Vec<(u64, u64)> = Vec::new();
-        for_each_key(&files, band, spec.num_bands, session, |key, document| {
+        for_each_key(&files, band, look.num_bands, session, |key, document| {
             if entering.contains(document) && !found.contains(document) {
                 keys.push((key, document));
             }
@@ -205,7 +218,7 @@ fn in_buckets(spec: &DedupSpec, entering: &Bits, parties: &Bits, session: &Sessi
         keys.sort_unstable();
         let mut next = 0;
         let mut last = None;
-        for_each_key(&files, band, spec.num_bands, session, |key, document| {
+        for_each_key(&files, band, look.num_bands, session, |key, document| {
             if last.is_none_or(|last| key < last) {
                 // Another partition: its keys start again.
                 next = 0;
@@ -247,9 +260,9 @@ fn for_each_key(
 }
 
 /// The documents that share a bucket with another.
-fn bucketed(spec: &DedupSpec, session: &Session) -> Result<Bits> {
+fn bucketed(spec: &DedupSpec, look: &Look<'_>, session: &Session) -> Result<Bits> {
     let mut bits = Bits::new(&spec.partitions);
-    for file in &spec.buckets {
+    for file in look.buckets {
         for_each::<ROW_BYTES>(&open(&spec.data, file)?, session, |record| {
             let row = BucketRow::decode(record);
             bits.set(gather(row.scattered_centre), true);

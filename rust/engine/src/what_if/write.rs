@@ -74,9 +74,19 @@ fn column<'batch, A: 'static>(batch: &'batch RecordBatch, name: &str) -> Result<
 /// All documents that change sides, in input order.
 pub(super) struct ChangesFile {
     path: PathBuf,
-    temporary: PathBuf,
+    temporary: Temporary,
     schema: SchemaRef,
     writer: ArrowWriter<File>,
+}
+
+/// A file that is removed unless it got its name.
+struct Temporary(PathBuf);
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // Gone already, or nothing can be done about it.
+        let _ = std::fs::remove_file(&self.0);
+    }
 }
 
 impl ChangesFile {
@@ -95,8 +105,8 @@ impl ChangesFile {
         ]));
         let mut temporary = path.as_os_str().to_owned();
         temporary.push(".tmp");
-        let temporary = PathBuf::from(temporary);
-        let file = File::create(&temporary).map_err(EngineError::io("create", &temporary))?;
+        let temporary = Temporary(PathBuf::from(temporary));
+        let file = File::create(&temporary.0).map_err(EngineError::io("create", &temporary.0))?;
         let level = ZstdLevel::try_new(1).map_err(EngineError::table("configure", path))?;
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(level))
@@ -172,6 +182,6 @@ impl ChangesFile {
         self.writer
             .close()
             .map_err(EngineError::table("write", &self.path))?;
-        std::fs::rename(&self.temporary, &self.path).map_err(EngineError::io("rename", &self.path))
+        std::fs::rename(&self.temporary.0, &self.path).map_err(EngineError::io("rename", &self.path))
     }
 }

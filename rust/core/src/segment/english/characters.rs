@@ -1,6 +1,7 @@
 //! What spaCy's regular expressions, its sentencizer, datatrove and Python make of a character.
 //! `bench/parity/english/tables.py` writes the table.
 
+use super::chunk::flags_of;
 use std::sync::LazyLock;
 
 /// A prefix on its own (`+` only if no digit follows).
@@ -39,6 +40,8 @@ pub(super) struct Characters {
     basic_plane: Box<[u16]>,
     /// First and last code point, bits; sorted.
     beyond: Vec<(u32, u32, u16)>,
+    /// Flags of tokens that are one ASCII character.
+    ascii_flags: [u8; 128],
 }
 
 /// Shared by all tokenizers; made when the first one is.
@@ -62,9 +65,16 @@ impl Characters {
             }
         }
         Self {
+            ascii_flags: std::array::from_fn(|code| flags_of(basic_plane[code])),
             basic_plane: basic_plane.into(),
             beyond,
         }
+    }
+
+    /// Flags of the token that is this ASCII character.
+    #[inline(always)]
+    pub(super) fn flags_of_ascii(&self, byte: u8) -> u8 {
+        self.ascii_flags[usize::from(byte & 0x7f)]
     }
 
     /// The bits of a code point.

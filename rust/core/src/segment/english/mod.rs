@@ -14,8 +14,8 @@
 //! # How it is fast
 //!
 //! The segmentation has already found white space, words and marks. Most pieces are one word, or one word and a few
-//! ASCII marks: these need a filter of hashes (could it be a special case?) and a look at the marks, and take hash
-//! and flags over. Everything else takes the slow road of `chunk.rs`, which follows spaCy's own loop.
+//! ASCII marks: these need a filter of hashes (could it be a special case?) and a look at the marks, and stay as they
+//! are; neighbours are copied together. Everything else takes the slow road of `chunk.rs`, which follows spaCy's own loop.
 //!
 //! Not the same as spaCy's: a text in which `IS_ALPHA` is a token, which spaCy cannot process and datatrove retries
 //! without that string.
@@ -40,7 +40,7 @@ use characters::{BEFORE_DOT, CHARACTERS, Characters, PREFIX, SUFFIX};
 use exceptions::{EXCEPTIONS, Exceptions};
 
 use super::segmentation::{HAS_LETTER, HAS_NUMBER, NON_ASCII, Segmentation};
-use super::token_columns::{Token, TokenColumns};
+use super::token_columns::TokenColumns;
 
 /// Cuts texts into English tokens; holds scratch memory only, so make one and keep it.
 #[derive(Default)]
@@ -50,6 +50,8 @@ pub struct EnglishTokenizer {
     /// Indices of tokens that may start a special case together with the next ones.
     candidates: Vec<u32>,
     merges: merges::Merges,
+    /// Of tokens that wait to be copied, those with other flags than the segmentation's: index there, and flags.
+    other_flags: Vec<(u32, u8)>,
 }
 
 /// What one call works with.
@@ -103,20 +105,27 @@ impl EnglishTokenizer {
             None => starts.len(),
         };
         let mut first = first_token_of(lines.start);
+        // Tokens of the segmentation from this one on stay as they are, and wait to be copied together.
+        let mut waiting = first;
+        self.other_flags.clear();
         for line in lines {
-            into.push_line();
+            into.push_line_at(into.num_tokens() + (first - waiting));
             let end_of_line = first_token_of(line + 1);
             while first < end_of_line {
                 let mut next = first + 1;
                 while next < end_of_line && starts[next] == ends[next - 1] {
                     next += 1;
                 }
-                if !work.take_plain(first, next, into) {
+                if !work.is_plain(first, next, &mut self.other_flags) {
+                    into.extend_from_segmentation(segmentation, waiting..first, &self.other_flags);
+                    self.other_flags.clear();
                     self.chunk(text, starts[first] as usize, ends[next - 1] as usize, into);
+                    waiting = next;
                 }
                 first = next;
             }
         }
+        into.extend_from_segmentation(segmentation, waiting..first, &self.other_flags);
         if !self.candidates.is_empty() {
             self.merges.apply(text, &self.candidates, into);
         }
@@ -124,20 +133,17 @@ impl EnglishTokenizer {
 }
 
 impl Work<'_> {
-    /// Takes the piece of the segmentation's tokens `first..next` if it is of one of the most frequent forms.
+    /// Whether the tokens of the piece are those of the segmentation, `first..next`, for the most frequent forms. Pushes the
+    /// flags of those that are not words.
     #[inline(always)]
-    fn take_plain(&self, first: usize, next: usize, into: &mut TokenColumns) -> bool {
+    fn is_plain(&self, first: usize, next: usize, other_flags: &mut Vec<(u32, u8)>) -> bool {
         let hashes = self.segmentation.hashes();
         if next - first == 1 {
             if self.is_plain_word(first) {
                 let hash = hashes[first];
-                if self.exceptions.strings().may_have(hash) && self.is_exception(first, hash) {
-                    return false;
-                }
-                into.push(self.word(first));
-                return true;
+                return !self.exceptions.strings().may_have(hash) || !self.is_exception(first, hash);
             }
-            return self.take_character(first, into);
+            return self.is_character(first, other_flags);
         }
         if next - first > 4 {
             return false;
@@ -165,7 +171,11 @@ impl Work<'_> {
             }
             3 => {
                 let (Some(inner), Some(outer)) = (self.mark(word + 1), self.mark(word + 2)) else {
-                    return first == word && self.take_hyphenated(word, into);
+                    let is_hyphenated = first == word && self.is_hyphenated(word);
+                    if is_hyphenated {
+                        other_flags.push((word as u32 + 1, self.characters.flags_of_ascii(b'-')));
+                    }
+                    return is_hyphenated;
                 };
                 let outer_is_suffix = match outer {
                     b'.' => inner != b'.' && self.bits(inner) & BEFORE_DOT != 0,
@@ -177,25 +187,21 @@ impl Work<'_> {
             }
             _ => return false,
         }
-        for index in first..next {
-            match self.mark(index) {
-                Some(mark) if index != word => into.push(self.mark_token(index, mark)),
-                _ => into.push(self.word(index)),
-            }
+        let bytes = self.text.as_bytes();
+        for index in (first..word).chain(word + 1..next) {
+            let mark = bytes[self.segmentation.starts()[index] as usize];
+            other_flags.push((index as u32, self.characters.flags_of_ascii(mark)));
         }
         true
     }
 
-    /// Takes one character, which is a token, whatever it is.
-    fn take_character(&self, index: usize, into: &mut TokenColumns) -> bool {
+    /// Whether the token is one character, which is a token, whatever it is.
+    fn is_character(&self, index: usize, other_flags: &mut Vec<(u32, u8)>) -> bool {
         let is_one = self.segmentation.char_counts()[index] == 1;
         if is_one {
             let start = self.segmentation.starts()[index] as usize;
             let flags = chunk::flags_of(self.characters.at(self.text, start).0);
-            into.push(Token {
-                flags,
-                ..self.word(index)
-            });
+            other_flags.push((index as u32, flags));
         }
         is_one
     }
@@ -205,21 +211,15 @@ impl Work<'_> {
         self.exceptions.get_hashed(hash, string).is_some()
     }
 
-    /// Takes two words with a hyphen in between.
-    fn take_hyphenated(&self, word: usize, into: &mut TokenColumns) -> bool {
+    /// Whether the piece is two words with a hyphen in between.
+    fn is_hyphenated(&self, word: usize) -> bool {
         let (flags, words) = (self.segmentation.flags(), self.exceptions.words());
         let hashes = self.segmentation.hashes();
         let other = word + 2;
-        let is_hyphenated = self.mark(word + 1) == Some(b'-')
+        self.mark(word + 1) == Some(b'-')
             && self.is_plain_word(other)
             && (flags[word] | flags[other]) & HAS_NUMBER == 0
-            && !words.may_have(hashes[other]);
-        if is_hyphenated {
-            into.push(self.word(word));
-            into.push(self.mark_token(word + 1, b'-'));
-            into.push(self.word(other));
-        }
-        is_hyphenated
+            && !words.may_have(hashes[other])
     }
 
     /// Whether the token is an ASCII word without affixes.
@@ -265,26 +265,5 @@ impl Work<'_> {
     #[inline(always)]
     fn bits(&self, byte: u8) -> u16 {
         self.characters.of(u32::from(byte))
-    }
-
-    /// An ASCII word of the segmentation as it is.
-    #[inline(always)]
-    fn word(&self, index: usize) -> Token {
-        Token {
-            start: self.segmentation.starts()[index],
-            end: self.segmentation.ends()[index],
-            hash: self.segmentation.hashes()[index],
-            num_chars: self.segmentation.char_counts()[index],
-            flags: self.segmentation.flags()[index],
-        }
-    }
-
-    /// A mark of the segmentation as it is.
-    #[inline(always)]
-    fn mark_token(&self, index: usize, mark: u8) -> Token {
-        Token {
-            flags: chunk::flags_of(self.bits(mark)),
-            ..self.word(index)
-        }
     }
 }

@@ -26,21 +26,28 @@ use crate::segment::token_columns::{ALL_PUNCTUATION, ENDS_SENTENCE, TokenColumns
 pub fn num_sentences(text: &str, line: Range<usize>, columns: &TokenColumns, tokens: Range<usize>) -> usize {
     let (starts, ends, flags) = (columns.starts(), columns.ends(), columns.flags());
     let bytes = text.as_bytes();
-    let (mut number, mut is_ended) = (1, false);
-    let mut read = line.start;
-    for index in tokens {
-        let start = starts[index] as usize;
-        if is_ended {
-            let starts_sentence = flags[index] & (ALL_PUNCTUATION | ENDS_SENTENCE) == 0;
-            if starts_sentence || has_space_token(bytes, read, start) {
-                number += 1;
-                is_ended = false;
+    let (mut number, mut next) = (1, tokens.start);
+    // From end mark to end mark; what lies between is only looked at for one.
+    while let Some(offset) = flags[next..tokens.end]
+        .iter()
+        .position(|flags| flags & ENDS_SENTENCE != 0)
+    {
+        let mut read = ends[next + offset] as usize;
+        next += offset + 1;
+        loop {
+            if next == tokens.end {
+                return number + usize::from(has_space_token(bytes, read, line.end));
             }
+            let starts_sentence = flags[next] & (ALL_PUNCTUATION | ENDS_SENTENCE) == 0;
+            if starts_sentence || has_space_token(bytes, read, starts[next] as usize) {
+                number += 1;
+                break;
+            }
+            read = ends[next] as usize;
+            next += 1;
         }
-        is_ended |= flags[index] & ENDS_SENTENCE != 0;
-        read = ends[index] as usize;
     }
-    number + usize::from(is_ended && has_space_token(bytes, read, line.end))
+    number
 }
 
 /// Whether spaCy makes a token of the white space between two tokens.

@@ -84,9 +84,7 @@ struct BadWords {
 
 impl Signal for BadWords {
     fn compute(&mut self, document: Document<'_>, out: &mut Vec<Value>) {
-        out.push(count(
-            self.list.count(document.lower_text(), document.segmentation()),
-        ));
+        out.push(count(self.list.count(document)));
     }
 }
 

@@ -3,7 +3,7 @@
 pub(super) mod bad_words;
 mod citations;
 mod paragraphs;
-mod phrases;
+pub(super) mod phrases;
 mod quality;
 #[cfg(test)]
 mod reference;

@@ -2,15 +2,15 @@
 
 use memchr::memmem;
 
-pub(super) const LOREM_IPSUM: u8 = 1;
-pub(super) const JAVASCRIPT: u8 = 1 << 1;
-pub(super) const POLICY: u8 = 1 << 2;
-pub(super) const CURLY_BRACKET: u8 = 1 << 3;
+pub(in super::super) const LOREM_IPSUM: u8 = 1;
+pub(in super::super) const JAVASCRIPT: u8 = 1 << 1;
+pub(in super::super) const POLICY: u8 = 1 << 2;
+pub(in super::super) const CURLY_BRACKET: u8 = 1 << 3;
 /// `[`, with which every citation starts.
-pub(super) const CITATION_BRACKET: u8 = 1 << 4;
+pub(in super::super) const CITATION_BRACKET: u8 = 1 << 4;
 
 /// Walks through the spots of one text, line by line. Case is ignored for ASCII letters.
-pub(super) struct Phrases<'a> {
+pub(in super::super) struct Phrases<'a> {
     text: &'a str,
     /// Positions that are in no line so far.
     spots: &'a [u32],
@@ -18,12 +18,12 @@ pub(super) struct Phrases<'a> {
 
 impl<'a> Phrases<'a> {
     /// `spots` are those of [`Spots::phrases`](crate::signals::facts::Spots) of the text.
-    pub(super) fn new(text: &'a str, spots: &'a [u32]) -> Self {
+    pub(in super::super) fn new(text: &'a str, spots: &'a [u32]) -> Self {
         Self { text, spots }
     }
 
     /// What stands before byte `end` and not before that of the last call. No phrase goes beyond a line.
-    pub(super) fn up_to(&mut self, end: usize) -> u8 {
+    pub(in super::super) fn up_to(&mut self, end: usize) -> u8 {
         let mut kinds = 0;
         while let Some((&at, later)) = self.spots.split_first()
             && (at as usize) < end
@@ -65,6 +65,6 @@ fn kind_at(bytes: &[u8], at: usize) -> u8 {
 }
 
 /// Whether the text has the Kelvin sign, whose lower case in Python is the ASCII letter `k`.
-pub(super) fn has_kelvin_sign(text: &str) -> bool {
+pub(in super::super) fn has_kelvin_sign(text: &str) -> bool {
     memmem::find(text.as_bytes(), "\u{212a}".as_bytes()).is_some()
 }

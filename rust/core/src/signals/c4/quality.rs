@@ -146,6 +146,8 @@ struct Walk<'a> {
     /// English tokens, and the first that is in no line so far.
     tokens: Option<&'a TokenColumns>,
     next_token: usize,
+    /// Whether lines are those between line feeds, so that the first token of each is known.
+    has_line_tokens: bool,
     /// Whether `k` must be looked for with all its capitals.
     has_kelvin_sign: bool,
 }
@@ -160,14 +162,29 @@ impl<'a> Walk<'a> {
             ends: &spots.ends,
             tokens: is_english.then(|| document.english_tokens()),
             next_token: 0,
+            has_line_tokens: !document.segmentation().has_other_line_break(),
             has_kelvin_sign: is_english && has_kelvin_sign(text),
         }
     }
 
-    /// Sentences of a line that stays as it is. Lines are asked in their order.
-    fn num_sentences(&mut self, start: usize, end: usize) -> usize {
+    /// Sentences of the line with that index, which stays as it is. Lines are asked in their order.
+    fn num_sentences(&mut self, index: usize, start: usize, end: usize) -> usize {
         if let Some(tokens) = self.tokens {
             let starts = tokens.starts();
+            if self.has_line_tokens {
+                let first_of = |line: usize| {
+                    tokens
+                        .line_first_tokens()
+                        .get(line)
+                        .map_or(starts.len(), |&token| token as usize)
+                };
+                return num_sentences(
+                    self.text,
+                    start..end,
+                    tokens,
+                    first_of(index)..first_of(index + 1),
+                );
+            }
             let skip = |from: usize, position: usize| {
                 let later = starts[from..].iter();
                 from + later.take_while(|&&token| (token as usize) < position).count()
@@ -207,8 +224,14 @@ impl C4Quality {
         }
     }
 
-    /// Whether a line stays. Pushes what stays of it to `pieces`.
-    fn keeps_line(&mut self, facts: LineFacts, walk: &mut Walk<'_>, counts: &mut Counts) -> bool {
+    /// Whether the line with that index stays. Pushes what stays of it to `pieces`.
+    fn keeps_line(
+        &mut self,
+        index: usize,
+        facts: LineFacts,
+        walk: &mut Walk<'_>,
+        counts: &mut Counts,
+    ) -> bool {
         let config = self.config;
         let (start, end) = (facts.trimmed_start as usize, facts.trimmed_end as usize);
         let line = &walk.text[start..end];
@@ -252,7 +275,7 @@ impl C4Quality {
             return false;
         }
         counts.num_sentences += match (&mut self.english, is_cut) {
-            (_, false) => walk.num_sentences(start, end),
+            (_, false) => walk.num_sentences(index, start, end),
             (None, true) => count_sentences(cleaned, 0, cleaned.len(), &self.cleaned_spots.ends),
             // datatrove strips a line before its citations go, not after.
             (Some(english), true) => english.num_sentences(cleaned),
@@ -372,9 +395,9 @@ impl Corrector for C4Quality {
         let mut walk = Walk::new(document, self.config.semantics);
         self.pieces.clear();
         let mut counts = Counts::default();
-        for &line in document.split_lines() {
+        for (index, &line) in document.split_lines().iter().enumerate() {
             let num_pieces = self.pieces.len();
-            let is_kept = self.keeps_line(line, &mut walk, &mut counts);
+            let is_kept = self.keeps_line(index, line, &mut walk, &mut counts);
             if !is_kept {
                 self.pieces.truncate(num_pieces);
             }

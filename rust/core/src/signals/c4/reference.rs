@@ -2,8 +2,8 @@
 
 use super::citations::is_decimal_digit;
 use super::quality::C4Config;
-use super::sentences::run_of_marks;
 use crate::segment::{english_reference_sentences, is_white_space};
+use crate::signals::facts::run_of_marks;
 use crate::signals::reference::{Expected, length, split_lines, strip};
 use crate::signals::{Semantics, Value};
 use serde_json::Value as Json;

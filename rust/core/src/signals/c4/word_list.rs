@@ -1,7 +1,7 @@
 //! Finds the entries of a list of words and phrases in a text, at a look at three bytes a token.
 
-use super::super::facts::LowerText;
-use crate::segment::{CharacterClass, NON_ASCII, Segmentation, is_white_space};
+use crate::segment::{CharacterClass, NON_ASCII, Segmentation, Segmenter, is_white_space};
+use crate::signals::Document;
 
 /// Bits of the filter, as a power of two.
 const FILTER_BITS: u32 = 15;
@@ -20,14 +20,18 @@ pub(in super::super) enum Flanks {
 /// A list of entries, compared byte by byte with a text in lower case.
 #[derive(Debug, Clone)]
 pub(in super::super) struct WordList {
-    /// A bit for the three bytes at every entry's anchor, as a set that errs on one side only.
-    filter: Vec<u64>,
+    /// A bit for the first bytes at every entry's anchor, as a set that errs on one side only.
+    filter: Box<[u64; 1 << (FILTER_BITS - 6)]>,
     /// For each bit that is set, the first of its entries.
     first_entries: Vec<u32>,
     /// Sorted by bit.
     entries: Vec<Entry>,
     flanks: Flanks,
-    /// Whether every entry has a space, so that a look at the text's spaces finds all.
+    /// A bit for the highest bits of the hash of every entry's first token.
+    first_tokens: Box<[u64; 1 << (FILTER_BITS - 6)]>,
+    /// For each number of a word of the text: whether an entry may begin with it.
+    may_begin: Vec<u8>,
+    /// Whether every entry has a single space with two bytes on each side, so that a look at the text's words finds all.
     are_phrases: bool,
 }
 
@@ -35,37 +39,55 @@ pub(in super::super) struct WordList {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Entry {
     bit: u32,
-    /// Bytes before those that give the bit: none, or those of a phrase's first word but the last.
+    /// Bytes before those that give the bit: none, or those of a phrase before two before a space.
     anchor: usize,
     text: Box<str>,
+    /// Its first eight bytes, and which of them it has.
+    head: u64,
+    head_mask: u64,
 }
+
+/// Bytes that give the bit of an entry.
+const KEY_BYTES: usize = 3;
+/// The same of a phrase: two before a space, and two behind.
+const PHRASE_KEY_BYTES: usize = 5;
 
 impl WordList {
     /// The list of those entries; each counts once, empty ones do not.
     pub(in super::super) fn new<'e>(entries: impl IntoIterator<Item = &'e str>, flanks: Flanks) -> Self {
         let texts: Vec<&str> = entries.into_iter().filter(|entry| !entry.is_empty()).collect();
-        let are_phrases = flanks == Flanks::Any && texts.iter().all(|entry| entry.trim().contains(' '));
+        let are_phrases = flanks == Flanks::Any && texts.iter().all(|entry| phrase_anchor(entry).is_some());
+        let key_bytes = if are_phrases { PHRASE_KEY_BYTES } else { KEY_BYTES };
         let mut filed = Vec::new();
         for text in texts {
-            let anchor = if are_phrases {
-                text.find(' ').map_or(0, |space| space.saturating_sub(1))
-            } else {
-                0
-            };
-            // An entry shorter than a key is filed under every key that it may begin.
-            let num_free_bytes = 3_usize.saturating_sub(text.len() - anchor);
-            for rest in 0..1_u32 << (8 * num_free_bytes) {
-                let free_bytes = rest << (8 * (3 - num_free_bytes));
+            let anchor = phrase_anchor(text).filter(|_| are_phrases).unwrap_or(0);
+            let (head, _) = block_at(text.as_bytes(), 0);
+            // An entry shorter than a key is filed under every key that it may begin; no phrase is.
+            let num_free_bytes = key_bytes.saturating_sub(text.len() - anchor);
+            for rest in 0..1_u64 << (8 * num_free_bytes) {
+                let free_bytes = rest << (8 * (key_bytes - num_free_bytes));
+                let (block, _) = block_at(text.as_bytes(), anchor);
                 filed.push(Entry {
-                    bit: bit_of(key_at(text.as_bytes(), anchor) | free_bytes),
+                    bit: bit_of((block & mask_of(key_bytes)) | free_bytes),
                     anchor,
                     text: text.into(),
+                    head,
+                    head_mask: mask_of(text.len()),
                 });
             }
         }
         filed.sort_unstable();
         filed.dedup();
-        let mut filter = vec![0; 1 << (FILTER_BITS - 6)];
+        let (segmenter, mut segmentation) = (Segmenter::default(), Segmentation::default());
+        let mut first_tokens = Box::new([0; 1 << (FILTER_BITS - 6)]);
+        for entry in &filed {
+            segmenter.segment(&entry.text, &mut segmentation);
+            if let Some(&hash) = segmentation.hashes().first() {
+                let bit = first_token_bit(hash);
+                first_tokens[bit >> 6] |= 1 << (bit & 63);
+            }
+        }
+        let mut filter = Box::new([0; 1 << (FILTER_BITS - 6)]);
         let mut first_entries = vec![0; 1 << FILTER_BITS];
         for (index, entry) in filed.iter().enumerate().rev() {
             filter[entry.bit as usize >> 6] |= 1 << (entry.bit & 63);
@@ -75,52 +97,71 @@ impl WordList {
             filter,
             first_entries,
             entries: filed,
+            first_tokens,
+            may_begin: Vec::new(),
             flanks,
             are_phrases,
         }
     }
 
     /// How often entries occur; all of those that begin at one place count, and overlapping ones, too.
-    ///
-    /// `segmentation` is that of the text before it was lower-cased.
-    pub(in super::super) fn count(&self, lower: &LowerText, segmentation: &Segmentation) -> usize {
+    pub(in super::super) fn count(&mut self, document: Document<'_>) -> usize {
+        let (lower, segmentation) = (document.lower_text(), document.segmentation());
         let text = lower.text();
-        let bytes = text.as_bytes();
-        if self.are_phrases {
-            return memchr::memchr_iter(b' ', bytes)
-                .map(|space| self.count_at(text, space.saturating_sub(1)))
-                .sum();
+        if self.are_phrases && lower.is_aligned() {
+            // A word of the text begins behind the space.
+            let starts = document.space_words().starts();
+            let before_spaces = starts.iter().filter_map(|&start| (start as usize).checked_sub(3));
+            return self.count_at_all::<PHRASE_KEY_BYTES>(text, before_spaces);
         }
         if self.flanks == Flanks::Any || !lower.is_aligned() {
-            return (0..bytes.len()).map(|at| self.count_at(text, at)).sum();
+            return self.count_at_all::<KEY_BYTES>(text, 0..text.len());
         }
-        // An entry begins with a token, or behind a combining mark inside of one.
-        let tokens = segmentation.starts().iter().zip(segmentation.ends());
+        // An entry begins with a token of the text, which is its own first one if it is ASCII: beside that, no entry
+        // has a letter, a number or a `_`. Others may be longer by a combining mark, or hold an entry behind one.
+        let ids = document.word_ids();
+        self.may_begin.clear();
+        let first_tokens: &[u64; 1 << (FILTER_BITS - 6)] = &self.first_tokens;
+        self.may_begin.extend(ids.hashes().iter().map(|&hash| {
+            let bit = first_token_bit(hash);
+            (first_tokens[bit >> 6] >> (bit & 63)) as u8 & 1
+        }));
+        let (starts, ends) = (segmentation.starts(), segmentation.ends());
+        let tokens = ids.of_tokens().iter().zip(segmentation.flags()).enumerate();
         let mut number = 0;
-        for ((&start, &end), flags) in tokens.zip(segmentation.flags()) {
-            number += self.count_at(text, start as usize);
-            if flags & NON_ASCII != 0 {
-                let inside = start as usize + 1..end as usize;
-                let characters = inside.filter(|&at| text.is_char_boundary(at));
-                number += characters.map(|at| self.count_at(text, at)).sum::<usize>();
+        for (token, (&id, flags)) in tokens {
+            if self.may_begin[id as usize] | (flags & NON_ASCII) == 0 {
+                continue;
             }
+            let (start, end) = (starts[token] as usize, ends[token] as usize);
+            let places = (start..end).filter(|&at| at == start || text.is_char_boundary(at));
+            let num_places = if flags & NON_ASCII == 0 { 1 } else { usize::MAX };
+            number += self.count_at_all::<KEY_BYTES>(text, places.take(num_places));
         }
         number
     }
 
     /// Whether any entry occurs.
-    pub(in super::super) fn occurs(&self, lower: &LowerText, segmentation: &Segmentation) -> bool {
-        self.count(lower, segmentation) > 0
+    pub(in super::super) fn occurs(&mut self, document: Document<'_>) -> bool {
+        self.count(document) > 0
     }
 
-    /// Entries whose anchor is at that byte.
+    /// Entries whose anchors are at those bytes.
     #[inline(always)]
-    fn count_at(&self, text: &str, at: usize) -> usize {
-        let bit = bit_of(key_at(text.as_bytes(), at));
-        if self.filter[bit as usize >> 6] >> (bit & 63) & 1 == 0 {
-            return 0;
+    fn count_at_all<const KEY: usize>(&self, text: &str, places: impl Iterator<Item = usize>) -> usize {
+        if self.are_phrases && KEY != PHRASE_KEY_BYTES {
+            return self.count_at_all::<PHRASE_KEY_BYTES>(text, places);
         }
-        self.count_entries_at(text, at, bit)
+        let filter: &[u64; 1 << (FILTER_BITS - 6)] = &self.filter;
+        let mut number = 0;
+        for at in places {
+            let (block, _) = block_at(text.as_bytes(), at);
+            let bit = bit_of(block & mask_of(KEY));
+            if filter[bit as usize >> 6] >> (bit & 63) & 1 != 0 {
+                number += self.count_entries_at(text, at, bit);
+            }
+        }
+        number
     }
 
     #[inline(never)]
@@ -130,6 +171,11 @@ impl WordList {
             let Some(start) = at.checked_sub(entry.anchor) else {
                 return false;
             };
+            let (head, num_bytes) = block_at(text.as_bytes(), start);
+            // Most that share a bit differ here.
+            if (head ^ entry.head) & entry.head_mask != 0 || entry.text.len() > num_bytes {
+                return false;
+            }
             let end = start + entry.text.len();
             text.as_bytes().get(start..end) == Some(entry.text.as_bytes())
                 && match self.flanks {
@@ -146,22 +192,41 @@ impl WordList {
     }
 }
 
-/// Up to three bytes from a position on.
-#[inline(always)]
-fn key_at(bytes: &[u8], at: usize) -> u32 {
-    match bytes.get(at..at + 4) {
-        Some(four) => u32::from_le_bytes(four.try_into().expect("they are four")) & 0x00ff_ffff,
-        None => bytes[at..]
-            .iter()
-            .take(3)
-            .rev()
-            .fold(0, |key, &byte| key << 8 | u32::from(byte)),
-    }
+/// Where five bytes stand of which the third is a space and its neighbours are none.
+fn phrase_anchor(entry: &str) -> Option<usize> {
+    let mut windows = entry.as_bytes().windows(PHRASE_KEY_BYTES);
+    windows.position(|window| {
+        // White space outside ASCII ends in a byte that others end in, too.
+        let is_other = |byte: u8| byte.is_ascii() && !is_white_space(char::from(byte));
+        window[2] == b' ' && is_other(window[1]) && is_other(window[3])
+    })
 }
 
 #[inline(always)]
-fn bit_of(key: u32) -> u32 {
-    key.wrapping_mul(0x9e37_79b1) >> (32 - FILTER_BITS)
+fn first_token_bit(hash: u64) -> usize {
+    (hash >> (64 - FILTER_BITS)) as usize
+}
+
+/// Eight bytes from a position on, zeros behind the end; and how many bytes there are from there on.
+#[inline(always)]
+fn block_at(bytes: &[u8], at: usize) -> (u64, usize) {
+    let rest = &bytes[at..];
+    let block = match rest.first_chunk() {
+        Some(block) => u64::from_le_bytes(*block),
+        None => rest.iter().rfold(0, |block, &byte| block << 8 | u64::from(byte)),
+    };
+    (block, rest.len())
+}
+
+/// The lowest so many bytes.
+#[inline(always)]
+fn mask_of(num_bytes: usize) -> u64 {
+    u64::MAX >> (64 - 8 * num_bytes.min(8))
+}
+
+#[inline(always)]
+fn bit_of(key: u64) -> u32 {
+    (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - FILTER_BITS)) as u32
 }
 
 /// Whether the character before `start` or the one at `end` is such a one.
@@ -179,10 +244,11 @@ fn is_word_character(character: char) -> bool {
 mod tests {
     use super::*;
     use crate::segment::reference::SEGMENTER;
-    use crate::signals::{Cache, Document, NoColumns};
+    use crate::signals::{Cache, NoColumns};
     use proptest::prelude::*;
 
-    const PHRASES: [&str; 3] = ["ass hole", "s h", "é as"];
+    const PHRASES: [&str; 4] = ["ass hole", "as as", "s as hole as", "as as as"];
+    const SHORT_PHRASES: [&str; 3] = ["ass hole", "s h", "é as"];
     const ENTRIES: [&str; 8] = ["as", "ass", "ass hole", "é", "σα", "ς", "x🖕", "-_"];
 
     /// The definition, with the two neighbours looked at.
@@ -211,7 +277,7 @@ mod tests {
         fn entries_are_found_where_they_stand(
             pieces in prop::collection::vec(
                 prop::sample::select(vec![
-                    "as", "ASS", "s", " ", " hole", "\u{301}", "É", "é", "Σα", "Σ", "x", "🖕", "-_", ".", "\n", "İ", "_",
+                    "as", "ASS", "s", " ", " as", " as ", " hole", "\u{301}", "É", "é", "Σα", "Σ", "x", "🖕", "-_", ".", "\n", "İ", "_",
                 ]),
                 0..16,
             ),
@@ -220,15 +286,18 @@ mod tests {
             let mut segmentation = Segmentation::default();
             SEGMENTER.segment(&text, &mut segmentation);
             let cache = Cache::default();
-            let lower = Document::new(&text, &segmentation, &cache, &NoColumns).lower_text();
-            prop_assert_eq!(lower.text(), text.to_lowercase());
+            let document = Document::new(&text, &segmentation, &cache, &NoColumns);
+            prop_assert_eq!(document.lower_text().text(), text.to_lowercase());
             for flanks in [Flanks::Free, Flanks::Space, Flanks::Any] {
-                let list = WordList::new(ENTRIES, flanks);
+                let mut list = WordList::new(ENTRIES, flanks);
                 let expected = by_definition(&ENTRIES, &text, flanks);
-                prop_assert_eq!(list.count(lower, &segmentation), expected, "{:?}", flanks);
+                prop_assert_eq!(list.count(document), expected, "{:?}", flanks);
             }
-            let list = WordList::new(PHRASES, Flanks::Any);
-            prop_assert_eq!(list.count(lower, &segmentation), by_definition(&PHRASES, &text, Flanks::Any));
+            for (phrases, are_phrases) in [(&PHRASES[..], true), (&SHORT_PHRASES, false)] {
+                let mut list = WordList::new(phrases.iter().copied(), Flanks::Any);
+                prop_assert_eq!(list.are_phrases, are_phrases);
+                prop_assert_eq!(list.count(document), by_definition(phrases, &text, Flanks::Any));
+            }
         }
     }
 }

@@ -7,6 +7,7 @@
 //!
 //! Each is matched from left to right without overlap; `\b` and `\s` know all scripts, as in Python.
 
+use super::encoded_probes::{Probes, find_probes};
 use crate::segment::{CharacterClass, is_white_space};
 use memchr::memmem;
 
@@ -31,46 +32,43 @@ impl EncodedChars {
     }
 }
 
-/// Finds; holds which bytes may stand in a match.
+/// Finds; keeps its buffers between texts.
 #[derive(Debug, Clone)]
 pub(super) struct EncodedCounter {
-    kinds: [u8; 256],
+    probes: Probes,
     escapes: memmem::Finder<'static>,
 }
 
-const BASE64: u8 = 1;
-const HEX: u8 = 1 << 1;
+/// Bytes of `[a-zA-Z0-9+/\n=]`.
+pub(super) fn is_base64(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"+/\n=".contains(&byte)
+}
+
+/// Bytes that hexadecimal numbers and what stands between them are made of; white space outside ASCII is.
+pub(super) fn is_hex(byte: u8) -> bool {
+    byte.is_ascii_hexdigit()
+        || matches!(byte, b'x' | b'\\' | b',' | b' ' | b'\t'..=b'\r' | 0x1c..=0x1f | 0x80..)
+}
 
 impl Default for EncodedCounter {
     fn default() -> Self {
-        let mut kinds = [0; 256];
-        for (byte, kind) in (0..=255_u8).zip(&mut kinds) {
-            if byte.is_ascii_alphanumeric() || b"+/\n=".contains(&byte) {
-                *kind |= BASE64;
-            }
-            // White space outside ASCII may stand between two numbers.
-            if byte.is_ascii_hexdigit()
-                || b"x\\, \t\n\r\x0b\x0c\x1c\x1d\x1e\x1f".contains(&byte)
-                || byte >= 0x80
-            {
-                *kind |= HEX;
-            }
-        }
         Self {
-            kinds,
+            probes: Probes::default(),
             escapes: memmem::Finder::new(b"\\u"),
         }
     }
 }
 
 impl EncodedCounter {
-    /// Counts characters in matches. Cost: looks at one byte in 16, and at runs that could match.
-    pub(super) fn count(&self, text: &str) -> EncodedChars {
+    /// Counts characters in matches. Cost: one pass, 64 bytes at a time, and a look at runs that could match.
+    pub(super) fn count(&mut self, text: &str) -> EncodedChars {
         let mut found = EncodedChars::default();
-        self.runs(text.as_bytes(), BASE64, BASE64_BYTES, |start, end| {
+        find_probes(text.as_bytes(), &mut self.probes);
+        let Probes { base64, hex } = &self.probes;
+        for_runs(text.as_bytes(), base64, is_base64, BASE64_BYTES, |start, end| {
             found.add(end - start)
         });
-        self.runs(text.as_bytes(), HEX, HEX_BYTES, |start, end| {
+        for_runs(text.as_bytes(), hex, is_hex, HEX_BYTES, |start, end| {
             let mut at = start;
             while at < end {
                 let (match_end, num_units) = hex_units(text, at);
@@ -95,32 +93,28 @@ impl EncodedCounter {
         }
         found
     }
+}
 
-    /// Calls `run` with every maximal run of bytes of a kind that is at least `least` long.
-    fn runs(&self, bytes: &[u8], kind: u8, least: usize, mut run: impl FnMut(usize, usize)) {
-        let is_kind = |byte: &u8| self.kinds[usize::from(*byte)] & kind != 0;
-        // Every run that begins at or after `from` and is long enough holds the byte at `from + least - 1`, and half its
-        // least length before that one or after it.
-        let (mut from, half) = (0, least / 2);
-        while from + least <= bytes.len() {
-            let probe = from + least - 1;
-            let holds = |at: usize| bytes.get(at).is_some_and(is_kind);
-            if !holds(probe) || !(holds(probe - half) || holds(probe + half)) {
-                from = probe + 1;
-                continue;
-            }
-            let before = bytes[from..probe]
-                .iter()
-                .rev()
-                .take_while(|byte| is_kind(byte))
-                .count();
-            let start = probe - before;
-            let end = probe + bytes[probe..].iter().take_while(|byte| is_kind(byte)).count();
-            if end - start >= least {
-                run(start, end);
-            }
-            from = end + 1;
+/// Calls `run` with every maximal run of such bytes that is at least `least` long; each holds one of the probes.
+fn for_runs(
+    bytes: &[u8],
+    probes: &[u32],
+    is_such: impl Fn(u8) -> bool,
+    least: usize,
+    mut run: impl FnMut(usize, usize),
+) {
+    let mut done_to = 0;
+    for probe in probes.iter().map(|&probe| probe as usize) {
+        if probe < done_to {
+            continue;
         }
+        let before = bytes[done_to..probe].iter().rev();
+        let start = probe - before.take_while(|byte| is_such(**byte)).count();
+        let end = probe + bytes[probe..].iter().take_while(|byte| is_such(**byte)).count();
+        if end - start >= least {
+            run(start, end);
+        }
+        done_to = end;
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod comments;
 mod encoded;
+mod encoded_probes;
 mod generated;
 mod html;
 mod quality;

@@ -5,7 +5,7 @@ use super::encoded::{EncodedChars, EncodedCounter};
 use super::generated::{GeneratedMarkers, has_xml_header};
 use super::html::num_visible_characters;
 use super::styles::CommentStyle;
-use crate::segment::Segmentation;
+use crate::segment::{HAS_LETTER, HAS_NUMBER, Segmentation};
 use crate::signals::lines::split_lines;
 use crate::signals::runs::num_runs;
 use crate::signals::{
@@ -140,7 +140,7 @@ struct CodeQuality {
     encoded: EncodedCounter,
     markers: GeneratedMarkers,
     generated_lines: usize,
-    asserts: [Finder<'static>; 2],
+    assert: Finder<'static>,
     replacement: Finder<'static>,
 }
 
@@ -152,41 +152,35 @@ impl CodeQuality {
             encoded: EncodedCounter::default(),
             markers: GeneratedMarkers::new(&config.generated_markers),
             generated_lines: config.generated_lines,
-            asserts: [Finder::new(b"ssert"), Finder::new(b"ASSERT")],
+            assert: Finder::new(b"assert"),
             replacement: Finder::new("\u{fffd}".as_bytes()),
         }
     }
 
     /// Lines, as `\n` ends them, with one of the three spellings.
-    fn num_assert_lines(&self, text: &[u8]) -> usize {
+    fn num_assert_lines(&self, document: Document<'_>) -> usize {
+        let (text, lower) = (document.text().as_bytes(), document.lower_text());
+        let is_spelling = |word: &[u8]| matches!(word, b"assert" | b"Assert" | b"ASSERT");
         let (mut at, mut num_lines) = (0, 0);
-        let [lower, upper] = &self.asserts;
-        let find_lower = |from: usize| {
-            let mut from = from;
-            loop {
-                let found = from + lower.find(text.get(from..)?)?;
-                if found > 0 && matches!(text[found - 1], b'a' | b'A') {
-                    return Some(found);
-                }
-                from = found + 5;
-            }
+        // Where lower-casing has moved bytes, every letter that may be the first is looked at.
+        let find = |from: usize| match lower.is_aligned() {
+            true => self.assert.find(lower.text().as_bytes().get(from..)?),
+            false => memchr::memchr2(b'a', b'A', text.get(from..)?),
         };
-        let find_upper = |from: usize| upper.find(text.get(from..)?).map(|found| from + found);
-        let (mut next_lower, mut next_upper) = (find_lower(0), find_upper(0));
-        while let Some(hit) = [next_lower, next_upper].into_iter().flatten().min() {
-            num_lines += 1;
-            at = memchr::memchr(b'\n', &text[hit..]).map_or(text.len(), |end| hit + end);
-            if next_lower.is_some_and(|next| next < at) {
-                next_lower = find_lower(at);
-            }
-            if next_upper.is_some_and(|next| next < at) {
-                next_upper = find_upper(at);
+        while let Some(found) = find(at) {
+            at += found;
+            if text.get(at..at + ASSERT_BYTES).is_some_and(is_spelling) {
+                num_lines += 1;
+                at = memchr::memchr(b'\n', &text[at..]).map_or(text.len(), |end| at + end);
+            } else {
+                at += 1;
             }
         }
-        debug_assert!(at <= text.len());
         num_lines
     }
 }
+
+const ASSERT_BYTES: usize = 6;
 
 /// Lines as Python's `splitlines` gives them.
 #[derive(Default)]
@@ -249,11 +243,13 @@ impl Signal for CodeQuality {
             false => 0,
         };
         let mut num_hex_chars = 0;
-        let has = |start: &[u8]| memchr::memmem::find(text.as_bytes(), start).is_some();
-        if wanted.has(HEX_WORDS) && (has(b"0x") || has(b"0X")) {
-            for (&start, &end) in segmentation.starts().iter().zip(segmentation.ends()) {
-                let token = &text.as_bytes()[start as usize..end as usize];
-                num_hex_chars += if is_hex_word(token) { token.len() } else { 0 };
+        if wanted.has(HEX_WORDS) && characters.of_ascii(b'x') + characters.of_ascii(b'X') > 0 {
+            for (token, flags) in segmentation.flags().iter().enumerate() {
+                // A `0` and an `x`.
+                if flags & (HAS_LETTER | HAS_NUMBER) == HAS_LETTER | HAS_NUMBER {
+                    let token = segmentation.token(text, token).as_bytes();
+                    num_hex_chars += if is_hex_word(token) { token.len() } else { 0 };
+                }
             }
         }
         let encoded = match wanted.any(ENCODED) {
@@ -261,7 +257,7 @@ impl Signal for CodeQuality {
             false => EncodedChars::default(),
         };
         let num_assert_lines = match wanted.has(ASSERT) {
-            true => self.num_assert_lines(text.as_bytes()),
+            true => self.num_assert_lines(document),
             false => 0,
         };
         let num_visible = match wanted.any(VISIBLE) {
@@ -272,7 +268,7 @@ impl Signal for CodeQuality {
             Some(comments) if wanted.any(PARTS) => Some(comments.count(text)),
             _ => None,
         };
-        let num_replacements = match text.is_ascii() {
+        let num_replacements = match text.len() == num_chars {
             true => 0,
             false => self.replacement.find_iter(text.as_bytes()).count(),
         };

@@ -7,8 +7,8 @@ mod urls;
 
 use self::boilerplate::Boilerplate;
 use self::urls::{UrlFinder, Urls};
+use super::facts::full_lines;
 use super::{Column, Document, Entry, Setup, Signal, Value, boolean, float, share, uint};
-use crate::segment::is_white_space;
 use crate::signals::Wanted;
 use memchr::memmem::Finder;
 use serde::{Deserialize, Serialize};
@@ -147,7 +147,7 @@ impl Signal for NemoHeuristics {
                 Value::Null
             },
             if wanted(6) {
-                Value::Float64(self.boilerplate.paragraph_fraction(text))
+                Value::Float64(self.boilerplate.paragraph_fraction(document))
             } else {
                 Value::Null
             },
@@ -174,14 +174,12 @@ fn longest_word(document: Document<'_>) -> Value {
 
 /// Lines are split at `\n` only; those of white space don't count.
 fn unended_line_fraction(document: Document<'_>) -> Value {
-    let text = document.text();
     let (mut num_lines, mut num_unended) = (0, 0);
-    for line in document.segmentation().lines() {
-        let content = &text[line.start as usize..line.end as usize];
-        if let Some(last) = content.trim_end_matches(is_white_space).chars().next_back() {
-            num_lines += 1;
-            num_unended += usize::from(!matches!(last, '.' | '?' | '!' | '"' | '\''));
-        }
+    for line in full_lines(document) {
+        num_lines += 1;
+        // None of these is a part of another character.
+        let last = line.trimmed.as_bytes().last();
+        num_unended += usize::from(!matches!(last, Some(b'.' | b'?' | b'!' | b'"' | b'\'')));
     }
     match num_lines {
         0 => Value::Null,

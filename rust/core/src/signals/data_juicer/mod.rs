@@ -102,6 +102,7 @@ struct DataJuicerText {
     grams: RepeatedGrams,
     codes: CharacterCodes,
     characters: Vec<char>,
+    symbols: Vec<u64>,
 }
 
 impl DataJuicerText {
@@ -121,6 +122,7 @@ impl DataJuicerText {
             grams: RepeatedGrams::default(),
             codes: CharacterCodes::default(),
             characters: Vec::new(),
+            symbols: Vec::new(),
         }
     }
 
@@ -152,8 +154,11 @@ impl DataJuicerText {
     }
 
     fn word_repetition(&mut self) -> f64 {
-        self.grams.count(self.words.hashes(), self.word_repetition_length);
-        share(self.grams.num_repeated(), self.grams.num_grams())
+        let length = self.word_repetition_length;
+        let num_grams = (self.words.len() + 1).saturating_sub(length);
+        self.words.repeated_runs(length, &mut self.symbols);
+        self.grams.count(&self.symbols, length);
+        share(self.grams.num_repeated(), num_grams)
     }
 }
 
@@ -186,10 +191,14 @@ impl Signal for DataJuicerText {
             value(6, &mut || self.character_repetition(document)),
             value(7, &mut || self.word_repetition()),
         ]);
-        let hashes = self.words.hashes();
+        let words = &self.words;
         out.extend([
-            value(8, &mut || share(self.stop_words.count(hashes), hashes.len())),
-            value(9, &mut || share(self.flagged_words.count(hashes), hashes.len())),
+            value(8, &mut || {
+                share(words.num_in(document, &self.stop_words), words.len())
+            }),
+            value(9, &mut || {
+                share(words.num_in(document, &self.flagged_words), words.len())
+            }),
         ]);
     }
 }
@@ -197,18 +206,17 @@ impl Signal for DataJuicerText {
 /// Number of lines as Python's `str.splitlines` has them, and characters of the longest.
 fn line_lengths(document: Document<'_>) -> (usize, usize) {
     let (text, segmentation) = (document.text(), document.segmentation());
-    let is_ascii = text.len() == segmentation.num_chars();
+    if !segmentation.has_other_line_break() {
+        let lines = segmentation.lines();
+        // What follows the last line feed is a line if it is something.
+        let is_ended = lines.last().is_some_and(|last| last.start == last.end);
+        let longest = lines.iter().map(|line| line.num_chars).max();
+        return (lines.len() - usize::from(is_ended), longest.unwrap_or(0) as usize);
+    }
     let (mut num_lines, mut longest) = (0, 0);
     split_lines(text, segmentation, |start, end| {
         num_lines += 1;
-        // A line has at least as many bytes as characters.
-        if end - start > longest {
-            longest = longest.max(if is_ascii {
-                end - start
-            } else {
-                text[start..end].chars().count()
-            });
-        }
+        longest = longest.max(text[start..end].chars().count());
     });
     (num_lines, longest)
 }

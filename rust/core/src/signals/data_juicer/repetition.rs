@@ -8,15 +8,24 @@
 //! one in three) go on to a second pass, which compares the symbols, so the counts are exact. Nearly always the first
 //! comparison decides: two different n-grams share a bucket seldom, three hardly ever.
 //!
+//! Whoever picks the text can make many n-grams share a bucket; after so many comparisons that no other text needs
+//! them, positions are sorted instead.
+//!
 //! Counts are small numbers, so the most frequent n-grams are picked from a histogram.
+
+use crate::dispatch::{self, Kernel};
 
 const SYMBOL_KEY: u64 = 0xa076_1d64_78bd_642f;
 const POSITION_KEY: u64 = 0x9e37_79b9_7f4a_7c15;
+/// Comparisons beyond the first that are made for each n-gram, on average, before it is given up.
+const STEPS_PER_GRAM: usize = 8;
+/// The same of short texts, all in all.
+const MIN_STEPS: usize = 1024;
 /// Counts below are in [`Counts::histogram`].
 const NUM_SMALL: usize = 256;
 
 /// What n-grams are made of: bytes, characters or hashes of words.
-pub(super) trait Symbol: Copy + Eq {
+pub(super) trait Symbol: Copy + Ord {
     fn bits(self) -> u64;
 }
 
@@ -48,7 +57,7 @@ trait Position: Copy + Default {
 }
 
 impl Position for u16 {
-    const NUM_BUCKETS: usize = 8;
+    const NUM_BUCKETS: usize = 4;
 
     fn new(position: usize) -> Self {
         position as Self
@@ -90,7 +99,7 @@ struct Tables<P> {
     previous: Vec<P>,
     /// Positions that have a previous one; then, in their place, first positions of the n-grams that repeat.
     candidates: Vec<P>,
-    /// First position of an equal n-gram.
+    /// First position of an equal n-gram; only of positions that have a previous one.
     classes: Vec<P>,
     /// Copies of the n-gram beside the first, at its first position.
     num_others: Vec<P>,
@@ -103,9 +112,12 @@ impl RepeatedGrams {
         if self.num_grams < 2 {
             return;
         }
-        self.count_all(rolling_hashes(symbols, length), |one, other| {
+        let is_counted = self.count_all(rolling_hashes(symbols, length), |one, other| {
             symbols[one..one + length] == symbols[other..other + length]
         });
+        if !is_counted {
+            self.count_sorted(symbols, length);
+        }
     }
 
     /// The same for bytes: n-grams of 9 to 16 bytes are read as two blocks of eight.
@@ -114,12 +126,24 @@ impl RepeatedGrams {
         if self.num_grams < 2 || !(9..=16).contains(&length) {
             return self.count(bytes, length);
         }
+        let is_counted = dispatch::run(CountBlocks {
+            grams: self,
+            bytes,
+            length,
+        });
+        if !is_counted {
+            self.count_sorted(bytes, length);
+        }
+    }
+
+    /// Counts n-grams of bytes that are two blocks of eight.
+    #[inline(always)]
+    fn count_blocks(&mut self, bytes: &[u8], length: usize) -> bool {
         let behind = length - 8;
         let blocks = bytes.windows(8).zip(bytes[behind..].windows(8));
         let hashes = blocks.map(|(head, tail)| {
             let (head, tail) = (block_of(head), block_of(tail));
-            head.wrapping_mul(SYMBOL_KEY)
-                .wrapping_add(tail.wrapping_mul(POSITION_KEY))
+            head.wrapping_add(tail.rotate_left(29)).wrapping_mul(SYMBOL_KEY)
         });
         let block = |position: usize| block_of(&bytes[position..position + 8]);
         self.count_all(hashes, |one, other| {
@@ -128,7 +152,18 @@ impl RepeatedGrams {
                 block(one + behind) ^ block(other + behind),
             );
             heads | tails == 0
-        });
+        })
+    }
+
+    /// Counts any n-grams, by sorting them.
+    fn count_sorted<S: Symbol>(&mut self, symbols: &[S], length: usize) {
+        self.counts.clear();
+        let gram = |position: usize| &symbols[position..position + length];
+        let mut positions: Vec<u32> = (0..self.num_grams as u32).collect();
+        positions.sort_unstable_by(|&one, &other| gram(one as usize).cmp(gram(other as usize)));
+        let same = positions.chunk_by(|&one, &other| gram(one as usize) == gram(other as usize));
+        let numbers: Vec<usize> = same.map(<[u32]>::len).filter(|&number| number > 1).collect();
+        self.counts.fill(numbers.into_iter());
     }
 
     fn begin(&mut self, num_symbols: usize, length: usize) {
@@ -136,15 +171,19 @@ impl RepeatedGrams {
         self.counts.clear();
     }
 
-    /// Counts n-grams of which those are the hashes, and that comparison.
+    /// Counts n-grams of which those are the hashes, and that comparison; false if it takes too many of them.
     #[inline(always)]
-    fn count_all(&mut self, hashes: impl Iterator<Item = u64>, is_same: impl Fn(usize, usize) -> bool) {
+    fn count_all(
+        &mut self,
+        hashes: impl Iterator<Item = u64>,
+        is_same: impl Fn(usize, usize) -> bool,
+    ) -> bool {
         if self.num_grams <= usize::from(u16::MAX) {
             self.small.link(self.num_grams, hashes);
-            self.small.compare(&mut self.counts, is_same);
+            self.small.compare(&mut self.counts, is_same)
         } else {
             self.large.link(self.num_grams, hashes);
-            self.large.compare(&mut self.counts, is_same);
+            self.large.compare(&mut self.counts, is_same)
         }
     }
 
@@ -191,17 +230,17 @@ impl<P: Position> Tables<P> {
         self.candidates.truncate(num_candidates);
     }
 
-    /// Second pass: finds the first position of an equal n-gram for every candidate, and counts there.
+    /// Second pass: finds the first position of an equal n-gram for every candidate, and counts there; false if it takes
+    /// too many comparisons.
     #[inline(always)]
-    fn compare(&mut self, counts: &mut Counts, is_same: impl Fn(usize, usize) -> bool) {
+    fn compare(&mut self, counts: &mut Counts, is_same: impl Fn(usize, usize) -> bool) -> bool {
         let num_grams = self.previous.len();
-        self.classes.clear();
-        self.classes.extend((0..num_grams).map(P::new));
+        self.classes.resize(num_grams, P::default());
         self.num_others.clear();
         self.num_others.resize(num_grams, P::default());
         let (previous, classes) = (&self.previous[..], &mut self.classes[..]);
         let (candidates, num_others) = (&mut self.candidates[..], &mut self.num_others[..]);
-        let mut num_repeated = 0;
+        let (mut num_repeated, mut num_steps) = (0, 0);
         for index in 0..candidates.len() {
             let position = candidates[index].get();
             let mut other = previous[position].get() - 1;
@@ -210,8 +249,17 @@ impl<P: Position> Tables<P> {
             while !is_copy & (previous[other].get() != 0) {
                 other = previous[other].get() - 1;
                 is_copy = is_same(position, other);
+                num_steps += 1;
             }
-            let class = if is_copy { classes[other].get() } else { position };
+            if num_steps > STEPS_PER_GRAM * num_grams + MIN_STEPS {
+                return false;
+            }
+            // The first of a bucket has no class of its own yet.
+            let class_of_other = match previous[other].get() {
+                0 => other,
+                _ => classes[other].get(),
+            };
+            let class = if is_copy { class_of_other } else { position };
             classes[position] = P::new(class);
             let number = num_others[class].get() + usize::from(is_copy);
             num_others[class] = P::new(number);
@@ -220,6 +268,28 @@ impl<P: Position> Tables<P> {
         }
         let firsts = candidates[..num_repeated].iter();
         counts.fill(firsts.map(|first| num_others[first.get()].get() + 1));
+        true
+    }
+}
+
+/// N-grams of bytes to be counted. The wide path differs in the instructions that the compiler may use.
+struct CountBlocks<'a> {
+    grams: &'a mut RepeatedGrams,
+    bytes: &'a [u8],
+    length: usize,
+}
+
+impl Kernel for CountBlocks<'_> {
+    type Output = bool;
+
+    fn portable(self) -> bool {
+        self.grams.count_blocks(self.bytes, self.length)
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn wide(self, _avx2: dispatch::Avx2) -> bool {
+        self.grams.count_blocks(self.bytes, self.length)
     }
 }
 
@@ -357,10 +427,25 @@ mod tests {
                 grams.counts.clear();
                 if symbols.len() > 1 {
                     let hashes = symbols.iter().map(|symbol| (symbol % hashes) as u64);
-                    grams.count_all(hashes, |one, other| symbols[one] == symbols[other]);
+                    let is_same = |one: usize, other: usize| symbols[one] == symbols[other];
+                    prop_assert!(grams.count_all(hashes, is_same));
                 }
                 let numbers: Vec<u64> = symbols.iter().map(|&symbol| symbol as u64).collect();
                 check_counts(&mut grams, &numbers, 1);
+            }
+        }
+    }
+
+    #[test]
+    fn crafted_buckets_are_given_up_and_sorting_counts_the_same() {
+        let (mut grams, symbols) = (RepeatedGrams::default(), (0..9000_u64).collect::<Vec<_>>());
+        grams.begin(symbols.len(), 1);
+        assert!(!grams.count_all(symbols.iter().map(|_| 7), |_, _| false));
+        for symbols in [symbols, (0..500).map(|number| number * number % 77).collect()] {
+            for length in [1, 3, 10] {
+                grams.begin(symbols.len(), length);
+                grams.count_sorted(&symbols, length);
+                check_counts(&mut grams, &symbols, length);
             }
         }
     }

@@ -3,6 +3,7 @@
 use super::special::SpecialCharacters;
 use crate::segment::{HAS_LETTER, HAS_UPPER, hash_bytes};
 use crate::signals::Document;
+use crate::signals::facts::{FurtherIds, WordIds};
 
 /// A space, tab or line feed.
 const SEPARATOR: u8 = 1;
@@ -38,8 +39,11 @@ fn kind_at(bytes: &[u8], position: usize) -> u8 {
 /// The words of one text.
 #[derive(Debug, Clone, Default)]
 pub(super) struct RefinedWords {
-    /// Hash of each word in lower case; words of special characters only are left out.
-    hashes: Vec<u64>,
+    /// A number for each word in lower case; words of special characters only are left out.
+    ids: Vec<u32>,
+    /// For each number, how many of the words have it.
+    num_copies: Vec<u32>,
+    further: FurtherIds,
     /// Words that are left without lower-casing first: a few capital letters are special and their small ones are not.
     num_words: usize,
     lower: String,
@@ -48,12 +52,17 @@ pub(super) struct RefinedWords {
 impl RefinedWords {
     /// Overwrites everything with the words of a document. Cost: one pass over its tokens.
     pub(super) fn fill(&mut self, document: Document<'_>, special: &SpecialCharacters) {
-        self.hashes.clear();
+        self.ids.clear();
         self.num_words = 0;
-        let (text, segmentation) = (document.text(), document.segmentation());
+        let (text, segmentation, words) = (document.text(), document.segmentation(), document.word_ids());
+        // A word has a token, or white space that separates none.
+        let characters = document.characters();
+        let num_separators: usize = b" \t\n".iter().map(|&byte| characters.of_ascii(byte)).sum();
+        let most = segmentation.num_tokens() + characters.white_space() - num_separators;
+        self.further.begin(words, most);
         let bytes = text.as_bytes();
         let (starts, ends) = (segmentation.starts(), segmentation.ends());
-        let (flags, hashes) = (segmentation.flags(), segmentation.hashes());
+        let (flags, ids) = (segmentation.flags(), words.of_tokens());
         // Where the next piece may start. Only compared with, so that no token waits for the one before.
         let mut next = 0;
         for (token, &start) in starts.iter().enumerate() {
@@ -62,7 +71,7 @@ impl RefinedWords {
                 continue;
             }
             if start > next {
-                next = self.add_between(text, (next, start), special);
+                next = self.add_between(text, words, (next, start), special);
             }
             // Most words are one token, or one and a mark, and the hash of a token is known.
             let end = ends[token] as usize;
@@ -71,20 +80,23 @@ impl RefinedWords {
                 let end = end + usize::from(kind_at(bytes, end) == MARK);
                 if is_plain && kind_at(bytes, end) == SEPARATOR {
                     self.num_words += 1;
-                    self.hashes.push(if flags[token] & HAS_UPPER == 0 {
-                        hashes[token]
-                    } else {
-                        segmentation.lower_hash(text, token, &mut self.lower)
-                    });
+                    self.ids.push(ids[token]);
                     next = end + 1;
                     continue;
                 }
             }
-            next = self.add_at(text, next, special) + 1;
+            next = self.add_at(text, words, next, special) + 1;
         }
-        let last = self.add_between(text, (next, bytes.len()), special);
+        let last = self.add_between(text, words, (next, bytes.len()), special);
         if last < bytes.len() {
-            self.add_at(text, last, special);
+            self.add_at(text, words, last, special);
+        }
+        self.num_copies.clear();
+        self.num_copies
+            .resize(words.hashes().len() + self.further.hashes().len(), 0);
+        let num_copies = &mut self.num_copies[..];
+        for &id in &self.ids {
+            num_copies[id as usize] += 1;
         }
     }
 
@@ -92,6 +104,7 @@ impl RefinedWords {
     fn add_between(
         &mut self,
         text: &str,
+        words: &WordIds,
         (start, token_start): (usize, usize),
         special: &SpecialCharacters,
     ) -> usize {
@@ -105,7 +118,7 @@ impl RefinedWords {
                 {
                     break;
                 }
-                next = self.add_at(text, next, special);
+                next = self.add_at(text, words, next, special);
             }
             next += 1;
         }
@@ -113,20 +126,20 @@ impl RefinedWords {
     }
 
     /// Adds the piece that starts there, and returns where it ends.
-    fn add_at(&mut self, text: &str, start: usize, special: &SpecialCharacters) -> usize {
+    fn add_at(&mut self, text: &str, words: &WordIds, start: usize, special: &SpecialCharacters) -> usize {
         let piece = &text.as_bytes()[start..];
         if let Some(piece) = piece.first_chunk().and_then(ShortPiece::read) {
-            self.add_short(&piece);
+            self.add_short(&piece, words);
             return start + piece.length;
         }
         let is_inside = |byte: &&u8| KINDS[usize::from(**byte)] != SEPARATOR;
         let end = start + piece.iter().take_while(is_inside).count();
-        self.add(&text[start..end], special);
+        self.add(&text[start..end], words, special);
         end
     }
 
     /// Adds what is left of a short piece, if anything.
-    fn add_short(&mut self, piece: &ShortPiece) {
+    fn add_short(&mut self, piece: &ShortPiece, words: &WordIds) {
         if piece.letters == 0 {
             return;
         }
@@ -134,22 +147,65 @@ impl RefinedWords {
         let last = 15 - piece.letters.leading_zeros() / 8;
         let word = (piece.lower >> (8 * first)).to_le_bytes();
         self.num_words += 1;
-        self.hashes.push(hash_bytes(&word[..(last - first + 1) as usize]));
+        let hash = hash_bytes(&word[..(last - first + 1) as usize]);
+        self.ids.push(self.further.add(words, hash));
     }
 
     /// Adds what is left of any piece.
-    fn add(&mut self, piece: &str, special: &SpecialCharacters) {
+    fn add(&mut self, piece: &str, words: &WordIds, special: &SpecialCharacters) {
         self.num_words += usize::from(!special.strip(piece).is_empty());
         lower_case(piece, &mut self.lower);
         let word = special.strip(&self.lower);
         if !word.is_empty() {
-            self.hashes.push(hash_bytes(word.as_bytes()));
+            let hash = hash_bytes(word.as_bytes());
+            self.ids.push(self.further.add(words, hash));
         }
     }
 
-    /// Hashes of the words in lower case.
-    pub(super) fn hashes(&self) -> &[u64] {
-        &self.hashes
+    /// Number of words in lower case that have something.
+    pub(super) fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// How many of them are in a set.
+    pub(super) fn num_in(&self, document: Document<'_>, set: &WordSet) -> usize {
+        let hashes = document.word_ids().hashes().iter().chain(self.further.hashes());
+        let copies = hashes
+            .zip(&self.num_copies)
+            .map(|(&hash, &copies)| usize::from(set.contains(hash)) * copies as usize);
+        copies.sum()
+    }
+
+    /// Overwrites `symbols` with the words of which n-grams of that length may come again: runs of words that all
+    /// occur more than once. Between two runs stands a symbol that no other place has.
+    pub(super) fn repeated_runs(&self, length: usize, symbols: &mut Vec<u64>) {
+        symbols.clear();
+        // In prose, none is that long, and where one ends nobody can foresee.
+        let (mut run, mut longest) = (0, 0);
+        for &id in &self.ids {
+            run = if self.num_copies[id as usize] > 1 {
+                run + 1
+            } else {
+                0
+            };
+            longest = longest.max(run);
+        }
+        if longest < length {
+            return;
+        }
+        let mut start = 0;
+        for end in 0..=self.ids.len() {
+            let word = self.ids.get(end);
+            if word.is_some_and(|&id| self.num_copies[id as usize] > 1) {
+                continue;
+            }
+            if end - start >= length {
+                // Numbers of words are below; the hash of n-grams mixes them.
+                symbols.extend(self.ids[start..end].iter().map(|&id| u64::from(id)));
+                symbols.push(u64::MAX - end as u64);
+            }
+            start = end + 1;
+        }
     }
 
     /// Number of words, counted before lower-casing.
@@ -244,22 +300,19 @@ impl WordSet {
         Self { buckets }
     }
 
-    /// How many of the hashes are those of words in the set.
-    pub(super) fn count(&self, hashes: &[u64]) -> usize {
+    /// Whether the hash is that of a word in the set.
+    #[inline(always)]
+    pub(super) fn contains(&self, hash: u64) -> bool {
         let buckets = &self.buckets[..];
         let mask = buckets.len() - 1;
-        let mut number = 0;
-        for &hash in hashes {
-            let mut index = hash as usize & mask;
-            let (mut is_in, mut is_full) = look_up(&buckets[index], hash);
-            // Whether a word is in the set is a coin toss; a full bucket is rare.
-            while is_full & !is_in {
-                index = (index + 1) & mask;
-                (is_in, is_full) = look_up(&buckets[index], hash);
-            }
-            number += usize::from(is_in);
+        let mut index = hash as usize & mask;
+        let (mut is_in, mut is_full) = look_up(&buckets[index], hash);
+        // Whether a word is in the set is a coin toss; a full bucket is rare.
+        while is_full & !is_in {
+            index = (index + 1) & mask;
+            (is_in, is_full) = look_up(&buckets[index], hash);
         }
-        number
+        is_in
     }
 }
 
@@ -274,12 +327,16 @@ fn look_up(bucket: &[u64; BUCKET], hash: u64) -> (bool, bool) {
 mod tests {
     use super::*;
 
+    fn count(set: &WordSet, hashes: &[u64]) -> usize {
+        hashes.iter().filter(|&&hash| set.contains(hash)).count()
+    }
+
     #[test]
     fn a_word_set_holds_its_words_only() {
         let set = WordSet::new(["the", "a", "the", "über"]);
         let hashes = ["the", "The", "a", "", "über", "b"].map(|word| hash_bytes(word.as_bytes()));
-        assert_eq!(set.count(&hashes), 3);
-        assert_eq!(WordSet::new([]).count(&hashes), 0);
+        assert_eq!(count(&set, &hashes), 3);
+        assert_eq!(count(&WordSet::new([]), &hashes), 0);
     }
 
     #[test]
@@ -289,7 +346,7 @@ mod tests {
         let hashes: Vec<u64> = words.iter().map(|word| hash_bytes(word.as_bytes())).collect();
         let set = WordSet::new(words[..1 << 14].iter().map(String::as_str));
         assert!(set.buckets.iter().any(|bucket| !bucket.contains(&0)));
-        assert_eq!(set.count(&hashes[..1 << 14]), 1 << 14);
-        assert_eq!(set.count(&hashes[1 << 14..]), 0);
+        assert_eq!(count(&set, &hashes[..1 << 14]), 1 << 14);
+        assert_eq!(count(&set, &hashes[1 << 14..]), 0);
     }
 }

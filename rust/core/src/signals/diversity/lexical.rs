@@ -1,7 +1,5 @@
 //! The rule `lexical_diversity`: how many different words a text has, by several measures.
 
-use crate::segment::ALL_SYMBOLS;
-use crate::signals::ngrams::FirstPositions;
 use crate::signals::{Column, Document, Entry, Setup, Signal, Value, Wanted, count, float, share, uint};
 use serde::{Deserialize, Serialize};
 
@@ -68,16 +66,92 @@ const NUM_LOGARITHMS: usize = 256;
 struct LexicalDiversity {
     config: Config,
     wanted: Wanted,
-    first_positions: FirstPositions,
-    hashes: Vec<u64>,
-    /// For each word, the position at which it occurs first.
-    classes: Vec<u32>,
-    /// For the first position of each word: how often it occurs, all in all or in the window.
-    num_copies: Vec<u32>,
-    /// For the first position of each word: in which stretch of MTLD it was met last.
-    met_in: Vec<u32>,
-    scratch: String,
+    copies: Copies,
+    limits: RatioLimits,
     logarithms: Vec<f64>,
+}
+
+/// For each word of a text, where its nearest copies are.
+#[derive(Debug, Default)]
+struct Copies {
+    /// Position after the last copy before it; 0 if there is none.
+    after_previous: Vec<u32>,
+    /// Behind the first, which is that of no word: position of the first copy behind it; [`u32::MAX`] if there is none.
+    next: Vec<u32>,
+    /// For each number of a word: position after its last copy so far.
+    after_last: Vec<u32>,
+}
+
+impl Copies {
+    /// Overwrites everything with the copies among those words, whose numbers are below `num_ids`.
+    fn fill(&mut self, words: &[u32], num_ids: usize) {
+        self.after_last.clear();
+        self.after_last.resize(num_ids, 0);
+        self.after_previous.resize(words.len(), 0);
+        self.next.clear();
+        self.next.resize(words.len() + 1, u32::MAX);
+        let next = &mut self.next[..];
+        for (position, (&id, after_previous)) in words.iter().zip(&mut self.after_previous).enumerate() {
+            let after_last = &mut self.after_last[id as usize];
+            *after_previous = *after_last;
+            next[*after_last as usize] = position as u32;
+            *after_last = position as u32 + 1;
+        }
+    }
+}
+
+/// For numbers of words, how many different ones they have when their ratio is at the limit.
+#[derive(Debug)]
+struct RatioLimits {
+    limit: f64,
+    most_distinct: Vec<u32>,
+}
+
+/// Stretches of fewer words have their limit in a table.
+const NUM_LIMITS: usize = 1024;
+
+impl RatioLimits {
+    fn new(limit: f64) -> Self {
+        let most_distinct = (0..NUM_LIMITS as u32).map(|num_words| {
+            let is_below = |num_distinct: &u32| f64::from(*num_distinct) / f64::from(num_words) <= limit;
+            // 0 by 0 is no number; a stretch has a word.
+            (0..=num_words).rev().find(is_below).unwrap_or(0)
+        });
+        Self {
+            limit,
+            most_distinct: most_distinct.collect(),
+        }
+    }
+
+    /// Whether the ratio is at the limit or below.
+    #[inline(always)]
+    fn is_reached(&self, num_distinct: u32, num_words: u32) -> bool {
+        match self.most_distinct.get(num_words as usize) {
+            Some(&most) => num_distinct <= most,
+            None => f64::from(num_distinct) / f64::from(num_words) <= self.limit,
+        }
+    }
+
+    /// How often the ratio falls to the limit, the rest of the text counted in part; 1 if no word comes twice.
+    ///
+    /// `is_new` says of the words, in the order in which they are read, and of how many of them the stretch began
+    /// behind, whether the word is the first of its kind in the stretch.
+    #[inline(always)]
+    fn num_factors(&self, num_words: u32, is_new: impl Fn(u32, u32) -> bool) -> f64 {
+        let (mut start, mut num_distinct, mut num_factors) = (0, 0, 0.0);
+        for position in 0..num_words {
+            num_distinct += u32::from(is_new(position, start));
+            if self.is_reached(num_distinct, position + 1 - start) {
+                (start, num_distinct) = (position + 1, 0);
+                num_factors += 1.0;
+            }
+        }
+        if start < num_words {
+            let ratio = f64::from(num_distinct) / f64::from(num_words - start);
+            num_factors += (1.0 - ratio) / (1.0 - self.limit);
+        }
+        if num_factors == 0.0 { 1.0 } else { num_factors }
+    }
 }
 
 /// `n ln n`.
@@ -90,151 +164,93 @@ impl LexicalDiversity {
         Self {
             config,
             wanted,
-            first_positions: FirstPositions::default(),
-            hashes: Vec::new(),
-            classes: Vec::new(),
-            num_copies: Vec::new(),
-            met_in: Vec::new(),
-            scratch: String::new(),
+            copies: Copies::default(),
+            limits: RatioLimits::new(config.mtld_ratio),
             logarithms: std::iter::once(0.0)
                 .chain((1..NUM_LOGARITHMS).map(entropy_term))
                 .collect(),
         }
     }
 
-    /// Fills `classes` and `num_copies`.
-    fn read(&mut self, document: Document<'_>) {
-        let (text, segmentation) = (document.text(), document.segmentation());
-        self.hashes.clear();
-        for (token, flags) in segmentation.flags().iter().enumerate() {
-            if flags & ALL_SYMBOLS == 0 {
-                self.hashes
-                    .push(segmentation.lower_hash(text, token, &mut self.scratch));
-            }
-        }
-        self.first_positions.begin(self.hashes.len());
-        self.classes.clear();
-        self.num_copies.clear();
-        self.num_copies.resize(self.hashes.len(), 0);
-        let hashes = &self.hashes;
-        for (position, &hash) in hashes.iter().enumerate() {
-            let first = self
-                .first_positions
-                .first(hash, position, |other| hashes[other] == hash);
-            self.classes.push(first as u32);
-            self.num_copies[first] += 1;
-        }
-    }
-
     /// Sums in the order in which words occur first, so that the value is the same whoever computes it.
-    fn entropy(&self) -> f64 {
+    fn entropy(&self, num_copies: &[u32], num_words: usize) -> f64 {
+        // The terms of 0 and 1 are zero.
         let term = |&number: &u32| match self.logarithms.get(number as usize) {
             Some(&term) => term,
             None => entropy_term(number as usize),
         };
-        let num_words = self.classes.len();
-        let sum: f64 = self
-            .num_copies
-            .iter()
-            .filter(|&&number| number > 1)
-            .map(term)
-            .sum();
+        let sum: f64 = num_copies.iter().map(term).sum();
         ((num_words as f64).ln() - sum / num_words as f64).max(0.0)
     }
 
-    /// Overwrites `num_copies`.
-    fn moving_average(&mut self) -> Value {
+    fn moving_average(&self, num_words: usize) -> Value {
         let window = self.config.window;
-        let num_words = self.classes.len();
         if num_words < window {
             return Value::Null;
         }
-        self.num_copies.fill(0);
-        let (mut num_distinct, mut sum) = (0, 0);
-        for (position, &class) in self.classes.iter().enumerate() {
-            let copies = &mut self.num_copies[class as usize];
-            num_distinct += usize::from(*copies == 0);
-            *copies += 1;
-            if let Some(left) = position.checked_sub(window) {
-                let copies = &mut self.num_copies[self.classes[left] as usize];
-                *copies -= 1;
-                num_distinct -= usize::from(*copies == 0);
-            }
-            if position + 1 >= window {
-                sum += num_distinct;
-            }
-        }
-        Value::Float64(sum as f64 / (window as f64 * (num_words - window + 1) as f64))
+        let num_windows = num_words - window + 1;
+        // A word is the first of its kind in the windows that hold it and not its last copy before.
+        let num_firsts = self.copies.after_previous[..num_words].iter().enumerate();
+        let num_firsts = num_firsts.map(|(position, &after_previous)| {
+            let first = (position + 1).saturating_sub(window).max(after_previous as usize);
+            (position + 1).min(num_windows).saturating_sub(first)
+        });
+        let sum: usize = num_firsts.sum();
+        Value::Float64(sum as f64 / (window as f64 * num_windows as f64))
     }
 
-    fn mtld(&mut self) -> Value {
-        if self.classes.is_empty() {
+    fn mtld(&self, num_words: usize) -> Value {
+        if num_words == 0 {
             return Value::Null;
         }
-        self.met_in.clear();
-        self.met_in.resize(self.classes.len(), 0);
-        let (met_in, limit) = (&mut self.met_in, self.config.mtld_ratio);
-        let mut stretch = 0;
-        let num_words = self.classes.len() as f64;
-        let forward = factors(self.classes.iter(), met_in, &mut stretch, limit);
-        let backward = factors(self.classes.iter().rev(), met_in, &mut stretch, limit);
+        let (after_previous, next) = (
+            &self.copies.after_previous[..num_words],
+            &self.copies.next[1..=num_words],
+        );
+        let last = num_words - 1;
+        let forward = self.limits.num_factors(num_words as u32, |position, start| {
+            after_previous[position as usize] <= start
+        });
+        let backward = self.limits.num_factors(num_words as u32, |position, start| {
+            // Read from the end, the stretch began before the word at `num_words - start`.
+            next[last - position as usize] >= num_words as u32 - start
+        });
+        let num_words = num_words as f64;
         Value::Float64((num_words / forward + num_words / backward) / 2.0)
     }
 }
 
-/// How often the ratio falls to the limit, the rest of the text counted in part; 1 if no word comes twice.
-fn factors<'c>(
-    classes: impl Iterator<Item = &'c u32>,
-    met_in: &mut [u32],
-    stretch: &mut u32,
-    limit: f64,
-) -> f64 {
-    let (mut num_words, mut num_distinct, mut num_factors, mut ratio) = (0_u32, 0_u32, 0.0, 1.0);
-    *stretch += 1;
-    for &class in classes {
-        let met = &mut met_in[class as usize];
-        num_words += 1;
-        num_distinct += u32::from(*met != *stretch);
-        *met = *stretch;
-        ratio = f64::from(num_distinct) / f64::from(num_words);
-        if ratio <= limit {
-            (num_words, num_distinct) = (0, 0);
-            num_factors += 1.0;
-            *stretch += 1;
-        }
-    }
-    if num_words > 0 {
-        num_factors += (1.0 - ratio) / (1.0 - limit);
-    }
-    if num_factors == 0.0 { 1.0 } else { num_factors }
-}
-
 impl Signal for LexicalDiversity {
     fn compute(&mut self, document: Document<'_>, out: &mut Vec<Value>) {
-        self.read(document);
-        let num_words = self.classes.len();
+        let ids = document.word_ids();
+        let (words, num_copies) = (ids.of_words(), ids.num_copies());
+        let num_words = words.len();
+        if self.wanted.has(MOVING_AVERAGE) || self.wanted.has(MTLD) {
+            self.copies.fill(words, num_copies.len());
+        }
         let (mut num_distinct, mut num_hapaxes, mut top, mut second) = (0, 0, 0, 0);
-        for &copies in &self.num_copies {
+        for &copies in num_copies {
             num_distinct += usize::from(copies > 0);
             num_hapaxes += usize::from(copies == 1);
-            second = second.max(top.min(copies as usize));
-            top = top.max(copies as usize);
+            second = second.max(top.min(copies));
+            top = top.max(copies);
         }
+        let (top, second) = (top as usize, second as usize);
         let by_words = |part: usize| match num_words {
             0 => Value::Null,
             _ => Value::Float64(share(part, num_words)),
         };
         let entropy = match num_words {
             0 => Value::Null,
-            _ if self.wanted.has(ENTROPY) => Value::Float64(self.entropy()),
+            _ if self.wanted.has(ENTROPY) => Value::Float64(self.entropy(num_copies, num_words)),
             _ => Value::Null,
         };
         let moving_average = match self.wanted.has(MOVING_AVERAGE) {
-            true => self.moving_average(),
+            true => self.moving_average(num_words),
             false => Value::Null,
         };
         let mtld = match self.wanted.has(MTLD) {
-            true => self.mtld(),
+            true => self.mtld(num_words),
             false => Value::Null,
         };
         let (ratio, hapaxes) = (by_words(num_distinct), by_words(num_hapaxes));

@@ -1,9 +1,10 @@
 //! Dolma's tagger `c4_v2`, and what Dolma's own replication of C4 does with it.
 
 use crate::edit::EditLog;
+use crate::signals::c4::phrases::{CURLY_BRACKET, JAVASCRIPT, LOREM_IPSUM, Phrases};
 use crate::signals::c4::{Flanks, WordList, bad_words};
+use crate::signals::facts::TextLine;
 use crate::signals::{Column, Corrector, Document, Entry, Setup, Value, boolean, count, uint};
-use memchr::memmem::Finder;
 use serde::{Deserialize, Serialize};
 
 const COLUMNS: [Column; 7] = [
@@ -50,8 +51,6 @@ impl Default for C4Config {
 /// Facts are those of the text before lines go. What is left is not stripped.
 struct DolmaC4 {
     config: C4Config,
-    lorem_ipsum: Finder<'static>,
-    javascript: Finder<'static>,
     words: WordList,
     phrases: WordList,
 }
@@ -61,8 +60,6 @@ impl DolmaC4 {
         let (phrases, words): (Vec<_>, Vec<_>) = naughty_entries().partition(|entry| entry.contains(' '));
         Self {
             config,
-            lorem_ipsum: Finder::new("lorem ipsum"),
-            javascript: Finder::new("javascript"),
             words: WordList::new(words, Flanks::Space),
             phrases: WordList::new(phrases, Flanks::Any),
         }
@@ -76,8 +73,38 @@ pub(super) fn naughty_entries() -> impl Iterator<Item = &'static str> {
         .flat_map(|language| bad_words::entries_of(language).into_iter().flatten())
 }
 
-fn has_end_mark(line: &str) -> bool {
-    matches!(line.as_bytes().last(), Some(b'.' | b'?' | b'!' | b'"'))
+/// What there is to say of a line.
+#[derive(Debug, Clone, Copy)]
+struct Verdict {
+    is_short: bool,
+    is_ended: bool,
+}
+
+impl Verdict {
+    fn of(document: Document<'_>, line: TextLine) -> Self {
+        // A line feed is white space, so words lie within lines.
+        let last_word = (line.num_words > 0).then(|| {
+            let last = line.first_word + line.num_words - 1;
+            document.space_words().word(document.text(), last as usize)
+        });
+        let last = last_word.and_then(|word| word.as_bytes().last());
+        Self {
+            is_short: line.num_words < MIN_WORDS,
+            is_ended: matches!(last, Some(b'.' | b'?' | b'!' | b'"')),
+        }
+    }
+
+    fn is_kept(self) -> bool {
+        self.is_ended && !self.is_short
+    }
+}
+
+/// Words of the shortest line that stays.
+const MIN_WORDS: u32 = 3;
+
+/// Bytes of a line with its line feed.
+fn with_line_feed(document: Document<'_>, line: TextLine) -> std::ops::Range<usize> {
+    line.start as usize..(line.end as usize + 1).min(document.text().len())
 }
 
 impl Corrector for DolmaC4 {
@@ -87,58 +114,43 @@ impl Corrector for DolmaC4 {
         edits: &mut EditLog,
         out: &mut Vec<Value>,
     ) -> Option<String> {
-        let (text, segmentation) = (document.text(), document.segmentation());
-        let lower = document.lower_text();
-        let bytes = lower.text().as_bytes();
-        let has_naughty_word =
-            self.words.occurs(lower, segmentation) || self.phrases.occurs(lower, segmentation);
-        let words = document.space_words();
-        let num_edits = edits.len();
-        let (mut word, mut num_without_mark, mut num_short) = (0, 0, 0);
-        for line in segmentation.lines() {
-            let first_word = word;
-            while words.starts().get(word).is_some_and(|&start| start < line.end) {
-                word += 1;
-            }
-            // A line feed is white space, so words lie within lines.
-            let is_ended = word > first_word && has_end_mark(words.word(text, word - 1));
-            let is_short = word - first_word < 3;
-            num_without_mark += usize::from(!is_ended);
-            num_short += usize::from(is_short);
-            if self.config.remove_lines && (is_short || !is_ended) {
-                let end = (line.end as usize + 1).min(text.len());
-                if (line.start as usize) < end {
-                    edits.push("", line.start as usize, &text[line.start as usize..end], "");
-                }
+        self.measure(document, out);
+        if !self.config.remove_lines {
+            return None;
+        }
+        let (text, num_edits) = (document.text(), edits.len());
+        let mut kept = String::new();
+        for &line in document.text_lines() {
+            let bytes = with_line_feed(document, line);
+            if Verdict::of(document, line).is_kept() {
+                kept.push_str(&text[bytes]);
+            } else if !bytes.is_empty() {
+                edits.push("", bytes.start, &text[bytes], "");
             }
         }
+        (edits.len() > num_edits).then_some(kept)
+    }
+
+    fn measure(&mut self, document: Document<'_>, out: &mut Vec<Value>) {
+        let (text, lines) = (document.text(), document.text_lines());
+        // What Python's `lower` makes of characters outside ASCII is in none of these.
+        let kinds = Phrases::new(text, &document.spots().phrases).up_to(text.len());
+        let (mut num_without_mark, mut num_short) = (0, 0);
+        for &line in lines {
+            let verdict = Verdict::of(document, line);
+            num_without_mark += usize::from(!verdict.is_ended);
+            num_short += usize::from(verdict.is_short);
+        }
         out.extend([
-            Value::Bool(memchr::memchr(b'{', bytes).is_some()),
-            Value::Bool(self.lorem_ipsum.find(bytes).is_some()),
-            Value::Bool(self.javascript.find(bytes).is_some()),
-            Value::Bool(has_naughty_word),
-            count(segmentation.lines().len()),
+            Value::Bool(kinds & CURLY_BRACKET != 0),
+            Value::Bool(kinds & LOREM_IPSUM != 0),
+            Value::Bool(kinds & JAVASCRIPT != 0),
+            Value::Bool(self.words.occurs(document) || self.phrases.occurs(document)),
+            count(lines.len()),
             count(num_without_mark),
             count(num_short),
         ]);
-        (edits.len() > num_edits).then(|| kept_lines(document))
     }
-}
-
-fn kept_lines(document: Document<'_>) -> String {
-    let (text, words) = (document.text(), document.space_words());
-    let mut kept = String::with_capacity(text.len());
-    let mut word = 0;
-    for line in document.segmentation().lines() {
-        let first_word = word;
-        while words.starts().get(word).is_some_and(|&start| start < line.end) {
-            word += 1;
-        }
-        if word - first_word >= 3 && has_end_mark(words.word(text, word - 1)) {
-            kept.push_str(&text[line.start as usize..(line.end as usize + 1).min(text.len())]);
-        }
-    }
-    kept
 }
 
 /// The rule's entry.

@@ -114,21 +114,19 @@ fn num_runs_of_tokens(text: &str, segmentation: &Segmentation) -> usize {
     let (mut number, mut before, mut end_before) = (0, Kind::Space, 0);
     let tokens = segmentation.starts().iter().zip(segmentation.ends());
     for ((&start, &end), flags) in tokens.zip(segmentation.flags()) {
-        if start != end_before {
-            before = Kind::Space;
-        }
+        let is_first = start != end_before;
         end_before = end;
         // Letters and marks are word characters; some numbers are not.
         let is_of_letters = flags & (HAS_LETTER | HAS_NUMBER) == HAS_LETTER;
-        if is_of_letters || flags & NON_ASCII == 0 {
-            let kind = if is_of_letters {
-                Kind::Word
-            } else {
-                ASCII_KINDS[usize::from(text.as_bytes()[start as usize])]
-            };
-            number += usize::from(kind != before);
+        if is_of_letters | (flags & NON_ASCII == 0) {
+            let of_first = ASCII_KINDS[usize::from(text.as_bytes()[start as usize] & 0x7f)];
+            let kind = if is_of_letters { Kind::Word } else { of_first };
+            number += usize::from(is_first | (kind != before));
             before = kind;
             continue;
+        }
+        if is_first {
+            before = Kind::Space;
         }
         for character in text[start as usize..end as usize].chars() {
             let kind = kind(character);
@@ -153,8 +151,8 @@ impl Signal for Length {
             _ => 0,
         };
         let num_paragraphs = full_lines(document).count();
-        let has_separators = memchr::memchr3(0x1c, 0x1d, 0x1e, text.as_bytes()).is_some()
-            || memchr::memchr(0x1f, text.as_bytes()).is_some();
+        let characters = document.characters();
+        let has_separators = (0x1c..=0x1f).any(|separator| characters.of_ascii(separator) > 0);
         let (num_in_text, num_in_blank_lines) = if has_separators {
             // They are runs, and lines of them are blank all the same.
             let is_blank = |line: &&str| line.trim_matches(is_white_space).is_empty();

@@ -7,6 +7,7 @@ mod length;
 mod reference;
 mod repetitions;
 mod repetitions_filter;
+mod repetitions_places;
 mod repetitions_search;
 mod symbol_paragraphs;
 

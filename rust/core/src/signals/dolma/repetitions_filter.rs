@@ -10,24 +10,22 @@
 //!
 //! In a run of period p at least 3p bytes in a row are those p further on. For all periods from P to Q it is
 //! enough to look every 3P − 3 bytes whether the four bytes there come again P to Q bytes further on: with Q
-//! near 2P, that is one comparison for every three bytes of text, and sixteen are made at a time. Only where
-//! they do are the bytes around compared.
+//! near 2P, that is one comparison for every three bytes of text, and many are made at a time. Only where
+//! they do are the bytes around compared. [`super::repetitions_places`] looks.
 
+use super::repetitions_places::{Agreement, Coincidence, Coincidences, ShortPeriods};
+use crate::dispatch;
 use crate::segment::Segmentation;
 use std::ops::Range;
 
-/// Bytes that are compared at once with those at sixteen places.
-const GRAM_BYTES: usize = 4;
-/// Places at which a chunk is compared.
-const CHUNK_PLACES: usize = 16;
-/// Bytes of a chunk.
-const CHUNK_BYTES: usize = CHUNK_PLACES + GRAM_BYTES - 1;
-/// Positions that are looked at together for the shortest periods.
-const BLOCK_BYTES: usize = 32;
+/// Bytes that are compared at once with those at the places of a range of periods.
+pub(super) const GRAM_BYTES: usize = 4;
+/// Places of the first range of periods.
+const FIRST_PLACES: usize = 16;
 /// Periods below this one are looked for at every position.
-const FIRST_SPARSE_PERIOD: usize = 4;
-/// Zeros behind the bytes, so that blocks and chunks can be read at each of them.
-const PADDING: usize = 48;
+pub(super) const FIRST_SPARSE_PERIOD: usize = 4;
+/// Zeros behind the bytes, so that blocks can be read at each of them.
+pub(super) const PADDING: usize = 80;
 /// White-space characters that a match of nothing else has, line feeds apart.
 const MIN_SPACES: usize = 4;
 /// A word is copied in pieces of so many bytes.
@@ -54,8 +52,10 @@ pub(super) struct Filter {
     bytes: Vec<u8>,
     /// Of `bytes`, the padding left out.
     num_bytes: usize,
-    /// Where each token of the segmentation starts in `bytes`.
+    /// Where each token of the segmentation starts in `bytes`; filled for texts with runs only.
     offsets: Vec<u32>,
+    agreements: Vec<Agreement>,
+    coincidences: Vec<Coincidence>,
     /// By start, apart from those that were found with the periods of the moment.
     runs: Vec<Run>,
     cost: usize,
@@ -72,6 +72,9 @@ impl Filter {
             self.windows.clear();
             self.windows.push(0..text.len());
             return &self.windows;
+        }
+        if !self.runs.is_empty() {
+            self.fill_offsets(segmentation);
         }
         for index in 0..self.runs.len() {
             let window = self.window(text, segmentation, self.runs[index]);
@@ -91,48 +94,52 @@ impl Filter {
     /// Copies the text without its white space, and makes windows of long white space.
     fn squeeze(&mut self, text: &str, segmentation: &Segmentation) {
         let bytes = text.as_bytes();
-        self.offsets.clear();
         let max_bytes = bytes.len() + PADDING;
         if self.bytes.len() < max_bytes {
             self.bytes.resize(max_bytes, 0);
         }
         let (mut at, mut done_to) = (0, 0);
+        let squeezed = &mut self.bytes[..max_bytes];
         // White space is never part of a token, and everything else is.
         for (&start, &end) in segmentation.starts().iter().zip(segmentation.ends()) {
             let (start, end) = (start as usize, end as usize);
             if start - done_to >= MIN_SPACES {
-                self.add_space(text, done_to..start);
+                add_space(text, done_to..start, &mut self.windows);
             }
             done_to = end;
-            self.offsets.push(at as u32);
             let length = end - start;
-            match bytes.get(start..start + PIECE_BYTES) {
-                Some(piece) if length <= PIECE_BYTES => {
-                    self.bytes[at..at + PIECE_BYTES].copy_from_slice(piece);
-                }
-                _ => self.bytes[at..at + length].copy_from_slice(&bytes[start..end]),
+            match (
+                bytes[start..].first_chunk::<PIECE_BYTES>(),
+                squeezed[at..].first_chunk_mut(),
+            ) {
+                (Some(piece), Some(place)) if length <= PIECE_BYTES => *place = *piece,
+                _ => squeezed[at..at + length].copy_from_slice(&bytes[start..end]),
             }
             at += length;
         }
         if bytes.len() - done_to >= MIN_SPACES {
-            self.add_space(text, done_to..bytes.len());
+            add_space(text, done_to..bytes.len(), &mut self.windows);
         }
         self.num_bytes = at;
         self.bytes[at..at + PADDING].fill(0);
     }
 
-    fn add_space(&mut self, text: &str, space: Range<usize>) {
-        let others = text[space.clone()].chars().filter(|&character| character != '\n');
-        if others.count() >= MIN_SPACES {
-            self.windows.push(space);
-        }
+    fn fill_offsets(&mut self, segmentation: &Segmentation) {
+        self.offsets.clear();
+        let mut at = 0;
+        let tokens = segmentation.starts().iter().zip(segmentation.ends());
+        self.offsets.extend(tokens.map(|(&start, &end)| {
+            let offset = at;
+            at += end - start;
+            offset
+        }));
     }
 
     fn find_runs(&mut self) {
         self.runs.clear();
         self.cost = 0;
         self.find_short_periods();
-        let (mut first, mut num_places) = (FIRST_SPARSE_PERIOD, CHUNK_PLACES);
+        let (mut first, mut num_places) = (FIRST_SPARSE_PERIOD, FIRST_PLACES);
         while 4 * first <= self.num_bytes && self.cost <= COST_PER_BYTE * self.num_bytes {
             self.runs.sort_unstable_by_key(|run| run.start);
             self.find_periods(first, num_places);
@@ -143,56 +150,38 @@ impl Filter {
 
     /// Finds the runs with a period below [`FIRST_SPARSE_PERIOD`].
     fn find_short_periods(&mut self) {
-        for start in (0..self.num_bytes).step_by(BLOCK_BYTES) {
-            let block = self.bytes[start..]
-                .first_chunk()
-                .expect("the padding is longer than a block");
-            if !has_short_period(block) {
-                continue;
-            }
-            for at in start..(start + BLOCK_BYTES).min(self.num_bytes) {
-                for period in 1..FIRST_SPARSE_PERIOD {
-                    let agree = (at..at + 3).all(|at| self.bytes[at] == self.bytes[at + period]);
-                    if agree {
-                        self.look(at, period, self.runs.len());
-                    }
-                }
-            }
+        let mut agreements = std::mem::take(&mut self.agreements);
+        agreements.clear();
+        dispatch::run(ShortPeriods {
+            bytes: &self.bytes,
+            num_bytes: self.num_bytes,
+            found: &mut agreements,
+        });
+        for agreement in &agreements {
+            self.look(agreement.start as usize, agreement.period, self.runs.len());
         }
+        self.agreements = agreements;
     }
 
     /// Finds the runs with one of so many periods from the first one on.
     fn find_periods(&mut self, first: usize, num_places: usize) {
         let num_known = self.runs.len();
-        let step = 3 * first - GRAM_BYTES + 1;
-        for at in (0..self.num_bytes.saturating_sub(first)).step_by(step) {
-            let gram = self.gram(at);
-            let places_end = (at + first + num_places).min(self.num_bytes);
-            for chunk_start in (at + first..places_end).step_by(CHUNK_PLACES) {
-                let chunk = self.bytes[chunk_start..]
-                    .first_chunk()
-                    .expect("the padding is longer than a chunk");
-                if !comes_in(gram, chunk) {
-                    continue;
-                }
-                for place in chunk_start..(chunk_start + CHUNK_PLACES).min(places_end) {
-                    if self.gram(place) == gram {
-                        self.look(at, place - at, num_known);
-                    }
-                }
-                if self.cost > COST_PER_BYTE * self.num_bytes {
-                    return;
-                }
+        let mut coincidences = std::mem::take(&mut self.coincidences);
+        coincidences.clear();
+        dispatch::run(Coincidences {
+            bytes: &self.bytes,
+            num_bytes: self.num_bytes,
+            first,
+            num_places,
+            found: &mut coincidences,
+        });
+        for &Coincidence { at, place } in &coincidences {
+            self.look(at as usize, (place - at) as usize, num_known);
+            if self.cost > COST_PER_BYTE * self.num_bytes {
+                break;
             }
         }
-    }
-
-    #[inline(always)]
-    fn gram(&self, at: usize) -> u32 {
-        let gram = self.bytes[at..]
-            .first_chunk()
-            .expect("the padding is longer than a gram");
-        u32::from_le_bytes(*gram)
+        self.coincidences = coincidences;
     }
 
     /// Keeps the run of that period around a position at which bytes agree, if there is one.
@@ -249,30 +238,9 @@ impl Filter {
     }
 }
 
-/// Whether three bytes in a row are those one further on, or four are those two or three further on.
-///
-/// Runs have at least three for period 1, six for 2 and nine for 3.
-fn has_short_period(block: &[u8; BLOCK_BYTES + 2 * FIRST_SPARSE_PERIOD]) -> bool {
-    let mut any = [false; BLOCK_BYTES];
-    for (at, any) in any.iter_mut().enumerate() {
-        let [one, two, three] = [1, 2, 3].map(|period| {
-            let differences = [0, 1, 2].map(|next| block[at + next] ^ block[at + next + period]);
-            differences[0] | differences[1] | differences[2]
-        });
-        *any = one == 0 || two == 0 || three == 0;
+fn add_space(text: &str, space: Range<usize>, windows: &mut Vec<Range<usize>>) {
+    let others = text[space.clone()].chars().filter(|&character| character != '\n');
+    if others.count() >= MIN_SPACES {
+        windows.push(space);
     }
-    any.contains(&true)
-}
-
-/// Whether four bytes stand at one of the places of a chunk.
-#[inline(always)]
-fn comes_in(gram: u32, chunk: &[u8; CHUNK_BYTES]) -> bool {
-    let mut any = [0_u32; CHUNK_PLACES / GRAM_BYTES];
-    for shift in 0..GRAM_BYTES {
-        let (grams, _) = chunk[shift..shift + CHUNK_PLACES].as_chunks::<GRAM_BYTES>();
-        for (any, other) in any.iter_mut().zip(grams) {
-            *any |= u32::from(u32::from_le_bytes(*other) == gram);
-        }
-    }
-    any.iter().fold(0, |left, right| left | right) != 0
 }

@@ -21,20 +21,57 @@ pub(crate) struct LineFacts {
 }
 
 impl LineFacts {
-    /// The line without white space at its ends.
-    pub(crate) fn trimmed(self, text: &str) -> &str {
-        &text[self.trimmed_start as usize..self.trimmed_end as usize]
-    }
-
     /// Whether it holds white space only.
     pub(crate) fn is_blank(self) -> bool {
         self.trimmed_start == self.trimmed_end
     }
 }
 
-/// Overwrites `into` with the lines of a document. Cost: one pass over lines and tokens.
+/// Overwrites `into` with the lines of a document. Cost: one pass over lines; over tokens, too, if some line break is not a
+/// line feed.
 pub(crate) fn fill_lines(document: Document<'_>, into: &mut Vec<LineFacts>) {
     into.clear();
+    let segmentation = document.segmentation();
+    if segmentation.has_other_line_break() {
+        fill_any_lines(document, into);
+        return;
+    }
+    let (starts, ends) = (segmentation.starts(), segmentation.ends());
+    let mut lines = segmentation.lines();
+    let mut next = (segmentation.num_tokens(), segmentation.num_space_words() as u32);
+    // There is no empty line after a final break.
+    if let Some((last, before)) = lines.split_last()
+        && last.start == last.end
+    {
+        lines = before;
+        next = (last.first_token as usize, last.first_word);
+    }
+    let nexts = lines
+        .iter()
+        .skip(1)
+        .map(|line| (line.first_token as usize, line.first_word))
+        .chain([next]);
+    into.extend(lines.iter().zip(nexts).map(|(line, (next_token, next_word))| {
+        let first_token = line.first_token as usize;
+        // A line break is white space, so tokens lie within lines, and its first and last are where it is trimmed.
+        let (trimmed_start, trimmed_end) = if next_token > first_token {
+            (starts[first_token], ends[next_token - 1])
+        } else {
+            (line.end, line.end)
+        };
+        LineFacts {
+            start: line.start,
+            end: line.end,
+            trimmed_start,
+            trimmed_end,
+            first_word: line.first_word,
+            num_words: next_word - line.first_word,
+        }
+    }));
+}
+
+/// The same for lines with any break between them.
+fn fill_any_lines(document: Document<'_>, into: &mut Vec<LineFacts>) {
     let segmentation = document.segmentation();
     let (starts, ends) = (segmentation.starts(), segmentation.ends());
     let (mut token, mut word) = (0, 0);
@@ -64,4 +101,28 @@ pub(crate) fn fill_lines(document: Document<'_>, into: &mut Vec<LineFacts>) {
             num_words: word - first_word,
         });
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::segment::Segmentation;
+    use crate::segment::reference::{SEGMENTER, nasty_text};
+    use crate::signals::{Cache, NoColumns};
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn lines_of_line_feeds_are_those_of_any_break(text in nasty_text()) {
+            let text = text.replace(['\r', '\u{b}', '\u{c}', '\u{1c}', '\u{85}', '\u{2028}', '\u{2029}'], "\n");
+            let mut segmentation = Segmentation::default();
+            SEGMENTER.segment(&text, &mut segmentation);
+            let cache = Cache::default();
+            let document = Document::new(&text, &segmentation, &cache, &NoColumns);
+            let (mut quick, mut slow) = (Vec::new(), Vec::new());
+            fill_lines(document, &mut quick);
+            fill_any_lines(document, &mut slow);
+            prop_assert_eq!(quick, slow);
+        }
+    }
 }

@@ -3,19 +3,28 @@
 mod characters;
 mod english;
 mod full_lines;
+mod line_copies;
 mod lines;
 mod lower;
+mod spans;
 mod spots;
 mod text_lines;
 mod word_hashes;
+mod word_ids;
 mod words;
 
 pub(crate) use characters::{CharacterCounter, CharacterCounts};
 pub(crate) use english::EnglishTokens;
 pub(crate) use full_lines::full_lines;
+pub(crate) use line_copies::{LineCopies, line_hash};
 pub(crate) use lines::{LineFacts, fill_lines};
 pub(crate) use lower::LowerText;
+pub use spans::Span;
+#[cfg(test)]
+pub(crate) use spans::run_of_marks;
+pub(crate) use spans::{fill_paragraphs, fill_sentences, for_each_sentence_end};
 pub(crate) use spots::Spots;
 pub(crate) use text_lines::{TextLine, fill_text_lines};
 pub(crate) use word_hashes::{fill_word_hashes, word_hash};
+pub(crate) use word_ids::{FurtherIds, WordIds};
 pub(crate) use words::Words;

@@ -5,12 +5,12 @@
 use crate::dispatch::{self, Kernel};
 
 /// Positions in one text, ascending.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct Spots {
     /// `.`, `!`, `?`, and first bytes of characters from U+0580 on, among which are all other terminal marks.
     pub(crate) ends: Vec<u32>,
-    /// `[`, `{`, and pairs of letters, in any case, that are in every phrase: `ja` and `va` of `javascript`, `va` of
-    /// `privacy policy`, `ki` of `cookie`, `ms` of `terms of use`, `m` and a space of `lorem ipsum`.
+    /// `[`, `{`, and rare parts of the phrases, letters in any case: `ja` of `javascript`, `vac` of `privacy policy`, `kie`
+    /// of `cookie`, `ms ` of `terms of use`, `m i` of `lorem ipsum`.
     pub(crate) phrases: Vec<u32>,
 }
 
@@ -33,12 +33,12 @@ fn is_end(byte: u8) -> bool {
 /// First byte of U+0580.
 const FIRST_LEAD: u8 = 0xd6;
 
-fn is_phrase(byte: u8, next: u8) -> bool {
-    match byte | 0x20 {
-        b'j' | b'v' => next | 0x20 == b'a',
-        b'k' => next | 0x20 == b'i',
-        b'm' => next | 0x20 == b's' || next == b' ',
-        _ => matches!(byte, b'{' | b'['),
+/// Whether a part of a phrase starts with these bytes. A bit tells upper from lower case, and harmlessly a space from a
+/// zero and `[` from `{`.
+fn is_phrase(bytes: [u8; 3]) -> bool {
+    match bytes.map(|byte| byte | 0x20) {
+        [b'j', b'a', _] | [b'{', _, _] => true,
+        part => matches!(&part, b"vac" | b"kie" | b"ms " | b"m i"),
     }
 }
 
@@ -54,8 +54,8 @@ impl Search<'_> {
             if is_end(byte) {
                 self.spots.ends.push(position as u32);
             }
-            let next = self.bytes.get(position + 1).copied().unwrap_or_default();
-            if is_phrase(byte, next) {
+            let after = |distance: usize| self.bytes.get(position + distance).copied().unwrap_or_default();
+            if is_phrase([byte, after(1), after(2)]) {
                 self.spots.phrases.push(position as u32);
             }
         }
@@ -73,26 +73,32 @@ impl Kernel for Search<'_> {
     #[inline(always)]
     fn wide(self, avx2: dispatch::Avx2) {
         let mut base = 0;
-        while let Some((block, next)) = self.bytes[base..].split_first_chunk::<64>() {
-            let Some(&after) = next.first() else {
+        while let Some(window) = self.bytes[base..].first_chunk::<66>() {
+            let (after_1, after_2) = (&window[1..], &window[2..]);
+            let (Some(block), Some(after_1), Some(after_2)) =
+                (window.first_chunk(), after_1.first_chunk(), after_2.first_chunk())
+            else {
                 break;
             };
             let bytes = avx2.load(block);
             let marks = avx2.or(avx2.equal(bytes, b'.'), avx2.equal(bytes, b'!'));
             let others = avx2.or(avx2.equal(bytes, b'?'), avx2.within(bytes, FIRST_LEAD, 0xff));
             push_bits(base, avx2.high_bits(avx2.or(marks, others)), &mut self.spots.ends);
-            let folded = avx2.with_bits(bytes, 0x20);
-            let letter = |letter: u8| avx2.high_bits(avx2.equal(folded, letter));
-            // Bit n is about the byte after byte n.
-            let then = |mask: u64, of_after: bool| mask >> 1 | u64::from(of_after) << 63;
-            let then_letter = |value: u8| then(letter(value), after | 0x20 == value);
-            let then_space = then(avx2.high_bits(avx2.equal(bytes, b' ')), after == b' ');
-            let brackets = avx2.high_bits(avx2.or(avx2.equal(bytes, b'{'), avx2.equal(bytes, b'[')));
-            let spots = (letter(b'j') | letter(b'v')) & then_letter(b'a')
-                | letter(b'k') & then_letter(b'i')
-                | letter(b'm') & (then_letter(b's') | then_space)
-                | brackets;
-            push_bits(base, spots, &mut self.spots.phrases);
+            // No closures here: they would be compiled by themselves, without vector instructions.
+            let first = avx2.with_bits(bytes, 0x20);
+            let second = avx2.with_bits(avx2.load(after_1), 0x20);
+            let third = avx2.with_bits(avx2.load(after_2), 0x20);
+            let then_a = avx2.equal(second, b'a');
+            let vac = avx2.and(avx2.equal(first, b'v'), avx2.equal(third, b'c'));
+            let kie = avx2.and(avx2.equal(second, b'i'), avx2.equal(third, b'e'));
+            let ms = avx2.and(avx2.equal(second, b's'), avx2.equal(third, b' '));
+            let m_i = avx2.and(avx2.equal(second, b' '), avx2.equal(third, b'i'));
+            let with_a = avx2.and(avx2.or(avx2.equal(first, b'j'), vac), then_a);
+            let with_k = avx2.and(avx2.equal(first, b'k'), kie);
+            let with_m = avx2.and(avx2.equal(first, b'm'), avx2.or(ms, m_i));
+            let bracket = avx2.equal(first, b'{');
+            let spots = avx2.or(avx2.or(with_a, with_k), avx2.or(with_m, bracket));
+            push_bits(base, avx2.high_bits(spots), &mut self.spots.phrases);
             base += 64;
         }
         self.find_from(base);
@@ -117,7 +123,7 @@ mod tests {
     proptest! {
         #[test]
         fn spots_are_those_of_each_byte(text in nasty_text(), times in 1..9_usize) {
-            let text = format!("{text} lorem ipsum JAVAscript cooKies {{[1]").repeat(times);
+            let text = format!("{text} lorem ipsum JAVAscript cooKies terMS of privACY {{[1]").repeat(times);
             let (mut spots, mut portable) = (Spots::default(), Spots::default());
             spots.fill(&text);
             Search { bytes: text.as_bytes(), spots: &mut portable }.portable();
@@ -127,8 +133,8 @@ mod tests {
             };
             let bytes = text.as_bytes();
             prop_assert_eq!(spots.ends, by(&|at| is_end(bytes[at])));
-            let next = |at: usize| bytes.get(at + 1).copied().unwrap_or_default();
-            prop_assert_eq!(spots.phrases, by(&|at| is_phrase(bytes[at], next(at))));
+            let byte = |at: usize| bytes.get(at).copied().unwrap_or_default();
+            prop_assert_eq!(spots.phrases, by(&|at| is_phrase([byte(at), byte(at + 1), byte(at + 2)])));
         }
     }
 

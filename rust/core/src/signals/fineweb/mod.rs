@@ -4,11 +4,9 @@
 #[cfg(test)]
 mod reference;
 
-use super::ngrams::FirstPositions;
 use super::{Column, Document, Entry, Semantics, Setup, Signal, Value, float, share};
-use crate::segment::{is_terminal_mark, is_white_space};
+use crate::segment::is_terminal_mark;
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::xxh3_64;
 
 const COLUMNS: [Column; 4] = [
     float(
@@ -52,51 +50,38 @@ impl Default for FinewebConfig {
 ///
 /// Lines are split at `\n` only and compared with their white space. A text of blank lines gets 0 for the
 /// first column, so that the published minimum drops it, as datatrove drops it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 struct FinewebQuality {
     config: FinewebConfig,
-    seen: FirstPositions,
-    hashes: Vec<u64>,
 }
 
-impl FinewebQuality {
-    /// Makes the rule.
-    fn new(config: FinewebConfig) -> Self {
-        Self {
-            config,
-            ..Self::default()
-        }
+fn ends_with_terminal_mark(line: &str) -> bool {
+    match line.as_bytes().last() {
+        Some(&last @ 0..0x80) => is_terminal_mark(char::from(last)),
+        _ => line.chars().next_back().is_some_and(is_terminal_mark),
     }
 }
 
 impl Signal for FinewebQuality {
     fn compute(&mut self, document: Document<'_>, out: &mut Vec<Value>) {
         let (text, segmentation) = (document.text(), document.segmentation());
-        let (mut num_terminal, mut num_short, mut num_duplicate_chars) = (0, 0, 0);
-        self.hashes.clear();
-        self.seen.begin(segmentation.lines().len());
-        for line in segmentation.lines() {
-            let content = &text[line.start as usize..line.end as usize];
-            let Some(last) = content.chars().next_back() else {
-                continue;
-            };
-            if is_white_space(last) && content.trim_start_matches(is_white_space).is_empty() {
+        let lines = segmentation.lines();
+        let next_tokens = lines
+            .iter()
+            .skip(1)
+            .map(|line| line.first_token as usize)
+            .chain([segmentation.num_tokens()]);
+        let (mut num_lines, mut num_terminal, mut num_short) = (0, 0, 0);
+        for (line, next_token) in lines.iter().zip(next_tokens) {
+            // White space is never part of a token, and everything else is part of one.
+            if line.first_token as usize == next_token {
                 continue;
             }
-            num_terminal += usize::from(is_terminal_mark(last));
+            num_lines += 1;
+            num_terminal += usize::from(ends_with_terminal_mark(&text[..line.end as usize]));
             num_short += usize::from(line.num_chars <= self.config.short_line_length);
-            let position = self.hashes.len();
-            let hash = xxh3_64(content.as_bytes());
-            self.hashes.push(hash);
-            if self
-                .seen
-                .first(hash, position, |other| self.hashes[other] == hash)
-                != position
-            {
-                num_duplicate_chars += line.num_chars as usize;
-            }
         }
-        let num_lines = self.hashes.len();
+        let num_duplicate_chars = document.line_copies().num_copy_chars_not_blank();
         let num_tokens = match self.config.semantics {
             Semantics::Datatrove => document.english_tokens().num_tokens(),
             _ => segmentation.num_tokens(),
@@ -123,7 +108,7 @@ pub(super) const ENTRIES: &[Entry] = &[Entry {
     make: |setup| {
         let config: FinewebConfig = setup.config()?;
         match config.semantics {
-            Semantics::Gristmill | Semantics::Datatrove => Setup::signal(FinewebQuality::new(config)),
+            Semantics::Gristmill | Semantics::Datatrove => Setup::signal(FinewebQuality { config }),
             other => Err(other.refused("fineweb_quality")),
         }
     },

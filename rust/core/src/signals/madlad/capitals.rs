@@ -23,6 +23,64 @@ fn joins_digits(character: char) -> bool {
     )
 }
 
+/// Walks through the tokens of a text, sentence by sentence.
+pub(super) struct TokenKinds<'d> {
+    segmentation: &'d Segmentation,
+    next: usize,
+}
+
+/// The tokens of a sentence, by what their flags say.
+pub(super) struct SentenceTokens {
+    pub(super) tokens: Range<usize>,
+    num_words: usize,
+    /// Words that may start with a capital.
+    num_capital: usize,
+}
+
+impl<'d> TokenKinds<'d> {
+    pub(super) fn new(segmentation: &'d Segmentation) -> Self {
+        Self {
+            segmentation,
+            next: 0,
+        }
+    }
+
+    /// The tokens that start in those bytes, which don't start before the end of the last ones.
+    pub(super) fn between(&mut self, start: usize, end: usize) -> SentenceTokens {
+        let (starts, flags) = (self.segmentation.starts(), self.segmentation.flags());
+        let flags = &flags[..starts.len()];
+        let mut next = self.next;
+        while next < starts.len() && (starts[next] as usize) < start {
+            next += 1;
+        }
+        let (first, mut num_words, mut num_capital) = (next, 0, 0);
+        while next < starts.len() && (starts[next] as usize) < end {
+            let is_word = flags[next] & (HAS_LETTER | HAS_NUMBER) != 0;
+            num_words += usize::from(is_word);
+            num_capital += usize::from(is_word & (flags[next] & (HAS_UPPER | NON_ASCII) != 0));
+            next += 1;
+        }
+        self.next = next;
+        SentenceTokens {
+            tokens: first..next,
+            num_words,
+            num_capital,
+        }
+    }
+}
+
+impl SentenceTokens {
+    /// Whether it may have so many words of which a larger share starts with a capital; seldom for prose.
+    pub(super) fn may_be_list_case(&self, min_words: u32, max_fraction: f64) -> bool {
+        // Two words are one only over a mark between them.
+        let num_marks = self.tokens.len() - self.num_words;
+        let fewest_words = self.num_words.saturating_sub(num_marks) as f64;
+        // Room for what rounding does.
+        let is_below = (self.num_capital as f64) < max_fraction * fewest_words * (1.0 - 1e-9);
+        self.num_words >= min_words as usize && !is_below
+    }
+}
+
 /// Number of words among those tokens, and of words that start with an upper-case character.
 pub(super) fn count_words(text: &str, segmentation: &Segmentation, tokens: Range<usize>) -> (usize, usize) {
     let (starts, ends, flags) = (segmentation.starts(), segmentation.ends(), segmentation.flags());

@@ -3,6 +3,7 @@
 //! They are those of the dataset card. Most are fixed strings; the others are written out here.
 
 use super::literals::{Literal, Literals};
+use super::marks::Marks;
 use crate::segment::is_white_space;
 
 /// The fixed strings.
@@ -69,7 +70,7 @@ impl Cursed {
     }
 
     /// Whether the sentence at those bytes holds one of the substrings. Sentences come in the order of the text.
-    pub(super) fn is_in(&mut self, text: &str, start: usize, end: usize) -> bool {
+    pub(super) fn is_in(&mut self, text: &str, marks: &Marks, start: usize, end: usize) -> bool {
         while self
             .hits
             .get(self.next_hit)
@@ -82,7 +83,10 @@ impl Cursed {
             .take_while(|hit| (hit.0 as usize) < end);
         let has_literal = hits.clone().any(|hit| hit.1 as usize <= end);
         let sentence = &text[start..end];
-        has_literal || ends_cursed(sentence) || has_codes(sentence) || self.is_spaced(sentence)
+        has_literal
+            || ends_cursed(sentence)
+            || marks.may_have_codes && has_codes(sentence)
+            || marks.may_be_spaced && self.is_spaced(sentence)
     }
 
     fn is_spaced(&mut self, sentence: &str) -> bool {
@@ -101,6 +105,9 @@ impl Cursed {
 
 /// `\|\s*$`, ` г\.\s*$`, ` кг\.\s*$` and ` nr\.$`.
 fn ends_cursed(sentence: &str) -> bool {
+    if sentence.as_bytes().last().is_some_and(u8::is_ascii_alphanumeric) {
+        return false;
+    }
     let trimmed = sentence.trim_end_matches(is_white_space);
     trimmed.ends_with('|')
         || trimmed.ends_with(" г.")
@@ -138,13 +145,15 @@ fn may_be_spaced(kinds: &[u8]) -> bool {
     for block in blocks.iter().chain([&last, &[0; 64]]) {
         let spaces = space_bits(block);
         let bits = u128::from(before) | u128::from(spaces) << 64;
-        let apart = |period: u32| {
+        let apart = |bits: u128, period: u32| {
             let two = bits & bits >> period;
             let four = two & two >> (2 * period);
             let eight = four & four >> (4 * period);
             eight & bits >> (8 * period)
         };
-        if apart(2) | apart(4) | apart(5) != 0 {
+        // Of the last one, nothing is known of the space behind.
+        let single = bits & (!(bits >> 1) | 1 << 127);
+        if apart(single, 2) | apart(bits, 4) | apart(bits, 5) != 0 {
             return true;
         }
         before = spaces;

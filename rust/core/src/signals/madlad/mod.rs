@@ -3,6 +3,7 @@
 mod capitals;
 mod cursed;
 mod literals;
+mod marks;
 mod quality;
 #[cfg(test)]
 mod reference;

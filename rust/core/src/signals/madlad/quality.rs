@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::capitals::count_words;
+use super::capitals::{TokenKinds, count_words};
 use super::cursed::Cursed;
+use super::marks::Marks;
 use super::sentences::split_sentences;
 use crate::signals::{Column, Document, Entry, Setup, Signal, Value, count, float, share, uint};
 
@@ -90,6 +91,7 @@ struct MadladQuality {
     is_used: [bool; 4],
     is_questionable: [bool; 4],
     cursed: Cursed,
+    marks: Marks,
 }
 
 impl MadladQuality {
@@ -105,6 +107,7 @@ impl MadladQuality {
             is_used,
             is_questionable,
             cursed: Cursed::default(),
+            marks: Marks::default(),
         })
     }
 }
@@ -112,43 +115,34 @@ impl MadladQuality {
 impl Signal for MadladQuality {
     fn compute(&mut self, document: Document<'_>, out: &mut Vec<Value>) {
         let (text, segmentation) = (document.text(), document.segmentation());
-        let is_ascii = segmentation.num_chars() == text.len();
         let config = &self.config;
         let [is_list_case_used, _, is_technical_used, is_cursed_used] = self.is_used;
         if is_cursed_used {
             self.cursed.begin(text);
         }
+        self.marks.fill(text);
+        let marks = &self.marks;
         let (mut num_sentences, mut num_questionable, mut num_marked) = (0, 0, [0; 4]);
-        let mut token = 0;
-        split_sentences(text, |start, end| {
-            let sentence = &text[start..end];
-            let num_chars = if is_ascii {
-                sentence.len()
-            } else {
-                sentence.chars().count()
-            };
+        let mut tokens = TokenKinds::new(segmentation);
+        split_sentences(text, &document.spots().ends, |start, end| {
+            let num_chars = marks.num_chars(start, end);
             let is_list_case = is_list_case_used && {
-                let starts = segmentation.starts();
-                while starts.get(token).is_some_and(|&at| (at as usize) < start) {
-                    token += 1;
+                let found = tokens.between(start, end);
+                found.may_be_list_case(config.min_list_case_words, config.max_capital_word_fraction) && {
+                    let (num_words, num_capital) = count_words(text, segmentation, found.tokens);
+                    num_words >= config.min_list_case_words as usize
+                        && share(num_capital, num_words) > config.max_capital_word_fraction
                 }
-                let first = token;
-                while starts.get(token).is_some_and(|&at| (at as usize) < end) {
-                    token += 1;
-                }
-                let (num_words, num_capital) = count_words(text, segmentation, first..token);
-                num_words >= config.min_list_case_words as usize
-                    && share(num_capital, num_words) > config.max_capital_word_fraction
             };
             let is_abnormal = num_chars < config.min_sentence_characters as usize
                 || num_chars > config.max_sentence_characters as usize;
             let is_technical = is_technical_used
-                && share(num_technical(sentence), num_chars) > config.max_technical_fraction;
-            let is_cursed = is_cursed_used && self.cursed.is_in(text, start, end);
-            let marks = [is_list_case, is_abnormal, is_technical, is_cursed];
+                && share(marks.num_technical(start, end), num_chars) > config.max_technical_fraction;
+            let is_cursed = is_cursed_used && self.cursed.is_in(text, marks, start, end);
+            let found = [is_list_case, is_abnormal, is_technical, is_cursed];
             num_sentences += 1;
             let mut is_questionable = false;
-            for (index, &mark) in marks.iter().enumerate() {
+            for (index, &mark) in found.iter().enumerate() {
                 num_marked[index] += usize::from(mark);
                 is_questionable |= mark && self.is_questionable[index];
             }
@@ -162,26 +156,6 @@ impl Signal for MadladQuality {
         out.push(fraction(num_questionable));
         out.extend(num_marked.map(fraction));
     }
-}
-
-/// Characters among `0123456789{}+/()>`.
-fn num_technical(sentence: &str) -> usize {
-    let is_technical = |byte: &u8| {
-        let byte = *byte;
-        u8::from(byte.wrapping_sub(b'0') < 10)
-            | u8::from(byte == b'{')
-            | u8::from(byte == b'}')
-            | u8::from(byte == b'+')
-            | u8::from(byte == b'/')
-            | u8::from(byte == b'(')
-            | u8::from(byte == b')')
-            | u8::from(byte == b'>')
-    };
-    // Sums of at most 255 ones fit a byte, so that the loop over them runs in byte lanes.
-    let chunks = sentence.as_bytes().chunks(255);
-    chunks
-        .map(|chunk| usize::from(chunk.iter().map(is_technical).sum::<u8>()))
-        .sum()
 }
 
 /// The rule's entry.

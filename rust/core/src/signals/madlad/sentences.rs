@@ -3,23 +3,29 @@
 //! The marks and the white space belong to no sentence; the last sentence keeps its mark if nothing follows it.
 
 /// Calls `sentence` with the byte range of each sentence that is more than white space.
-pub(super) fn split_sentences(text: &str, mut sentence: impl FnMut(usize, usize)) {
+///
+/// `ends` are the positions at which a mark may stand, as [`Spots::ends`](crate::signals::facts::Spots) has them.
+pub(super) fn split_sentences(text: &str, ends: &[u32], mut sentence: impl FnMut(usize, usize)) {
     let bytes = text.as_bytes();
     let mut push = |start: usize, end: usize| {
-        if !text[start..end].trim().is_empty() {
+        let is_graphic = bytes[..end].get(start).is_some_and(u8::is_ascii_graphic);
+        if is_graphic || !text[start..end].trim().is_empty() {
             sentence(start, end);
         }
     };
+    let is_mark = |byte: &u8| matches!(byte, b'.' | b'!' | b'?');
     let (mut start, mut position) = (0, 0);
-    while let Some(offset) = memchr::memchr3(b'.', b'!', b'?', &bytes[position..]) {
-        let mark = position + offset;
-        let num_marks = bytes[mark..]
-            .iter()
-            .take_while(|byte| matches!(byte, b'.' | b'!' | b'?'))
-            .count();
+    for mark in ends.iter().map(|&mark| mark as usize) {
+        if mark < position || !is_mark(&bytes[mark]) {
+            continue;
+        }
+        let num_marks = bytes[mark..].iter().take_while(|byte| is_mark(byte)).count();
         position = mark + num_marks;
-        let rest = text[position..].trim_start();
-        let next = text.len() - rest.len();
+        let next = match bytes[position..] {
+            [b' ', next, ..] if next.is_ascii_graphic() => position + 1,
+            [next, ..] if next.is_ascii_graphic() => position,
+            _ => text.len() - text[position..].trim_start().len(),
+        };
         if next > position {
             push(start, mark);
             (start, position) = (next, next);
@@ -31,6 +37,7 @@ pub(super) fn split_sentences(text: &str, mut sentence: impl FnMut(usize, usize)
 #[cfg(test)]
 mod tests {
     use super::split_sentences;
+    use crate::signals::facts::Spots;
 
     #[test]
     fn sentences_lie_between_marks_before_white_space() {
@@ -43,8 +50,9 @@ mod tests {
             (" . . Yes.\u{a0}No", vec!["Yes", "No"]),
             ("漢字。文", vec!["漢字。文"]),
         ] {
-            let mut found = Vec::new();
-            split_sentences(text, |start, end| found.push(&text[start..end]));
+            let (mut found, mut spots) = (Vec::new(), Spots::default());
+            spots.fill(text);
+            split_sentences(text, &spots.ends, |start, end| found.push(&text[start..end]));
             assert_eq!(found, expected, "{text:?}");
         }
     }

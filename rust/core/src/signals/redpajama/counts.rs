@@ -1,5 +1,8 @@
 //! What one pass over the words of a document counts.
 
+use super::other_word::OtherWord;
+use crate::signals::Document;
+
 /// Counts of raw words, as NLTK's `WordPunctTokenizer` cuts them (`\w+|[^\w\s]+`), and of what they hold.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct RawCounts {
@@ -11,40 +14,54 @@ pub(super) struct RawCounts {
     pub(super) num_all_caps: usize,
     /// Stop words, in just that case.
     pub(super) num_stop_words: usize,
+}
+
+/// Counts of marks.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct MarkCounts {
     /// Stretches between `.`, `!` and `?` that hold a character of a word.
     pub(super) num_sentences: usize,
     /// `#`, `…`, and `...` counted from left to right without overlap.
     pub(super) num_symbols: usize,
     /// `{` and `}`.
     pub(super) num_brackets: usize,
-    /// Whether a character of a word has come since the last `.`, `!` or `?`.
-    pub(super) is_in_sentence: bool,
 }
 
-/// A run of punctuation; begin a new one behind each word and white space.
-#[derive(Debug, Default, Clone, Copy)]
-pub(super) struct Marks {
-    /// Whether there has been any.
-    goes_on: bool,
-    /// Dots in a row, less those that an ellipsis has used up.
-    num_dots: u32,
-}
-
-impl Marks {
-    /// One more character of the run; what is not ASCII passes for 0, but for the ellipsis.
-    #[inline(always)]
-    pub(super) fn push(&mut self, character: u8, is_ellipsis: bool, counts: &mut RawCounts) {
-        counts.num_words += usize::from(!self.goes_on);
-        self.goes_on = true;
-        let ends_sentence = matches!(character, b'.' | b'!' | b'?');
-        counts.num_sentences += usize::from(ends_sentence & counts.is_in_sentence);
-        counts.is_in_sentence &= !ends_sentence;
-        counts.num_symbols += usize::from(is_ellipsis | (character == b'#'));
-        counts.num_brackets += usize::from(matches!(character, b'{' | b'}'));
-        self.num_dots = if character == b'.' { self.num_dots + 1 } else { 0 };
-        if self.num_dots == 3 {
-            counts.num_symbols += 1;
-            self.num_dots = 0;
+impl MarkCounts {
+    /// Of a document. Cost: a look at each of its spots.
+    pub(super) fn of(document: Document<'_>, other: &OtherWord) -> Self {
+        let (text, characters) = (document.text(), document.characters());
+        let bytes = text.as_bytes();
+        // From right to left, because what stands right before a mark is nearly always a word.
+        let has_word = |start: usize, end: usize| {
+            let last = bytes[start..end].last();
+            last.is_some_and(u8::is_ascii_alphanumeric)
+                || text[start..end]
+                    .chars()
+                    .rev()
+                    .any(|character| other.is_word_character(character))
+        };
+        let (mut num_sentences, mut num_ellipses, mut num_dots, mut start) = (0, 0, 0, 0);
+        for spot in document.spots().ends.iter().map(|&spot| spot as usize) {
+            match bytes[spot] {
+                mark @ (b'.' | b'!' | b'?') => {
+                    let is_dot = mark == b'.';
+                    // A row of dots goes on where nothing is between them.
+                    let goes_on = is_dot & (spot == start);
+                    num_dots = if goes_on { num_dots } else { 0 } + usize::from(is_dot);
+                    num_ellipses += usize::from(num_dots == 3);
+                    num_dots %= 3;
+                    num_sentences += usize::from(has_word(start, spot));
+                    start = spot + 1;
+                }
+                _ => num_ellipses += usize::from(text[spot..].starts_with('…')),
+            }
+        }
+        num_sentences += usize::from(has_word(start, bytes.len()));
+        Self {
+            num_sentences,
+            num_symbols: num_ellipses + characters.of_ascii(b'#'),
+            num_brackets: characters.of_ascii(b'{') + characters.of_ascii(b'}'),
         }
     }
 }

@@ -2,8 +2,7 @@
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::counts::{Marks, RawCounts};
-use super::source::NormalWord;
+use super::counts::RawCounts;
 use super::word_set::WordSet;
 use crate::segment::{CharacterClass, Classes, hash_bytes};
 use crate::signals::python_characters::{is_numeric, is_title_case};
@@ -16,6 +15,16 @@ pub(super) struct OtherWord {
     plain: String,
 }
 
+/// What is known of a normal form that has something.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OtherNormal {
+    pub(super) hash: u64,
+    /// Characters (Unicode scalar values), of which a letter with an accent has two.
+    pub(super) num_chars: u32,
+    /// Characters with a numeric value.
+    pub(super) num_numeric: u32,
+}
+
 impl OtherWord {
     /// The last normal form made.
     pub(super) fn plain(&self) -> &str {
@@ -23,7 +32,7 @@ impl OtherWord {
     }
 
     /// Makes the normal form of a word between white space; none if nothing is left.
-    pub(super) fn normalise(&mut self, word: &str) -> Option<NormalWord> {
+    pub(super) fn normalise(&mut self, word: &str) -> Option<OtherNormal> {
         self.plain.clear();
         self.lower.clear();
         self.lower
@@ -37,7 +46,7 @@ impl OtherWord {
                 .extend(self.lower.chars().flat_map(char::to_lowercase).nfd());
         }
         let characters = || self.plain.chars();
-        (!self.plain.is_empty()).then(|| NormalWord {
+        (!self.plain.is_empty()).then(|| OtherNormal {
             hash: hash_bytes(self.plain.as_bytes()),
             num_chars: characters().count() as u32,
             num_numeric: characters().filter(|&character| is_numeric(character)).count() as u32,
@@ -58,20 +67,15 @@ impl OtherWord {
                 counts.num_words += 1;
                 counts.num_alphabetic += usize::from(run.bytes().any(|byte| byte.is_ascii_alphabetic()));
                 counts.num_stop_words += usize::from(stop_words.contains(hash_bytes(run.as_bytes())));
-                counts.is_in_sentence = true;
             } else {
-                let mut marks = Marks::default();
-                for character in run.chars() {
-                    let ascii = u8::try_from(character).ok().filter(u8::is_ascii).unwrap_or(0);
-                    marks.push(ascii, character == '…', counts);
-                }
+                counts.num_words += 1;
             }
             rest = after;
         }
     }
 
     /// `\w` in Python.
-    fn is_word_character(&self, character: char) -> bool {
+    pub(super) fn is_word_character(&self, character: char) -> bool {
         if character.is_ascii() {
             return character.is_ascii_alphanumeric() || character == '_';
         }

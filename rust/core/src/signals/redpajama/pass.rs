@@ -5,41 +5,48 @@
 
 use std::ops::Range;
 
-use super::counts::{LineSums, Marks, RawCounts};
+use super::counts::{LineSums, MarkCounts, RawCounts};
 use super::other_word::OtherWord;
 use super::source::{NormalWord, Source, count_digits};
 use super::word_set::WordSet;
 use crate::segment::{ALL_SYMBOLS, NON_ASCII, hash_bytes};
 use crate::signals::Document;
+use crate::signals::facts::FurtherIds;
 
 /// What the pass finds; keeps its buffers between texts.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Pass {
     /// As long as the longest text needed; the first [`Self::num_words`] are the document's.
-    hashes: Vec<u64>,
+    ids: Vec<u32>,
     num_chars: Vec<u32>,
     pub(super) num_words: usize,
+    /// For each number of a word, how many words have it.
+    num_copies: Vec<u32>,
+    hashes: Vec<u64>,
+    /// For each number of a token, whether it is a stop word.
+    is_stop: Vec<u8>,
     pub(super) raw: RawCounts,
+    pub(super) marks: MarkCounts,
     pub(super) lines: LineSums,
     /// Characters of all normalised words.
     pub(super) num_word_chars: usize,
     rare: RareWords,
 }
 
-/// For words that are not one ASCII word, with or without a mark behind it.
+/// For words that are not one ASCII word, with or without a mark beside it.
 #[derive(Debug, Clone, Default)]
 struct RareWords {
     /// Places where a normalised word ends in `lorem` and the next starts with `ipsum`.
     num_lorem_ipsum: usize,
     /// Where the first `_` stands that is not before the current token; a `_` is never white space.
     underscore: usize,
+    further: FurtherIds,
     other: OtherWord,
     plain: Vec<u8>,
 }
 
 /// What a line holds, white space aside.
 struct Line {
-    num_upper: u32,
     /// Numeric characters of normalised words.
     num_numeric: u32,
     /// Characters of normalised words.
@@ -48,9 +55,9 @@ struct Line {
 }
 
 impl Pass {
-    /// Hashes of the normalised words.
-    pub(super) fn hashes(&self) -> &[u64] {
-        &self.hashes[..self.num_words]
+    /// Numbers of the normalised words.
+    pub(super) fn ids(&self) -> &[u32] {
+        &self.ids[..self.num_words]
     }
 
     /// Characters of each normalised word.
@@ -58,105 +65,143 @@ impl Pass {
         &self.num_chars[..self.num_words]
     }
 
+    /// For each number of a word, how many words have it.
+    pub(super) fn num_copies(&self) -> &[u32] {
+        &self.num_copies
+    }
+
     /// Places where a normalised word ends in `lorem` and the next starts with `ipsum`.
     pub(super) fn num_lorem_ipsum(&self) -> usize {
         self.rare.num_lorem_ipsum
     }
 
+    /// How many normalised words have that hash.
+    pub(super) fn num_copies_of(&self, document: Document<'_>, hash: u64) -> usize {
+        let id = self.rare.further.find(document.word_ids(), hash);
+        id.and_then(|id| self.num_copies.get(id as usize))
+            .map_or(0, |&number| number as usize)
+    }
+
+    /// A hash for each normalised word, after [`Self::fill_hashes`].
+    pub(super) fn hashes(&self) -> &[u64] {
+        &self.hashes
+    }
+
+    /// Makes the hashes of the normalised words.
+    pub(super) fn fill_hashes(&mut self, document: Document<'_>) {
+        let (of_tokens, further) = (document.word_ids().hashes(), self.rare.further.hashes());
+        self.hashes.clear();
+        self.hashes.extend(
+            self.ids[..self.num_words]
+                .iter()
+                .map(|&id| match of_tokens.get(id as usize) {
+                    Some(&hash) => hash,
+                    None => further[id as usize - of_tokens.len()],
+                }),
+        );
+    }
+
     /// Overwrites everything with what the document has.
     pub(super) fn run(&mut self, document: Document<'_>, stop_words: &WordSet) {
         let source = &Source::new(document, stop_words);
-        let num_tokens = source.starts.len();
-        if self.hashes.len() < num_tokens {
-            self.hashes.resize(num_tokens, 0);
-            self.num_chars.resize(num_tokens, 0);
+        let (num_tokens, num_words) = (source.starts.len(), source.first_tokens.len());
+        if self.ids.len() < num_words {
+            self.ids.resize(num_words, 0);
+            self.num_chars.resize(num_words, 0);
         }
         self.num_words = 0;
         self.num_word_chars = 0;
+        self.num_copies.clear();
+        self.num_copies.resize(source.words.hashes().len(), 0);
+        self.is_stop.clear();
+        let hashes = source.words.hashes().iter();
+        self.is_stop
+            .extend(hashes.map(|&hash| u8::from(stop_words.contains(hash))));
         self.raw = RawCounts::default();
         self.lines = LineSums::default();
         self.rare.num_lorem_ipsum = 0;
         self.rare.underscore = source.underscore_from(0);
-        let lines = source.segmentation.lines();
+        self.rare.further.begin(source.words, num_words);
+        self.marks = MarkCounts::of(document, &self.rare.other);
+        let lines = document.text_lines();
+        let segmentation_lines = document.segmentation().lines();
         for (index, line) in lines.iter().enumerate() {
-            let next = lines.get(index + 1);
-            if next.is_none() && line.start == line.end {
+            let is_last = index + 1 == lines.len();
+            if is_last && line.start == line.end {
                 break;
             }
             self.lines.num_lines += 1;
-            let end = next.map_or(num_tokens, |next| next.first_token as usize);
-            let tokens = line.first_token as usize..end;
-            if tokens.is_empty() {
+            if line.num_words == 0 {
                 continue;
             }
-            self.lines.add_content(source.stretch(tokens.clone()));
-            let found = self.run_line(source, tokens);
+            let next = segmentation_lines.get(index + 1);
+            let end = next.map_or(num_tokens, |next| next.first_token as usize);
+            let tokens = segmentation_lines[index].first_token as usize..end;
+            self.lines.add_content(source.stretch(tokens));
+            let first_word = line.first_word as usize;
+            let found = self.run_line(source, first_word..first_word + line.num_words as usize);
             self.num_words += found.num_words;
             self.num_word_chars += found.num_word_chars;
-            let num_chars = line.num_chars + u32::from(next.is_some());
-            self.lines.uppercase_fractions += f64::from(found.num_upper) / f64::from(num_chars);
+            let num_chars = line.num_chars + u32::from(!is_last);
+            self.lines.uppercase_fractions += f64::from(line.num_upper) / f64::from(num_chars);
             if found.num_numeric > 0 {
                 let num_chars = found.num_word_chars + found.num_words - 1;
                 self.lines.numeric_fractions += f64::from(found.num_numeric) / num_chars as f64;
             }
         }
-        self.raw.num_sentences += usize::from(self.raw.is_in_sentence);
     }
 
     /// The words of a line, which go behind those that there are.
     #[inline(always)]
-    fn run_line(&mut self, source: &Source<'_>, tokens: Range<usize>) -> Line {
+    fn run_line(&mut self, source: &Source<'_>, words: Range<usize>) -> Line {
         let bytes = source.text.as_bytes();
-        let num_left = source.starts.len() - tokens.start;
-        let hashes = &mut self.hashes[self.num_words..][..num_left];
-        let num_chars = &mut self.num_chars[self.num_words..][..num_left];
-        let (mut raw, mut num_words, mut token) = (self.raw, 0, tokens.start);
-        let (mut num_upper, mut num_numeric) = (0, 0);
-        while token < tokens.end {
-            let (start, end) = (source.starts[token] as usize, source.ends[token] as usize);
-            let is_word = source.flags[token] & (NON_ASCII | ALL_SYMBOLS) == 0;
-            let is_alone = source.ends_word(token);
-            // Of words that are not alone, the most frequent by far have one mark behind them.
-            let is_marked = !is_alone && source.is_last_mark(token + 1);
-            let word = if is_word & (is_alone | is_marked) & (self.rare.underscore > end) {
-                num_upper += source.count_word(token, &mut raw);
-                let word = source.normal_word(token);
+        let ids = &mut self.ids[self.num_words..];
+        let num_chars = &mut self.num_chars[self.num_words..];
+        let (mut raw, mut num_words, mut num_numeric, mut num_word_chars) = (self.raw, 0, 0, 0);
+        for word in words {
+            let tokens = source.tokens_of(word);
+            let (first, num_tokens) = (tokens.start, tokens.len());
+            // Most words are one ASCII word, perhaps with a mark before or behind it.
+            let kind = |token: usize| source.flags[token] & (NON_ASCII | ALL_SYMBOLS);
+            let (is_word, last) = (kind(first) == 0, tokens.end - 1);
+            let has_mark = (num_tokens == 2) & (kind(first) ^ kind(last) == ALL_SYMBOLS);
+            let is_plain = ((num_tokens == 1) & is_word | has_mark & (kind(first) & NON_ASCII == 0))
+                & (self.rare.underscore >= source.ends[last] as usize)
+                & !source.has_controls;
+            let found = if is_plain {
+                let token = first + usize::from(!is_word);
+                raw.num_words += num_tokens;
+                source.count_word(token, &self.is_stop, &mut raw);
                 // Few words start like this one.
-                let may_be_ipsum = bytes[start..]
+                let may_be_ipsum = bytes[source.starts[token] as usize..]
                     .first_chunk()
                     .is_some_and(|pair| u16::from_ne_bytes(*pair) | 0x2020 == u16::from_ne_bytes(*b"ip"));
                 if may_be_ipsum && has_prefix(source.bytes_of(token), b"ipsum") {
-                    self.rare.meet_ipsum(source, token);
+                    self.rare.meet_ipsum(source, word);
                 }
-                token += 1;
-                if is_marked {
-                    Marks::default().push(bytes[end], false, &mut raw);
-                    token += 1;
-                }
-                word
+                source.normal_word(token)
             } else {
-                let next = (token + 1..)
-                    .find(|&next| source.ends_word(next - 1))
-                    .unwrap_or(tokens.end);
-                let found = self.rare.run_word(source, token..next, raw);
+                let found = self.rare.run_word(source, word, &self.is_stop, raw);
                 raw = found.raw;
-                num_upper += found.num_upper;
-                token = next;
-                let Some(word) = found.word else {
+                let Some(found) = found.word else {
                     continue;
                 };
-                word
+                if found.id as usize >= self.num_copies.len() {
+                    self.num_copies.resize(found.id as usize + 1, 0);
+                }
+                found
             };
-            num_numeric += word.num_numeric;
-            hashes[num_words] = word.hash;
-            num_chars[num_words] = word.num_chars;
+            num_numeric += found.num_numeric;
+            num_word_chars += found.num_chars as usize;
+            ids[num_words] = found.id;
+            num_chars[num_words] = found.num_chars;
+            self.num_copies[found.id as usize] += 1;
             num_words += 1;
         }
         self.raw = raw;
         Line {
-            num_upper,
             num_numeric,
-            num_word_chars: num_chars[..num_words].iter().map(|&number| number as usize).sum(),
+            num_word_chars,
             num_words,
         }
     }
@@ -165,45 +210,48 @@ impl Pass {
 /// What there is in a word between white space.
 struct Found {
     word: Option<NormalWord>,
-    num_upper: u32,
     /// The counts from before, and what the word adds.
     raw: RawCounts,
 }
 
 impl RareWords {
-    /// The word of those tokens.
+    /// The word of that index.
     #[inline(never)]
-    fn run_word(&mut self, source: &Source<'_>, tokens: Range<usize>, before: RawCounts) -> Found {
+    fn run_word(&mut self, source: &Source<'_>, word: usize, is_stop: &[u8], before: RawCounts) -> Found {
+        let tokens = source.tokens_of(word);
         let end = source.ends[tokens.end - 1] as usize;
         let has_underscore = self.underscore < end;
         if has_underscore {
             self.underscore = source.underscore_from(end);
         }
-        let (mut num_words, mut last, mut num_upper, mut marks) = (0, tokens.start, 0, Marks::default());
+        let (mut num_words, mut last, mut is_in_marks) = (0, tokens.start, false);
         let (mut raw, mut is_joined) = (before, has_underscore);
         for token in tokens.clone() {
             let first = source.text.as_bytes()[source.starts[token] as usize];
             let flags = source.flags[token];
+            if flags & (NON_ASCII | ALL_SYMBOLS) == 0 || first == b'_' && flags & NON_ASCII == 0 {
+                raw.num_words += 1;
+                source.count_word(token, is_stop, &mut raw);
+                (num_words, last, is_in_marks) = (num_words + 1, token, false);
+                continue;
+            }
             if flags & NON_ASCII != 0 {
                 if !source.is_general_punctuation(token) {
-                    return self.run_other_word(source, tokens, before);
+                    return self.run_other_word(source, word, before);
                 }
-                marks.push(0, source.bytes_of(token) == "…".as_bytes(), &mut raw);
                 is_joined = true;
-            } else if flags & ALL_SYMBOLS == 0 || first == b'_' {
-                num_upper += source.count_word(token, &mut raw);
-                (num_words, last, marks) = (num_words + 1, token, Marks::default());
             } else {
-                marks.push(first, false, &mut raw);
                 // A control character is part of the normal form.
                 is_joined |= !first.is_ascii_punctuation();
             }
+            raw.num_words += usize::from(!is_in_marks);
+            is_in_marks = true;
         }
         is_joined |= num_words > 1;
-        let word = if is_joined {
+        let found = if is_joined {
             self.join(source, tokens.clone());
             (!self.plain.is_empty()).then(|| NormalWord {
-                hash: hash_bytes(&self.plain),
+                id: self.further.add(source.words, hash_bytes(&self.plain)),
                 num_chars: self.plain.iter().map(|byte| u32::from(byte & 0xc0 != 0x80)).sum(),
                 num_numeric: count_digits(&self.plain),
             })
@@ -215,9 +263,9 @@ impl RareWords {
             false => source.bytes_of(last),
         };
         if has_prefix(start, b"ipsum") {
-            self.meet_ipsum(source, tokens.start);
+            self.meet_ipsum(source, word);
         }
-        Found { word, num_upper, raw }
+        Found { word: found, raw }
     }
 
     /// Makes `plain` the normal form of tokens of ASCII and general punctuation.
@@ -234,30 +282,32 @@ impl RareWords {
     }
 
     /// A word with characters that need a closer look.
-    fn run_other_word(&mut self, source: &Source<'_>, tokens: Range<usize>, mut raw: RawCounts) -> Found {
-        let text = source.stretch(tokens.clone());
+    fn run_other_word(&mut self, source: &Source<'_>, word: usize, mut raw: RawCounts) -> Found {
+        let text = source.stretch(source.tokens_of(word));
         self.other.count(text, source.stop_words, &mut raw);
-        let word = self.other.normalise(text);
+        let found = self.other.normalise(text).map(|found| NormalWord {
+            id: self.further.add(source.words, found.hash),
+            num_chars: found.num_chars,
+            num_numeric: found.num_numeric,
+        });
         if self.other.plain().starts_with("ipsum") {
-            self.meet_ipsum(source, tokens.start);
+            self.meet_ipsum(source, word);
         }
-        let num_upper = text.chars().filter(|character| character.is_uppercase()).count() as u32;
-        Found { word, num_upper, raw }
+        Found { word: found, raw }
     }
 
-    /// The word from that token on starts, normalised, with `ipsum`: counts if the one before ends in `lorem`.
+    /// The word of that index starts, normalised, with `ipsum`: counts if the one before ends in `lorem`.
     #[cold]
-    fn meet_ipsum(&mut self, source: &Source<'_>, token: usize) {
-        let mut end = token;
-        while end > 0 {
-            let start = (0..end)
-                .rfind(|&first| first == 0 || source.ends_word(first - 1))
-                .unwrap_or(0);
-            if self.other.normalise(source.stretch(start..end)).is_some() {
+    fn meet_ipsum(&mut self, source: &Source<'_>, word: usize) {
+        for before in (0..word).rev() {
+            if self
+                .other
+                .normalise(source.stretch(source.tokens_of(before)))
+                .is_some()
+            {
                 self.num_lorem_ipsum += usize::from(self.other.plain().ends_with("lorem"));
                 return;
             }
-            end = start;
         }
     }
 }

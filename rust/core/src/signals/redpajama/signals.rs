@@ -162,10 +162,17 @@ impl Signal for RedpajamaSignals {
     fn compute(&mut self, document: Document<'_>, out: &mut Vec<Value>) {
         let wanted = self.wanted;
         self.pass.run(document, &self.stop_words);
-        let (pass, raw, lines) = (&self.pass, self.pass.raw, self.pass.lines);
+        let chars = if wanted.any(14..23) {
+            self.pass.fill_hashes(document);
+            self.coverage.count(self.pass.hashes(), self.pass.num_chars())
+        } else {
+            CoveredChars::default()
+        };
+        let pass = &self.pass;
+        let (raw, marks, lines) = (pass.raw, pass.marks, pass.lines);
         let (num_chars, num_words) = (document.segmentation().num_chars(), pass.num_words);
         let (num_different, entropy) = if wanted.any(7..9) {
-            self.distribution.of(pass.hashes())
+            self.distribution.of(pass.ids(), pass.num_copies())
         } else {
             (0, 0.0)
         };
@@ -174,7 +181,7 @@ impl Signal for RedpajamaSignals {
             count(lines.num_lines),
             count(num_words),
             share_or_null(pass.num_word_chars, num_words),
-            share_or_null(raw.num_symbols, raw.num_words),
+            share_or_null(marks.num_symbols, raw.num_words),
             share_or_null(lines.num_ellipsis, lines.num_lines),
             share_or_null(raw.num_words - raw.num_alphabetic, raw.num_words),
             share_or_null(num_different, num_words),
@@ -184,31 +191,22 @@ impl Signal for RedpajamaSignals {
                 Value::Float64(entropy)
             },
             share_or_null(raw.num_all_caps, raw.num_words),
-            count(raw.num_sentences),
+            count(marks.num_sentences),
             Value::Float64(share(
                 pass.num_lorem_ipsum(),
                 pass.num_word_chars + num_words.saturating_sub(1),
             )),
-            Value::Float64(share(raw.num_brackets, num_chars)),
+            Value::Float64(share(marks.num_brackets, num_chars)),
             Value::Float64(if num_words == 0 {
                 0.0
             } else {
                 share(raw.num_stop_words, raw.num_words)
             }),
         ]);
-        let chars = if wanted.any(14..23) {
-            self.coverage.count(pass.hashes(), pass.num_chars())
-        } else {
-            CoveredChars::default()
-        };
         let of_words = |number: usize| Value::Float64(share(number, pass.num_word_chars));
         out.extend(chars.top.map(of_words));
         out.extend(chars.repeated.map(of_words));
-        let num_javascript = pass
-            .hashes()
-            .iter()
-            .filter(|&&hash| hash == self.javascript)
-            .count();
+        let num_javascript = pass.num_copies_of(document, self.javascript);
         let mean = |sum: f64| match lines.num_lines {
             0 => Value::Null,
             number => Value::Float64(sum / number as f64),

@@ -4,13 +4,15 @@ use std::ops::Range;
 
 use super::counts::RawCounts;
 use super::word_set::WordSet;
-use crate::segment::{HAS_LETTER, HAS_NUMBER, HAS_UPPER, NON_ASCII, Segmentation};
+use crate::segment::{HAS_LETTER, HAS_NUMBER, HAS_UPPER};
 use crate::signals::Document;
+use crate::signals::facts::WordIds;
 
 /// A normalised word that has something.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct NormalWord {
-    pub(super) hash: u64,
+    /// Its number: that of the token in lower case, where there is one.
+    pub(super) id: u32,
     /// Characters (Unicode scalar values), of which a letter with an accent has two.
     pub(super) num_chars: u32,
     /// Characters with a numeric value.
@@ -20,28 +22,38 @@ pub(super) struct NormalWord {
 /// One text and its columns, all of one length.
 pub(super) struct Source<'d> {
     pub(super) text: &'d str,
-    pub(super) segmentation: &'d Segmentation,
     pub(super) starts: &'d [u32],
     pub(super) ends: &'d [u32],
     pub(super) flags: &'d [u8],
     pub(super) hashes: &'d [u64],
     pub(super) char_counts: &'d [u32],
+    /// Of each token.
+    pub(super) ids: &'d [u32],
+    /// Of each word between white space.
+    pub(super) first_tokens: &'d [u32],
+    pub(super) words: &'d WordIds,
     pub(super) stop_words: &'d WordSet,
+    /// Whether control characters are among the tokens, which stay in normal forms.
+    pub(super) has_controls: bool,
 }
 
 impl<'d> Source<'d> {
     pub(super) fn new(document: Document<'d>, stop_words: &'d WordSet) -> Self {
-        let segmentation = document.segmentation();
+        let (segmentation, words) = (document.segmentation(), document.word_ids());
         let num_tokens = segmentation.num_tokens();
+        let is_control = |byte: u8| byte.is_ascii_control() && !matches!(byte, b'\t'..=b'\r' | 0x1c..=0x1f);
         Self {
             text: document.text(),
-            segmentation,
             starts: segmentation.starts(),
             ends: &segmentation.ends()[..num_tokens],
             flags: &segmentation.flags()[..num_tokens],
             hashes: &segmentation.hashes()[..num_tokens],
             char_counts: &segmentation.char_counts()[..num_tokens],
+            ids: &words.of_tokens()[..num_tokens],
+            first_tokens: document.space_words().first_tokens(),
+            words,
             stop_words,
+            has_controls: document.characters().count_ascii(is_control) > 0,
         }
     }
 
@@ -55,19 +67,11 @@ impl<'d> Source<'d> {
         &self.text[self.starts[tokens.start] as usize..self.ends[tokens.end - 1] as usize]
     }
 
-    /// Whether a token is the last of its word: white space is never part of a token, so tokens that touch are one
-    /// word.
+    /// The tokens of a word between white space.
     #[inline(always)]
-    pub(super) fn ends_word(&self, token: usize) -> bool {
-        self.starts.get(token + 1).copied().unwrap_or(u32::MAX) != self.ends[token]
-    }
-
-    /// Whether a token is a mark of ASCII punctuation that ends its word; control characters, which stay in
-    /// normalised words, are none.
-    #[inline(always)]
-    pub(super) fn is_last_mark(&self, token: usize) -> bool {
-        let first = self.text.as_bytes()[self.starts[token] as usize];
-        (self.flags[token] & NON_ASCII == 0) & first.is_ascii_punctuation() & self.ends_word(token)
+    pub(super) fn tokens_of(&self, word: usize) -> Range<usize> {
+        let next = self.first_tokens.get(word + 1);
+        self.first_tokens[word] as usize..next.map_or(self.starts.len(), |&next| next as usize)
     }
 
     /// Whether a token outside ASCII is a character from U+2000 to U+203F, such as a curly quote, a dash or an
@@ -81,37 +85,29 @@ impl<'d> Source<'d> {
         memchr::memchr(b'_', rest).map_or(usize::MAX, |at| start + at)
     }
 
-    /// Counts a token that is an ASCII word as a raw word; returns its upper-case letters.
+    /// Counts a token that is an ASCII word as a raw word; `is_stop` says of each number whether it is a stop word.
     #[inline(always)]
-    pub(super) fn count_word(&self, token: usize, counts: &mut RawCounts) -> u32 {
+    pub(super) fn count_word(&self, token: usize, is_stop: &[u8], counts: &mut RawCounts) {
         let flags = self.flags[token];
-        counts.num_words += 1;
         counts.num_alphabetic += usize::from(flags & HAS_LETTER != 0);
-        counts.num_stop_words += usize::from(self.stop_words.contains(self.hashes[token]));
-        counts.is_in_sentence = true;
         if flags & HAS_UPPER == 0 {
-            return 0;
+            counts.num_stop_words += usize::from(is_stop[self.ids[token] as usize]);
+        } else {
+            let word = self.starts[token] as usize..self.ends[token] as usize;
+            counts.num_all_caps += usize::from(!has_lower(self.text.as_bytes(), word));
+            if self.stop_words.has_upper() {
+                counts.num_stop_words += usize::from(self.stop_words.contains(self.hashes[token]));
+            }
         }
-        let (num_upper, num_lower) = count_cases(
-            self.text.as_bytes(),
-            self.starts[token] as usize..self.ends[token] as usize,
-        );
-        counts.num_all_caps += usize::from(num_lower == 0);
-        num_upper
     }
 
     /// The normal form of an ASCII word without `_`.
     #[inline(always)]
     pub(super) fn normal_word(&self, token: usize) -> NormalWord {
-        let flags = self.flags[token];
         NormalWord {
-            hash: match flags & HAS_UPPER {
-                0 => self.hashes[token],
-                // An ASCII token needs no buffer.
-                _ => self.segmentation.lower_hash(self.text, token, &mut String::new()),
-            },
+            id: self.ids[token],
             num_chars: self.char_counts[token],
-            num_numeric: match flags & HAS_NUMBER {
+            num_numeric: match self.flags[token] & HAS_NUMBER {
                 0 => 0,
                 _ => count_digits(self.bytes_of(token)),
             },
@@ -119,17 +115,14 @@ impl<'d> Source<'d> {
     }
 }
 
-/// Upper-case and lower-case letters of an ASCII word, eight at a time.
+/// Whether an ASCII word has a lower-case letter; eight bytes at a time.
 #[inline(always)]
-fn count_cases(text: &[u8], word: Range<usize>) -> (u32, u32) {
+fn has_lower(text: &[u8], word: Range<usize>) -> bool {
     const EACH: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x80 * EACH;
     // Adding 0x80 - c to a byte below 0x80 sets its high bit exactly when it is >= c.
-    let within = |block: u64, first: u8, last: u8| {
-        let at_least = |letter: u8| block + u64::from(0x80 - letter) * EACH;
-        let each = (at_least(first) & !at_least(last + 1)) >> 7 & EACH;
-        (each.wrapping_mul(EACH) >> 56) as u32
-    };
-    let (mut num_upper, mut num_lower, mut position) = (0, 0, word.start);
+    let at_least = |block: u64, letter: u8| block + u64::from(0x80 - letter) * EACH;
+    let (mut lower, mut position) = (0, word.start);
     while position < word.end {
         let block = match text[position..].first_chunk() {
             Some(block) => u64::from_le_bytes(*block),
@@ -140,11 +133,10 @@ fn count_cases(text: &[u8], word: Range<usize>) -> (u32, u32) {
         };
         let num_behind = 8 - (word.end - position).min(8);
         let block = block & u64::MAX >> (8 * num_behind);
-        num_upper += within(block, b'A', b'Z');
-        num_lower += within(block, b'a', b'z');
+        lower |= at_least(block, b'a') & !at_least(block, b'z' + 1) & HIGH;
         position += 8;
     }
-    (num_upper, num_lower)
+    lower != 0
 }
 
 pub(super) fn count_digits(word: &[u8]) -> u32 {

@@ -12,6 +12,8 @@ pub(super) struct WordSet {
     /// Hashes of words, or 0.
     slots: Vec<u64>,
     shift: u32,
+    /// Whether a word has a letter that lower-casing changes.
+    has_upper: bool,
 }
 
 impl WordSet {
@@ -30,6 +32,10 @@ impl WordSet {
         let mut set = Self {
             slots: vec![0; num_slots + REACH],
             shift: 64 - num_slots.trailing_zeros(),
+            has_upper: words.iter().any(|word| {
+                let mut characters = word.chars();
+                characters.any(|character| !character.to_lowercase().eq([character]))
+            }),
         };
         for word in words {
             let hash = hash_bytes(word.as_bytes());
@@ -38,6 +44,11 @@ impl WordSet {
             *slots.find(|slot| **slot == 0 || **slot == hash)? = hash;
         }
         Some(set)
+    }
+
+    /// Whether a word has a letter that lower-casing changes.
+    pub(super) fn has_upper(&self) -> bool {
+        self.has_upper
     }
 
     #[inline(always)]

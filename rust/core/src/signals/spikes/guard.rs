@@ -4,7 +4,7 @@
 //! as `------`. A word of more than 128 characters, and a row of more than 2048, is no unit, but each of its
 //! characters is: `g4ODg4ODg4OD…` has to be found, a line under a heading not.
 
-use crate::segment::{HAS_LETTER, HAS_NUMBER, fold, hash_bytes};
+use crate::segment::{HAS_LETTER, HAS_NUMBER, Segmentation, fold, hash_bytes};
 use crate::signals::runs::for_each_run;
 use crate::signals::{Column, Document, Entry, Setup, Signal, Value, count, uint};
 use serde::{Deserialize, Serialize};
@@ -56,8 +56,48 @@ struct RepeatedNgramsGuard {
     config: Config,
     /// Hash of each unit.
     hashes: Vec<u64>,
-    /// Bytes at which each unit starts and ends.
+    /// First token of each unit; only of texts without long units.
+    first_tokens: Vec<u32>,
+    /// Bytes at which each unit starts and ends; only of texts with long units.
     bounds: Vec<(u32, u32)>,
+}
+
+/// Overwrites both with what the units of a text have, each of which is one run; false if one is too long for that.
+fn read_short_units(segmentation: &Segmentation, hashes: &mut Vec<u64>, first_tokens: &mut Vec<u32>) -> bool {
+    let (starts, ends) = (segmentation.starts(), segmentation.ends());
+    let lengths = starts.iter().zip(ends).map(|(start, end)| end - start);
+    if lengths
+        .max()
+        .is_some_and(|longest| longest as usize > LONG_WORD_CHARS)
+    {
+        return false;
+    }
+    hashes.resize(segmentation.num_tokens(), 0);
+    first_tokens.resize(segmentation.num_tokens(), 0);
+    let (mut num_units, mut row_start, mut row_end) = (0, 0, u32::MAX);
+    let tokens = starts
+        .iter()
+        .zip(ends)
+        .zip(segmentation.flags())
+        .zip(segmentation.hashes());
+    for (token, (((&start, &end), &flags), &hash)) in tokens.enumerate() {
+        let is_mark = flags & (HAS_LETTER | HAS_NUMBER) == 0;
+        if is_mark & (start == row_end) {
+            hashes[num_units - 1] = fold(hashes[num_units - 1] ^ JOIN_KEY, hash);
+            if (end - row_start) as usize > LONG_ROW_CHARS {
+                return false;
+            }
+        } else {
+            hashes[num_units] = hash;
+            first_tokens[num_units] = token as u32;
+            num_units += 1;
+            row_start = start;
+        }
+        row_end = if is_mark { end } else { u32::MAX };
+    }
+    hashes.truncate(num_units);
+    first_tokens.truncate(num_units);
+    true
 }
 
 impl RepeatedNgramsGuard {
@@ -102,9 +142,9 @@ impl RepeatedNgramsGuard {
     }
 }
 
-impl Signal for RepeatedNgramsGuard {
-    fn compute(&mut self, document: Document<'_>, out: &mut Vec<Value>) {
-        let (text, segmentation) = (document.text(), document.segmentation());
+impl RepeatedNgramsGuard {
+    /// Fills `hashes` and `bounds` with the units of any text.
+    fn read_units(&mut self, text: &str, segmentation: &Segmentation) {
         self.hashes.clear();
         self.bounds.clear();
         let (starts, ends) = (segmentation.starts(), segmentation.ends());
@@ -128,13 +168,30 @@ impl Signal for RepeatedNgramsGuard {
                 .push(joined.fold(token_hashes[first], |hash, &token| fold(hash ^ JOIN_KEY, token)));
             self.bounds.push((start, stop));
         });
+    }
+}
+
+impl Signal for RepeatedNgramsGuard {
+    fn compute(&mut self, document: Document<'_>, out: &mut Vec<Value>) {
+        let (text, segmentation) = (document.text(), document.segmentation());
+        let is_short = read_short_units(segmentation, &mut self.hashes, &mut self.first_tokens);
+        if !is_short {
+            self.read_units(text, segmentation);
+        }
         let best = self.most_repeats();
-        let (start, end) = match best.copies {
-            0 => (0, 0),
-            copies => (
+        let num_units = best.copies * best.period;
+        let (start, end) = if best.copies == 0 {
+            (0, 0)
+        } else if is_short {
+            let next = self.first_tokens.get(best.start + num_units);
+            let last = next.map_or(segmentation.num_tokens(), |&next| next as usize) - 1;
+            let first = self.first_tokens[best.start] as usize;
+            (segmentation.starts()[first], segmentation.ends()[last])
+        } else {
+            (
                 self.bounds[best.start].0,
-                self.bounds[best.start + copies * best.period - 1].1,
-            ),
+                self.bounds[best.start + num_units - 1].1,
+            )
         };
         out.extend([
             count(best.copies),
@@ -166,6 +223,7 @@ pub(super) const ENTRY: Entry = Entry {
         Setup::signal(RepeatedNgramsGuard {
             config,
             hashes: Vec::new(),
+            first_tokens: Vec::new(),
             bounds: Vec::new(),
         })
     },

@@ -4,6 +4,7 @@
 //! `Read more...` is a regular expression. White space beside a phrase goes with it.
 
 use crate::segment::is_white_space;
+use memchr::memmem::Finder;
 
 /// Where a phrase has to stand in its line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +27,8 @@ struct Phrase {
     characters: Vec<Option<char>>,
     /// The rarest ASCII letter of the phrase that has no other form than its two cases, and its index.
     anchor: Option<(u8, usize)>,
+    /// The longest part of it that a text in lower case must have; none if every character has further forms.
+    part: Option<Finder<'static>>,
 }
 
 /// ASCII letters by how often English has them, the rarest first; without `i`, `k` and `s`, which Unicode folds others to.
@@ -59,7 +62,24 @@ impl Phrase {
                 .position(|&character| character == Some(char::from(letter)));
             index.map(|index| (letter, index))
         });
-        Self { characters, anchor }
+        let is_plain = |character: char| character.is_ascii() && !matches!(character, 'i' | 'k' | 's');
+        let parts = characters.split(|character| !character.is_some_and(is_plain));
+        let part: Option<String> = parts
+            .max_by_key(|part| part.len())
+            .map(|part| part.iter().flatten().collect());
+        Self {
+            characters,
+            anchor,
+            part: part
+                .filter(|part| !part.is_empty())
+                .map(|part| Finder::new(&part).into_owned()),
+        }
+    }
+
+    /// Whether a text with that lower case may have the phrase.
+    fn may_be_in(&self, lower: &str) -> bool {
+        let part = self.part.as_ref();
+        part.is_none_or(|part| part.find(lower.as_bytes()).is_some())
     }
 
     /// Whether the phrase is what `characters` start with; `phrase` says in which order its own are compared.
@@ -108,6 +128,11 @@ impl Phrases {
             place,
             phrases: phrases.iter().map(|phrase| Phrase::new(phrase)).collect(),
         }
+    }
+
+    /// Whether a line of a text with that lower case may have a phrase.
+    pub(super) fn may_be_in(&self, lower: &str) -> bool {
+        self.phrases.iter().any(|phrase| phrase.may_be_in(lower))
     }
 
     /// Whether a phrase stands at its place in the line.

@@ -174,9 +174,18 @@ impl RefinedwebLines {
     }
 
     /// Cuts phrases out of short lines, and removes those of which nothing is left.
-    fn cut_phrases(&mut self, text: &str, counts: &mut Counts) {
+    fn cut_phrases(&mut self, document: Document<'_>, counts: &mut Counts) {
+        let (text, lower) = (document.text(), document.lower_text().text());
         for index in 0..self.phrases.len() {
             let (phrases, limit) = (&self.phrases[index], self.config.max_phrase_line_words);
+            let is_uncut = self.ranges.is_empty();
+            if limit == 0 || is_uncut && !phrases.may_be_in(lower) {
+                // Lines of white space go all the same.
+                self.lines
+                    .retain(|line| line.num_words > 0 || line.start == line.end);
+                self.strip(text);
+                continue;
+            }
             let (ranges, characters) = (&mut self.ranges, &mut self.characters);
             self.lines.retain_mut(|line| {
                 if line.num_words > limit || line.start == line.end {
@@ -350,7 +359,8 @@ fn remove(lines: &mut Vec<Line>, mut goes: impl FnMut(&Line) -> bool) -> usize {
 
 /// Whether a line with so many of its characters goes.
 fn is_above(number: u32, num_chars: u32, limit: f64) -> bool {
-    num_chars > 0 && f64::from(number) / f64::from(num_chars) > limit
+    // Most lines have none, and a division takes time.
+    (number > 0 || limit < 0.0) && num_chars > 0 && f64::from(number) / f64::from(num_chars) > limit
 }
 
 /// Whether the share of digits is larger. Reads the line only until it cannot be any more.
@@ -374,10 +384,16 @@ impl Corrector for RefinedwebLines {
         edits: &mut EditLog,
         out: &mut Vec<Value>,
     ) -> Option<String> {
+        self.measure(document, out);
+        self.keep_pieces();
+        self.pieces.finish(document.text(), edits)
+    }
+
+    fn measure(&mut self, document: Document<'_>, out: &mut Vec<Value>) {
         let (text, mut counts) = (document.text(), Counts::default());
         self.ranges.clear();
         self.remove_lines(text, document.text_lines(), &mut counts);
-        self.cut_phrases(text, &mut counts);
+        self.cut_phrases(document, &mut counts);
         let counter = WordCounter::new(document);
         let (num_words, num_removed) = (counter.all(), self.count_removed_words(document, counter));
         let num_lines = document
@@ -403,8 +419,6 @@ impl Corrector for RefinedwebLines {
             ]
             .map(crate::signals::count),
         );
-        self.keep_pieces();
-        self.pieces.finish(text, edits)
     }
 }
 

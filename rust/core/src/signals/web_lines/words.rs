@@ -4,7 +4,7 @@
 
 use unicode_normalization::char::is_combining_mark;
 
-use crate::segment::{HAS_LETTER, HAS_NUMBER};
+use crate::segment::{CharacterClass, HAS_LETTER, HAS_NUMBER};
 use crate::signals::Document;
 use crate::signals::facts::Words;
 use crate::signals::python_characters::is_alphanumeric;
@@ -29,16 +29,32 @@ pub(super) struct WordCounter<'d> {
     flags: &'d [u8],
     /// fastText cuts at NUL, and the shared words don't.
     has_nul: bool,
+    /// Whether there is white space at which fastText does not cut.
+    has_other_space: bool,
 }
+
+/// What the first byte of a word says: 1 if it is a letter or number.
+const IS_ALPHANUMERIC: [u8; 256] = {
+    let mut is_alphanumeric = [0; 256];
+    let mut byte = 0_u8;
+    while byte < 0x80 {
+        is_alphanumeric[byte as usize] = byte.is_ascii_alphanumeric() as u8;
+        byte += 1;
+    }
+    is_alphanumeric
+};
 
 impl<'d> WordCounter<'d> {
     pub(super) fn new(document: Document<'d>) -> Self {
-        let text = document.text();
+        let (text, characters) = (document.text(), document.characters());
+        let num_other_spaces = characters.count_ascii(|byte| matches!(byte, 0x1c..=0x1f))
+            + characters.count_other(CharacterClass::is_white_space);
         Self {
             text,
             words: document.space_words(),
             flags: document.segmentation().flags(),
-            has_nul: memchr::memchr(0, text.as_bytes()).is_some(),
+            has_nul: characters.of_ascii(0) > 0,
+            has_other_space: num_other_spaces > 0,
         }
     }
 
@@ -56,6 +72,13 @@ impl<'d> WordCounter<'d> {
         let mut number = 0;
         for (word, &start) in words.zip(starts) {
             let start = start as usize;
+            if !self.has_other_space {
+                number += usize::from(IS_ALPHANUMERIC[usize::from(bytes[start])]);
+                if bytes[start] >= 0x80 {
+                    number += usize::from(self.starts_alphanumeric(word));
+                }
+                continue;
+            }
             // Nothing stands before the first word of a text, which is as good as a space.
             let (before, first) = (bytes[start.max(1) - 1], bytes[start]);
             let follows = start == 0 || matches!(before, b' ' | b'\n' | b'\r' | b'\t' | b'\x0b' | b'\x0c');

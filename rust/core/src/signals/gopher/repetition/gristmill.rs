@@ -2,14 +2,16 @@
 
 use super::COLUMNS;
 use super::pieces::Pieces;
-use crate::segment::Segmentation;
-use crate::signals::lines::trim;
+use crate::segment::{Line, fold};
+use crate::signals::facts::line_hash;
 use crate::signals::ngrams::{NgramChars, Ngrams};
 use crate::signals::{Document, Signal, Value, Wanted, share};
-use std::ops::Range;
 
 /// Position of the first column about n-grams.
 const FIRST_NGRAM_COLUMN: usize = 4;
+/// Keys with which the hashes of lines become that of a paragraph.
+const NEXT_LINE_KEY: u64 = 0x9e37_79b9_7f4a_7c15;
+const LINE_KEY: u64 = 0xa076_1d64_78bd_642f;
 
 /// Repeated lines, paragraphs and word n-grams.
 ///
@@ -41,43 +43,66 @@ impl GopherRepetition {
         }
     }
 
-    fn count_lines(&mut self, text: &str, segmentation: &Segmentation) {
+    /// Shares of lines, and of characters, that are second and later copies.
+    fn line_fractions(document: Document<'_>) -> (f64, f64) {
+        let (segmentation, copies) = (document.segmentation(), document.line_copies());
+        // Empty lines in the middle are part of a run of `\n`; the first and the last are not.
+        let is_empty = |line: Option<&Line>| line.is_some_and(|line| line.start == line.end);
         let lines = segmentation.lines();
-        self.pieces.begin(lines.len());
-        for (index, line) in lines.iter().enumerate() {
-            let is_inner = index > 0 && index + 1 < lines.len();
-            // An empty line in the middle is part of a run of `\n`.
-            if line.start < line.end || !is_inner {
-                let content = &text[line.start as usize..line.end as usize];
-                self.pieces.add(content, || line.num_chars as usize);
-            }
-        }
+        let [first, last] = [lines.first(), lines[1..].last()].map(is_empty);
+        let num_lines = copies.num_full() + usize::from(first) + usize::from(last);
+        let num_copies = copies.num_copies() + usize::from(first && last);
+        (
+            share(num_copies, num_lines),
+            share(copies.num_copy_chars(), segmentation.num_chars()),
+        )
     }
 
-    fn count_paragraphs(&mut self, text: &str, segmentation: &Segmentation) {
-        let (start, end) = trim(text, (0, text.len()));
-        let lines = segmentation.lines();
-        self.pieces.begin(lines.len());
-        let mut add = |paragraph: Range<usize>| {
-            let paragraph = &text[paragraph];
-            self.pieces.add(paragraph, || paragraph.chars().count());
+    /// The same of paragraphs.
+    fn paragraph_fractions(&mut self, document: Document<'_>) -> (f64, f64) {
+        let (text, segmentation) = (document.text(), document.segmentation());
+        let (starts, ends) = (segmentation.starts(), segmentation.ends());
+        // White space is never part of a token, and everything else is part of one.
+        let (Some(&start), Some(&end)) = (starts.first(), ends.last()) else {
+            return (0.0, 0.0);
         };
-        // An empty line in the stripped text is a run of two `\n` at least.
-        let mut open = start..start;
-        for line in lines {
-            let (line_start, line_end) = (line.start as usize, line.end as usize);
-            if line_start == line_end {
-                if open.start < open.end {
-                    add(open.clone());
-                }
-                open = end..end;
-            } else if line_start < end && line_end > start {
-                open = open.start.min(line_start.max(start))..line_end.min(end);
+        let copies = document.line_copies();
+        let lines = segmentation.lines();
+        let first = lines.partition_point(|line| line.end <= start);
+        let after_last = lines.partition_point(|line| line.start < end);
+        let is_stripped = lines[first].start < start || lines[after_last - 1].end > end;
+        // A copy of a paragraph has copies of its lines.
+        if copies.num_copies() == 0 && !is_stripped {
+            return (0.0, 0.0);
+        }
+        self.pieces.begin(after_last - first);
+        let mut at = first;
+        while at < after_last {
+            // An empty line in the stripped text is a run of two `\n` at least.
+            let from = at;
+            let mut hash = 0;
+            while at < after_last && lines[at].start < lines[at].end {
+                let line = &lines[at];
+                let stripped = line.start.max(start)..line.end.min(end);
+                let line_hash = match stripped == (line.start..line.end) {
+                    true => copies.hashes()[at],
+                    false => line_hash(&text.as_bytes()[stripped.start as usize..stripped.end as usize]),
+                };
+                hash = fold(hash ^ NEXT_LINE_KEY, line_hash ^ LINE_KEY);
+                at += 1;
             }
+            if from < at {
+                self.pieces.add(hash, || {
+                    let (from, to) = (lines[from].start.max(start), lines[at - 1].end.min(end));
+                    text[from as usize..to as usize].chars().count()
+                });
+            }
+            at += 1;
         }
-        if open.start < open.end || start == end {
-            add(open);
-        }
+        (
+            self.pieces.duplicate_fraction(),
+            share(self.pieces.num_duplicate_chars, segmentation.num_chars()),
+        )
     }
 }
 
@@ -102,18 +127,9 @@ impl GopherRepetition {
         out: &mut Vec<Value>,
         count: impl FnOnce(&mut Ngrams) -> NgramChars,
     ) {
-        let (text, segmentation) = (document.text(), document.segmentation());
-        let num_chars = segmentation.num_chars();
-        self.count_lines(text, segmentation);
-        let lines = (
-            self.pieces.duplicate_fraction(),
-            share(self.pieces.num_duplicate_chars, num_chars),
-        );
-        self.count_paragraphs(text, segmentation);
-        let paragraphs = (
-            self.pieces.duplicate_fraction(),
-            share(self.pieces.num_duplicate_chars, num_chars),
-        );
+        let num_chars = document.segmentation().num_chars();
+        let lines = Self::line_fractions(document);
+        let paragraphs = self.paragraph_fractions(document);
         out.extend([lines.0, paragraphs.0, lines.1, paragraphs.1].map(Value::Float64));
         if !self.wants_ngrams {
             out.extend([Value::Null; COLUMNS.len() - FIRST_NGRAM_COLUMN]);

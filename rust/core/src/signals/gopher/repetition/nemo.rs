@@ -3,7 +3,7 @@
 use super::COLUMNS;
 use super::pieces::Pieces;
 use super::windows::Windows;
-use crate::signals::facts::full_lines;
+use crate::signals::facts::{full_lines, line_hash};
 use crate::signals::ngrams::Ngrams;
 use crate::signals::{Document, Signal, Value, Wanted, share};
 use memchr::memmem;
@@ -50,7 +50,8 @@ impl NemoRepetition {
         for line in full_lines(document) {
             num_lines += 1;
             num_chars += line.num_chars as usize;
-            self.pieces.add(line.whole, || line.num_chars as usize);
+            self.pieces
+                .add(line_hash(line.whole.as_bytes()), || line.num_chars as usize);
         }
         if num_lines == 0 {
             return [Value::Null; 2];
@@ -70,7 +71,8 @@ impl NemoRepetition {
         let ends = memmem::find_iter(text.as_bytes(), b"\n\n").chain([text.len()]);
         for end in ends {
             let paragraph = &text[start..end];
-            self.pieces.add(paragraph, || paragraph.chars().count());
+            self.pieces
+                .add(line_hash(paragraph.as_bytes()), || paragraph.chars().count());
             start = end + 2;
             num_breaks += 1;
         }

@@ -2,9 +2,8 @@
 
 use crate::signals::ngrams::FirstPositions;
 use crate::signals::share;
-use xxhash_rust::xxh3::xxh3_64;
 
-/// Lines or paragraphs of one text, and how many came again.
+/// Lines or paragraphs of one text, by their hashes, and how many came again.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Pieces {
     first_positions: FirstPositions,
@@ -22,8 +21,7 @@ impl Pieces {
         self.num_duplicate_chars = 0;
     }
 
-    pub(super) fn add(&mut self, content: &str, num_chars: impl Fn() -> usize) {
-        let hash = xxh3_64(content.as_bytes());
+    pub(super) fn add(&mut self, hash: u64, num_chars: impl Fn() -> usize) {
         let position = self.hashes.len();
         self.hashes.push(hash);
         let hashes = &self.hashes;
