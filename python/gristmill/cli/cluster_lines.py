@@ -67,6 +67,11 @@ def summary_lines(found: Clusters) -> Iterator[str]:
 
 
 def _pair_rows(stated: Mapping[str, object]) -> list[list[str]]:
+    if "guessed" in stated:
+        return [
+            ["pairs that share a band key, not compared", _number(stated["candidates"]), ""],
+            ["removed on a guess", _number(stated["guessed"]), "`verify = false` compares no texts"],
+        ]
     rows = [
         ["pairs compared on their texts", _number(stated["candidates"]), ""],
         ["similar enough", _number(stated["verified"]), ""],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -84,6 +84,12 @@ def curate_with_progress(options: argparse.Namespace, printer: Printer) -> Curat
 def show(finished: CuratedRun, printer: Printer) -> None:
     """Print the funnel of a run: what came in, what left and why, what was kept."""
     printer.lines(funnel(finished.counts))
+    for cut in cast("Sequence[Mapping[str, object]]", finished.manifest.get("cuts", ())):
+        done = cast(Mapping[str, int], cut["cut"])
+        printer.data(
+            f"{cut['step']}: cut {counted(done['spans'], 'span')}, {counted(done['bytes'], 'byte')}, out of "
+            f"{counted(done['changed'], 'document')} that stay"
+        )
     printer.data(f"{finished.path}")
     for step, count in cast(Mapping[str, int], finished.counts.get("in_scope", {})).items():
         if not count:

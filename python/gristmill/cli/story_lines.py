@@ -220,6 +220,9 @@ def _to_keep(story: Row) -> Iterator[str]:
 
 def _beyond_thresholds(story: Row, change: Row, fixed: Sequence[str], *, is_duplicate: bool) -> Iterator[str]:
     """Yield what no value of a threshold decides."""
+    if is_duplicate and "similarity" not in story:
+        yield "  what would have kept it: nobody compared the texts; with `verify = true` only what is similar goes"
+        return
     if is_duplicate and fixed:
         if story["rule"] == "semantic_duplicate":
             words = "the embeddings point the same way"
@@ -230,7 +233,12 @@ def _beyond_thresholds(story: Row, change: Row, fixed: Sequence[str], *, is_dupl
         else:
             words = "the texts are equal"
         yield f"  what would have kept it: {words}, so no `min_similarity` does;"
-        yield f"    only a recipe without `{story['step']}`, or another `survivor`, which keeps it and not the other"
+        otherwise = (
+            "or without `index`: what an earlier run kept stays"
+            if "detail" in story
+            else "or another `survivor`, which keeps it and not the other"
+        )
+        yield f"    only a recipe without `{story['step']}`, {otherwise}"
         return
     for name in fixed:
         yield f"    `{name}` is decided by the operator's own code, by no threshold of the recipe"

@@ -229,6 +229,16 @@ def _decide_task(plan: Plan, index: int, found: Json) -> Task:
     return Task(index=index, kind="native", spec=spec)
 
 
+def pass_memory_bytes(plan: Plan, partitions: Sequence[Json]) -> int:
+    """Return the memory of a dedup pass: that of a sort, or more where the bits of the documents take more.
+
+    Those are one a document, and as much again is left for sorting; no pass gets more than a quarter of
+    `scratch_memory`. From about 500 million documents on it is more than a sort has.
+    """
+    num_documents = sum(cast(int, partition["num_documents"]) for partition in partitions)
+    return max(plan.sort_memory_bytes, min(num_documents // 4, plan.scratch_memory_bytes // 4))
+
+
 def run_dedup(plan: Plan, stages: Stages, version: TextVersion) -> DedupTasks:
     """Return the manifests of the dedup stages that the plan has."""
     if not plan.dedup_steps:
@@ -236,7 +246,7 @@ def run_dedup(plan: Plan, stages: Stages, version: TextVersion) -> DedupTasks:
     partitions = [part.dedup() for part in version]
     common: dict[str, object] = {
         "partitions": partitions,
-        "scratch_memory_bytes": plan.sort_memory_bytes,
+        "scratch_memory_bytes": pass_memory_bytes(plan, partitions),
     }
     if old := dedup_index.pass_parts(plan.index):
         common["old"] = old

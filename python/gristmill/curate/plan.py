@@ -29,7 +29,10 @@ from gristmill.recipe import Recipe
 BATCH_BYTES = 8 << 20
 BATCH_ROWS = 8192
 RANGE_BYTES = 32 << 20
-"""Input bytes on disk for each key range of dedup."""
+"""Input bytes on disk for each of the first key ranges of dedup, which keep the workers busy."""
+FIRST_RANGES = 16
+LARGE_RANGE_BYTES = 4 << 30
+"""Input bytes on disk for each further range: a range reads a piece of every partition, and small pieces are slow."""
 MAX_RANGES = 1024
 
 
@@ -328,7 +331,7 @@ def make_plan(recipe: Recipe) -> Plan:
         max_cluster_fraction=compiled.max_cluster_fraction,
         caveat=compiled.caveat,
         semantic=compiled.semantic,
-        num_ranges=max(1, min(MAX_RANGES, math.ceil(num_bytes / RANGE_BYTES))),
+        num_ranges=_num_ranges(num_bytes),
         validation=recipe.split.validation,
         group_by_cluster=recipe.split.group_by == "cluster",
         tokenizer=tokenizer,
@@ -343,6 +346,13 @@ def make_plan(recipe: Recipe) -> Plan:
         if recipe.dedup_index is None
         else IndexUse(path=recipe.dedup_index, segments=read_segments(recipe.dedup_index)),
     )
+
+
+def _num_ranges(num_bytes: int) -> int:
+    """Return how many key ranges dedup has for so many bytes of input on disk. The result does not depend on it."""
+    first = math.ceil(num_bytes / RANGE_BYTES)
+    large = FIRST_RANGES + math.ceil(num_bytes / LARGE_RANGE_BYTES)
+    return max(1, min(first, large, MAX_RANGES))
 
 
 def _find_all_files(recipe: Recipe) -> list[InputFile]:

@@ -325,6 +325,12 @@ def _compile(steps: Sequence[Mapping[str, object]]) -> list[_Compiled]:
                 f"`{parsed.use}` is no built-in signal or correction",
                 hint="use `near_duplicates` for duplicates, and a recipe for plugins",
             )
+        if parsed.where:
+            raise GristmillError(
+                "GM-RECIPE-090",
+                f"`where` of `{parsed.name}` needs a run: a table has no conditions",
+                hint="filter the table first, or leave `where` out",
+            )
         compiled.append(_Compiled(step=parsed, engine=engine_step(parsed, Path())))
     return compiled
 

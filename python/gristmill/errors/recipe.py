@@ -89,7 +89,7 @@ CODES = {
     "GM-RECIPE-090": ErrorPage(
         title="a step cannot run on a table in memory",
         explanation="`clean` and `signals` run the built-in corrections and rules. Plugins and dedup steps need a run: "
-        "they keep state beyond one table.",
+        "they keep state beyond one table. So does `where`, whose columns a run extracts from the records.",
         remedy="use `gristmill.near_duplicates` for duplicates, and a recipe for plugins",
     ),
     "GM-RECIPE-091": ErrorPage(

@@ -117,7 +117,7 @@ def _step_order(steps: Sequence[AnyStep]) -> Iterator[Problem]:
                     code="GM-RECIPE-009",
                     message=f"`{step.use}` is there twice",
                     place=step_place(position),
-                    hint="remove one of them",
+                    hint="remove one of them; another `name` does not help, for one pass decides for all documents",
                 )
             elif seen and _DEDUP_ORDER.index(step.use) < max(map(_DEDUP_ORDER.index, seen)):
                 yield Problem(
