@@ -3,8 +3,8 @@
     python bench/tokens/speed.py TOKENIZER.json... --corpus DATA/corpus
 
 Every measurement is a process of its own, which encodes half of the documents (*cold*: caches empty), the other half
-(*out of sample*), and that half again (*warm*). CPU time, text in memory; loading is not counted. Megabytes are 10^6 bytes of
-UTF-8. The kinds: all documents drawn by hash, those marked English, and those of Chinese, Japanese or Korean script.
+(*out of sample*), and that half again (*warm*). CPU time, text in memory; loading is not counted. Megabytes are 10^6
+bytes of UTF-8. The kinds: all documents drawn by hash, those marked English, and those of Chinese, Japanese or Korean.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ LIBRARIES = ("gristmill", "tokenizers", "tiktoken", "gigatoken")
 def is_east_asian(text: str) -> bool:
     """Say whether a third of a text's first characters are Chinese, Japanese or Korean."""
     head = text[:2000]
-    wide = sum("\u3040" <= c <= "\u30ff" or "\u4e00" <= c <= "\u9fff" or "\uac00" <= c <= "\ud7a3" for c in head)
+    wide = sum(
+        "\u3040" <= c <= "\u30ff" or "\u4e00" <= c <= "\u9fff" or "\uac00" <= c <= "\ud7a3" for c in head
+    )
     return wide > len(head) / 3
 
 
@@ -81,8 +83,10 @@ def encoder(library: str, file: Path) -> Any:
         from tokenizers import Tokenizer
 
         theirs = Tokenizer.from_file(str(file))
-        return lambda texts: lambda: sum(
-            len(encoding) for encoding in theirs.encode_batch_fast(texts, add_special_tokens=False)
+        return lambda texts: (
+            lambda: sum(
+                len(encoding) for encoding in theirs.encode_batch_fast(texts, add_special_tokens=False)
+            )
         )
     if library == "tiktoken":
         from tiktoken_file import load
@@ -136,8 +140,18 @@ def main() -> None:
             speeds: dict[str, dict[str, list[float]]] = {}
             for _ in range(arguments.rounds):
                 for library in LIBRARIES:
-                    command = [sys.executable, __file__, str(file), "--library", library, "--texts", str(texts_file)]
-                    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+                    command = [
+                        sys.executable,
+                        __file__,
+                        str(file),
+                        "--library",
+                        library,
+                        "--texts",
+                        str(texts_file),
+                    ]
+                    done = subprocess.run(
+                        command, check=False, capture_output=True, text=True, env=environment
+                    )
                     if done.returncode != 0:
                         continue
                     for name, found in json.loads(done.stdout).items():
@@ -149,7 +163,9 @@ def main() -> None:
             rows.append({"tokenizer": file.name, "kind": kind, "megabytes_per_s": medians})
             ours = medians["gristmill"]
             for library, passes in medians.items():
-                ratios = ", ".join(f"{name} {speed:.1f} ({ours[name] / speed:.1f}x)" for name, speed in passes.items())
+                ratios = ", ".join(
+                    f"{name} {speed:.1f} ({ours[name] / speed:.1f}x)" for name, speed in passes.items()
+                )
                 print(f"{file.name} {kind} {library}: {ratios}", flush=True)
         texts_file.unlink()
     figures = {

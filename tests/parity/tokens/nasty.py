@@ -1,4 +1,4 @@
-"""Texts that tell tokenizers apart, drawn from a seed: white space, marks, contractions, control strings, long words."""
+"""Texts that tell tokenizers apart, drawn from a seed: white space, marks, contractions, controls, long words."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _POOLS: Sequence[str] = (
     "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
     "0123456789",
     "'\u2019\u017f",
-    "!\"#$%&()*+,-./:;<=>?@[\\]^_`{|}~",
+    '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~',
     "éèüßñçøåłšžğıİ",
     "\u0300\u0301\u0308\u0323\u0327\u0338\u05b0\u064b\u0897\u3099",
     "的一是不了人我在有他这中大来上国个到说们",
@@ -48,7 +48,20 @@ _POOLS: Sequence[str] = (
     "😀🤖👍🏽🇩🇪\u200d\ufe0f",
     "▁＿٪½Ⅷ²①",
 )
-_PHRASES = (*FIXED[12].split(), *FIXED[13].split(), "'s", "'ll", "'RE", "  ", "\n\n", " \n", "the", " of", "://", "</")
+_PHRASES = (
+    *FIXED[12].split(),
+    *FIXED[13].split(),
+    "'s",
+    "'ll",
+    "'RE",
+    "  ",
+    "\n\n",
+    " \n",
+    "the",
+    " of",
+    "://",
+    "</",
+)
 
 
 def texts(seed: int, number: int) -> Iterator[str]:

@@ -241,15 +241,15 @@ fn remove_controls(json: &mut serde_json::Value, allowed: &[String]) -> Vec<(Str
         .collect();
     let mut controls = Vec::new();
     if let Some(added) = json["added_tokens"].as_array_mut() {
-        added.retain(|token| {
-            let content = token["content"].as_str().unwrap_or_default();
+        added.retain_mut(|token| {
+            let content = token["content"].as_str().unwrap_or_default().to_owned();
             let is_special = token["special"].as_bool().unwrap_or(false);
-            let is_control = is_special || !in_vocabulary.contains(content);
-            if !is_control || allowed.iter().any(|allow| allow == content) {
+            let is_control = is_special || !in_vocabulary.contains(&content);
+            if !is_control || allowed.contains(&content) {
                 return true;
             }
-            controls.push((content.to_owned(), token["id"].as_u64().unwrap_or(0) as u32));
-            if allowed.is_empty() || in_vocabulary.contains(content) {
+            controls.push((content.clone(), token["id"].as_u64().unwrap_or(0) as u32));
+            if allowed.is_empty() || in_vocabulary.contains(&content) {
                 return false;
             }
             // The library numbers added tokens in order, so one that is left out would move the ids behind it: it stays
@@ -301,7 +301,7 @@ mod tests {
 
     #[test]
     fn the_named_library_is_the_one_that_is_linked() {
-        let lock = include_str!("../../../Cargo.lock");
+        let lock = include_str!("../../../../Cargo.lock");
         let (name, version) = LIBRARY.split_once(' ').unwrap();
         assert!(lock.contains(&format!("name = \"{name}\"\nversion = \"{version}\"")));
     }

@@ -1,9 +1,9 @@
 """Compares ids with the `tokenizers` library on drawn texts and, if there are any, on a corpus.
 
-    python tests/parity/tokens/compare_ids.py TOKENIZER.json... --seconds 60 --corpus DATA/corpus
+    python bench/parity/tokens/compare_ids.py TOKENIZER.json... --seconds 60 --corpus DATA/corpus
 
-Both modes: `hf` against the library as it loads the file, `plain` against the library with the control tokens taken out of
-the file. Prints the first text that differs, and ends with 1 then.
+Both modes: `hf` against the library as it loads the file, `plain` against the library with the control tokens taken out
+of the file. Prints the first text that differs, and ends with 1 then.
 """
 
 from __future__ import annotations
@@ -16,10 +16,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
-from nasty import texts
 from tokenizers import Tokenizer as Library
 
 import gristmill
+
+sys.path.insert(0, str(Path(__file__).parents[3] / "tests" / "parity" / "tokens"))
+
+from nasty import texts
 
 BATCH = 500
 
@@ -29,7 +32,9 @@ def plain_library(file: Path) -> Library:
     tokenizer = json.loads(file.read_bytes())
     vocabulary = tokenizer["model"]["vocab"]
     tokenizer["added_tokens"] = [
-        token for token in tokenizer["added_tokens"] if not token["special"] and token["content"] in vocabulary
+        token
+        for token in tokenizer["added_tokens"]
+        if not token["special"] and token["content"] in vocabulary
     ]
     return Library.from_str(json.dumps(tokenizer))
 
@@ -72,7 +77,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("tokenizers", type=Path, nargs="+")
     parser.add_argument("--corpus", type=Path)
-    parser.add_argument("--seconds", type=float, default=20.0, help="of drawn texts, for each tokenizer and mode")
+    parser.add_argument(
+        "--seconds", type=float, default=20.0, help="of drawn texts, for each tokenizer and mode"
+    )
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     failed = False
@@ -83,7 +90,7 @@ def main() -> None:
             ours = gristmill.Tokenizer(file, mode)
             compared, difference, started = 0, None, time.monotonic()
 
-            def drawn() -> Iterator[list[str]]:
+            def drawn(started: float = started) -> Iterator[list[str]]:
                 seed = arguments.seed
                 while time.monotonic() - started < arguments.seconds:
                     yield list(texts(seed, BATCH))
