@@ -251,7 +251,7 @@ class Plan:
         if self.tokenizer is not None:
             lines.append(
                 f"tokens: {self.tokenizer.path.name}, {self.tokenizer.vocabulary_size:,} ids, "
-                f"mode {self.tokenizer.mode}, through the `tokenizers` library"
+                f"mode {self.tokenizer.mode}, with the ids of the `tokenizers` library"
             )
         if self.index is not None:
             keys = sum(cost.num_bytes for cost in self.file_costs() if cost.file in ("exact", "bands"))
