@@ -67,7 +67,7 @@ def examine() -> dict[str, object]:
         found[f"extra {extra}"] = (
             have if not missing else f'not installed: `pip install "gristmill[{extra}]"`'
         )
-    found["tokenizer"] = "through the `tokenizers` library, compiled in"
+    found["tokenizer"] = "own path for known families of BPE, else the `tokenizers` library, compiled in"
     found["processor"] = f"{len(os.sched_getaffinity(0))} of {os.cpu_count()} cores, {platform.machine()}"
     found["processor features"] = cpu_features()
     found["graphics driver"] = "NVIDIA" if Path("/proc/driver/nvidia/version").exists() else "none"
