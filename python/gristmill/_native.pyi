@@ -24,7 +24,7 @@ __all__ = [
     "rule_columns",
     "run_steps",
     "run_task",
-    "tokenizer_vocabulary_size",
+    "tokenizer_facts",
     "verify_identity",
     "what_if",
 ]
@@ -138,8 +138,8 @@ def plan_shards(
 def bloom_filter_bytes(expected: int, false_positive_rate: float) -> int | None:
     """Return the bytes of a Bloom filter for so many elements and that rate of mistakes; None if there is none."""
 
-def tokenizer_vocabulary_size(path: str | PathLike[str], special: str, session: Session) -> int:
-    """Load a `tokenizer.json` and return one more than its largest id."""
+def tokenizer_facts(path: str | PathLike[str], special: str, names: Sequence[str], session: Session) -> str:
+    """Load a tokenizer, compare both ways to encode, and return what a plan says of it as JSON."""
 
 def verify_identity(spec: str, session: Session) -> str:
     """Prove that every document is in exactly one place; return the findings as JSON."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import shutil
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING
 from gristmill.cli.main import EXTRAS, UNUSED_EXTRAS
 from gristmill.cli.options import add_verb, printer_of
 from gristmill.cli.text import one_line
-from gristmill.errors import ExitCode, GristmillError
+from gristmill.errors import ExitCode
 
 if TYPE_CHECKING:
     from gristmill.cli.options import Subparsers
@@ -35,7 +34,7 @@ def add_parser(subparsers: Subparsers) -> None:
         "--tokenizer",
         metavar="PATH",
         type=Path,
-        help="also show the control tokens of a `tokenizer.json` or model folder",
+        help="also show what a tokenizer's file or a model folder holds: kind, path taken, control tokens",
     )
 
 
@@ -44,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     printer = printer_of(options)
     found = examine()
     if options.tokenizer is not None:
-        found["control tokens"] = control_tokens(options.tokenizer)
+        found |= examine_tokenizer(options.tokenizer)
     width = max(len(name) for name in found)
     for name, value in found.items():
         text = ", ".join(str(item) for item in value) if isinstance(value, list) else str(value)
@@ -118,20 +117,27 @@ def memory_bytes(root: Path = Path("/")) -> tuple[int, int]:
     return min(total, limit), min(available, max(0, limit - used))
 
 
-def control_tokens(path: Path) -> list[str]:
-    """Return the control tokens of a tokenizer with their ids.
+def examine_tokenizer(path: Path) -> dict[str, object]:
+    """Return what a tokenizer is, which way its texts take and why, and its control tokens with their ids.
 
     Raises
     ------
     GristmillError
         ``GM-TOKENS-001`` when there is no tokenizer.
     """
-    file = path / "tokenizer.json" if path.is_dir() else path
-    try:
-        tokens = json.loads(file.read_bytes()).get("added_tokens", [])
-        return [f"{one_line(token['content'], 60)} ({token['id']})" for token in tokens if token["special"]]
-    except (OSError, ValueError, KeyError, AttributeError) as error:
-        raise GristmillError("GM-TOKENS-001", f"no tokenizer at `{path}`") from error
+    from gristmill.curate.tokens import read_facts, tokenizer_file
+
+    facts = read_facts(tokenizer_file(path), special="plain")
+    taken = "gristmill's own, which gave the ids of its library on every text compared"
+    if facts.differs is not None:
+        taken = f"the `tokenizers` library: gristmill's own differs at {facts.differs}"
+    elif facts.library_reason is not None:
+        taken = f"the `tokenizers` library: {facts.library_reason}"
+    return {
+        "tokenizer file": f"{facts.kind}, {facts.vocabulary_size:,} ids",
+        "tokenizer path": taken,
+        "control tokens": [f"{one_line(name, 60)} ({number})" for name, number in facts.control_tokens],
+    }
 
 
 def _gib(num_bytes: int) -> str:

@@ -249,10 +249,7 @@ class Plan:
         if self.caveat:
             lines.append(f"caution: {self.caveat}")
         if self.tokenizer is not None:
-            lines.append(
-                f"tokens: {self.tokenizer.path.name}, {self.tokenizer.vocabulary_size:,} ids, "
-                f"mode {self.tokenizer.mode}, with the ids of the `tokenizers` library"
-            )
+            lines += self.tokenizer.describe()
         if self.index is not None:
             keys = sum(cost.num_bytes for cost in self.file_costs() if cost.file in ("exact", "bands"))
             added = INDEX_BYTES_PER_DOCUMENT + keys

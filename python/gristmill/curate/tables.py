@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from gristmill import _native
 from gristmill.curate.compile import engine_step
 from gristmill.curate.inputs import expand
+from gristmill.curate.tokens import tokenizer_file
 from gristmill.errors import GristmillError
 from gristmill.recipe import BuiltinStep, PluginStep, SemanticDedup, parse_recipe, toml_value
 
@@ -244,12 +245,13 @@ def _near_vectors(
 
 
 class Tokenizer:
-    """Token ids exactly as the Hugging Face `tokenizers` library gives them, of known families several times faster.
+    """Token ids exactly as the tokenizer's own library gives them, of known families several times faster.
 
     Parameters
     ----------
     path
-        A `tokenizer.json`, or a folder that holds one.
+        A `tokenizer.json`, a file of tiktoken's ranks, a Tekken file, a SentencePiece model, or a folder that holds
+        one.
     mode
         ``"plain"``: text never becomes a control token; ``"hf"``: as `Tokenizer.encode` of the library does without
         special tokens.
@@ -262,6 +264,12 @@ class Tokenizer:
     ------
     GristmillError
         ``GM-TOKENS-001`` when the file is no tokenizer.
+
+    Examples
+    --------
+    >>> Tokenizer("no/such/tokenizer.json")
+    Traceback (most recent call last):
+    gristmill.errors.GristmillError: no tokenizer at `no/such/tokenizer.json`
     """
 
     def __init__(
@@ -272,8 +280,7 @@ class Tokenizer:
         allow: Iterable[str] = (),
         only_library: bool = False,
     ) -> None:
-        folder = Path(path)
-        file = folder / "tokenizer.json" if folder.is_dir() else folder
+        file = tokenizer_file(Path(path))
         allowed = list(allow)
         special: object = {"allow": allowed} if allowed else mode
         self._session = _native.Session()

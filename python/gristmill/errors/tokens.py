@@ -7,9 +7,11 @@ from gristmill.errors import ErrorPage, ExitCode
 CODES = {
     "GM-TOKENS-001": ErrorPage(
         title="the tokenizer cannot be used",
-        explanation="`[tokens] tokenizer` names no `tokenizer.json`, or one that does not load, or one that has "
-        "changed since the plan was made.",
-        remedy="name a Hugging Face `tokenizer.json` or a folder that holds one",
+        explanation="`[tokens] tokenizer` names no tokenizer, or one that does not load, or one that has changed "
+        "since the plan was made. A file of tiktoken's ranks does not say how it splits text: only those of known "
+        "encodings are taken.",
+        remedy="name a Hugging Face `tokenizer.json`, a file of tiktoken, Tekken or SentencePiece, or a folder that "
+        "holds one",
         exit_code=ExitCode.USAGE,
     ),
     "GM-TOKENS-002": ErrorPage(

@@ -144,7 +144,10 @@ class Split(Section):
 class Tokens(Section):
     """`[tokens]`: how kept documents become Arrow shards of token ids."""
 
-    tokenizer: Text = Field(description="A Hugging Face `tokenizer.json`, or a folder that holds one.")
+    tokenizer: Text = Field(
+        description="A Hugging Face `tokenizer.json`, a file of tiktoken's ranks, a Tekken file, a SentencePiece "
+        "model, or a folder that holds one."
+    )
     special: Annotated[
         Literal["plain", "hf"] | tuple[Text, ...],
         BeforeValidator(as_tuple),

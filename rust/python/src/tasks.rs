@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use gristmill_core::bloom::BloomShape;
 use gristmill_engine::commit::{self, Artefact};
-use gristmill_engine::tokenizer::{SpecialMode, Tokenizer};
+use gristmill_engine::tokenizer::{self, SpecialMode, Tokenizer};
 use gristmill_engine::{EngineError, shard, task, verify};
 use pyo3::prelude::*;
 
@@ -73,17 +73,39 @@ pub(crate) fn plan_shards(
     })
 }
 
-/// One more than the largest id of a `tokenizer.json`; loads it, so a broken file is found before any data is read.
+/// What a plan says of a tokenizer, as JSON.
+///
+/// `vocabulary_size`; `kind` of file; `library_reason`, null on our own path; `differs`, the text at which our own path and the
+/// library differ, null where they do not; `ids` of the named tokens, null for what is no token; `control_tokens` with their ids.
+///
+/// Loads it and compares both paths, so a broken file is found before any data is read.
 #[pyfunction]
-pub(crate) fn tokenizer_vocabulary_size(
+pub(crate) fn tokenizer_facts(
     py: Python<'_>,
     path: PathBuf,
     special: &str,
+    names: Vec<String>,
     session: &Session,
-) -> PyResult<u32> {
+) -> PyResult<String> {
     enter_native(py, &session.inner, || {
         let mode: SpecialMode = parse(special)?;
-        Ok(Tokenizer::load(&path, &mode)?.vocabulary_size())
+        let (size, kind, reason) = {
+            let tokenizer = Tokenizer::load(&path, &mode)?;
+            (
+                tokenizer.vocabulary_size(),
+                tokenizer.kind().to_string(),
+                tokenizer.path_taken().map(str::to_owned),
+            )
+        };
+        let (ids, control_tokens) = tokenizer::look_up(&path, &names)?;
+        render(&serde_json::json!({
+            "vocabulary_size": size,
+            "kind": kind,
+            "library_reason": reason,
+            "differs": tokenizer::self_check(&path, &mode)?,
+            "ids": ids,
+            "control_tokens": control_tokens,
+        }))
     })
 }
 

@@ -82,7 +82,7 @@ impl ByteLevelBpe {
             boundaries: Boundaries::new(made),
             merging: Merging {
                 byte_ids: ids,
-                merges: Merges::new(&model.merges),
+                merges: Merges::new(&model.merges, model.merge_ranks.as_deref()),
                 symbols: Vec::new(),
                 scratch: MergeScratch::default(),
             },

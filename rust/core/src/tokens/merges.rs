@@ -31,8 +31,9 @@ fn pair_of(left: u32, right: u32) -> u64 {
 }
 
 impl Merges {
-    /// Of merges (left, right, made) in the order of their ranks; of a pair that stands twice the last counts, as in `tokenizers`.
-    pub(super) fn new(merges: &[(u32, u32, u32)]) -> Self {
+    /// Of merges (left, right, made) and their ranks, which are their places where none are given; of a pair that stands twice
+    /// the last counts, as in `tokenizers`.
+    pub(super) fn new(merges: &[(u32, u32, u32)], ranks: Option<&[u32]>) -> Self {
         let num_slots = (merges.len() * 2).next_power_of_two().max(16);
         let empty = Slot {
             pair: NONE,
@@ -42,7 +43,8 @@ impl Merges {
             slots: vec![empty; num_slots],
             mask: num_slots - 1,
         };
-        for (&(left, right, made), rank) in merges.iter().zip(0_u64..) {
+        for (place, &(left, right, made)) in merges.iter().enumerate() {
+            let rank = ranks.map_or(place as u64, |ranks| u64::from(ranks[place]));
             let slot = table.slot_of(pair_of(left, right));
             table.slots[slot] = Slot {
                 pair: pair_of(left, right),
@@ -82,7 +84,8 @@ impl Merges {
         loop {
             let (mut best, mut at) = (NONE, 0);
             for (index, &pair) in pairs.iter().enumerate() {
-                if pair < best {
+                // By rank alone: of equal ranks the first goes first, whatever it makes.
+                if pair >> 32 < best >> 32 {
                     (best, at) = (pair, index);
                 }
             }
@@ -203,7 +206,7 @@ mod tests {
                 .enumerate()
                 .map(|(index, (left, right))| (left, right, 4 + index as u32 % 8))
                 .collect();
-            let table = Merges::new(&merges);
+            let table = Merges::new(&merges, None);
             let expected = by_definition(&merges, &symbols);
             let mut scratch = MergeScratch::default();
             let mut scanned = symbols.clone();
@@ -213,5 +216,6 @@ mod tests {
             table.merge_by_heap(&mut heaped, &mut scratch);
             prop_assert_eq!(&heaped, &expected);
         }
+
     }
 }

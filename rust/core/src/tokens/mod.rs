@@ -15,11 +15,15 @@ mod classes;
 mod merges;
 mod normal_form;
 mod sentence_piece;
+mod sentence_piece_form;
 mod split;
+mod unigram;
 
 pub use added::AddedTokens;
 pub use byte_level::decode_byte_level;
+pub use sentence_piece_form::{DamagedMap, FormSettings, SentencePieceForm};
 pub use split::{Pattern, expressions};
+pub use unigram::{PieceKind, UnigramEncoder, UnigramModel};
 
 use byte_level::ByteLevelBpe;
 use normal_form::NormalForm;
@@ -35,6 +39,8 @@ pub struct BpeModel {
     pub tokens: Vec<(Vec<u8>, u32)>,
     /// Left, right and made id, in the order of their ranks.
     pub merges: Vec<(u32, u32, u32)>,
+    /// Their ranks, where several merges have one: of tiktoken's vocabularies and SentencePiece's. None: their places.
+    pub merge_ranks: Option<Vec<u32>>,
     /// Whether a word that is a token is that token, whatever the merges make of it.
     pub ignore_merges: bool,
     /// Ids that spell bytes of characters outside the vocabulary; of a SentencePiece-like model only.

@@ -85,7 +85,7 @@ impl SentencePieceBpe {
             byte_ids: model.byte_fallback.ok_or(ModelError::NoByteToken)?,
             cut_before_space,
             boundaries,
-            merges: Merges::new(&model.merges),
+            merges: Merges::new(&model.merges, model.merge_ranks.as_deref()),
             symbols: Vec::new(),
             scratch: MergeScratch::default(),
             cache: WordCache::new(CACHE_SETS),

@@ -28,7 +28,7 @@ use crate::index::{IndexRecord, RECORD_BYTES, RecordFile};
 use crate::map::batch::excerpt;
 use crate::schema::{self, TableFile};
 use crate::task::Session;
-use crate::tokenizer::Tokenizer;
+use crate::tokenizer::{Route, Tokenizer};
 use cursors::{Cursor, ValueCursor};
 use rows::{Kept, KeptRows, Reject, RejectRows};
 use spec::TokeniseSpec;
@@ -497,7 +497,12 @@ pub(crate) fn load_tokenizer(spec: &TokenizerSpec) -> Result<Tokenizer> {
             detail,
         });
     }
-    Tokenizer::load(&spec.path, &spec.special)
+    let route = if spec.only_library {
+        Route::Library
+    } else {
+        Route::Fastest
+    };
+    Tokenizer::load_for(&spec.path, &spec.special, route)
 }
 
 fn parquet_batches(path: &std::path::Path) -> Result<parquet::arrow::arrow_reader::ParquetRecordBatchReader> {

@@ -108,4 +108,7 @@ pub struct TokenizerSpec {
     pub special: SpecialMode,
     /// Ids put after each document.
     pub end_of_text: Vec<u32>,
+    /// Whether texts go through the library although there is a path of our own, because both were seen to differ.
+    #[serde(default)]
+    pub only_library: bool,
 }

@@ -1,4 +1,5 @@
-//! Text to token ids with a Hugging Face `tokenizer.json`, exactly as the `tokenizers` crate gives them.
+//! Text to token ids with a Hugging Face `tokenizer.json`, exactly as the `tokenizers` crate gives them; or with a file of
+//! tiktoken, Tekken or SentencePiece, exactly as those libraries give them.
 //!
 //! Known families go through [`gristmill_core::tokens`], which is several times faster; everything else goes through the
 //! crate itself. [`Tokenizer::path_taken`] says which, and why.
@@ -7,12 +8,16 @@
 //! `Tokenizer.encode(text, add_special_tokens=False)`. A list: `plain`, apart from the tokens it names. No mode adds
 //! beginning- or end-of-text ids; the shard writer does that by id.
 
+mod files;
 mod plan;
+mod self_check;
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use gristmill_core::tokens::Encoder;
+pub use files::FileKind;
+use gristmill_core::tokens::{AddedTokens, Encoder, SentencePieceForm, UnigramEncoder};
+pub use self_check::self_check;
 use serde::{Deserialize, Serialize};
 use tokenizers::Tokenizer as HfTokenizer;
 
@@ -41,12 +46,27 @@ pub struct Tokenizer {
     /// One bit an id: whether it is one of those.
     control_bits: Vec<u64>,
     vocabulary_size: u32,
+    /// How text is brought to the form that the model knows.
+    form: Option<Form>,
+    /// What runs of this id become: one of it.
+    fused_unknown: Option<u32>,
+    /// The id that stands for unknown text, if the model has one.
+    unknown: Option<u32>,
+    kind: FileKind,
     path: std::path::PathBuf,
+}
+
+/// The form that a SentencePiece model knows text in, and the control tokens found before a text is brought to it.
+struct Form {
+    form: SentencePieceForm,
+    controls: AddedTokens,
 }
 
 enum Encoding {
     /// Our own path. A cache changes with each text, so one text is encoded at a time.
     Own(Box<Mutex<Encoder>>),
+    /// Unigram pieces as SentencePiece finds them.
+    Unigram(Box<UnigramEncoder>),
     /// The library, and why.
     Library(Box<HfTokenizer>, String),
 }
@@ -81,26 +101,39 @@ impl Tokenizer {
             path: path.to_owned(),
             detail,
         };
-        let bytes = std::fs::read(path).map_err(|error| fail(error.to_string()))?;
-        let mut json: serde_json::Value =
-            serde_json::from_slice(&bytes).map_err(|error| fail(error.to_string()))?;
-        drop(bytes);
+        let files::TokenizerFile {
+            mut json,
+            merge_ranks,
+            unigram,
+            form,
+            fused_unknown,
+            kind,
+        } = files::read(path).map_err(&fail)?;
         let vocabulary_size =
             vocabulary_size(&json).ok_or_else(|| fail("it has no `model.vocab`".to_owned()))?;
+        let unknown = unknown_id(&json);
         let controls = match mode {
             SpecialMode::Hf => Vec::new(),
             SpecialMode::Plain => remove_controls(&mut json, &[]),
             SpecialMode::Allow(allowed) => remove_controls(&mut json, allowed),
         };
+        let form = form.map(|form| Form {
+            form,
+            controls: take_controls(&mut json),
+        });
         for key in ["truncation", "padding"] {
             json[key] = serde_json::Value::Null;
         }
         let recognised = match route {
-            Route::Fastest => plan::recognise(&json),
+            Route::Fastest => match &unigram {
+                Some(model) => Ok(Encoding::Unigram(Box::new(UnigramEncoder::new(model)))),
+                None => plan::recognise(&json, merge_ranks, form.is_some())
+                    .map(|encoder| Encoding::Own(Box::new(Mutex::new(encoder)))),
+            },
             Route::Library => Err("it was asked for".to_owned()),
         };
         let encoding = match recognised {
-            Ok(encoder) => Encoding::Own(Box::new(Mutex::new(encoder))),
+            Ok(encoding) => encoding,
             Err(reason) => {
                 let text = json.to_string();
                 drop(json);
@@ -117,6 +150,10 @@ impl Tokenizer {
             controls,
             control_bits,
             vocabulary_size,
+            form,
+            fused_unknown,
+            unknown,
+            kind,
             path: path.to_owned(),
         })
     }
@@ -124,9 +161,19 @@ impl Tokenizer {
     /// Whether texts take our own path (`None`), or why they go through the library.
     pub fn path_taken(&self) -> Option<&str> {
         match &self.encoding {
-            Encoding::Own(_) => None,
+            Encoding::Own(_) | Encoding::Unigram(_) => None,
             Encoding::Library(_, reason) => Some(reason),
         }
+    }
+
+    /// What kind of file it was loaded from.
+    pub fn kind(&self) -> FileKind {
+        self.kind
+    }
+
+    /// The id that stands for unknown text, if the model has one.
+    pub fn unknown(&self) -> Option<u32> {
+        self.unknown
     }
 
     /// One more than the largest id, added tokens included.
@@ -153,10 +200,48 @@ impl Tokenizer {
     }
 
     fn encode_piece(&self, text: &str, ids: &mut Vec<u32>) -> Result<()> {
+        let Some(Form { form, controls }) = &self.form else {
+            return self.encode_formed(text, ids);
+        };
+        let mut start = 0;
+        while let Some((found, end, id)) = controls.find(text.as_bytes(), start) {
+            self.encode_run(&form.apply(&text[start..found]), ids)?;
+            ids.push(id);
+            start = end;
+        }
+        self.encode_run(&form.apply(&text[start..]), ids)
+    }
+
+    /// Encodes text in the model's form; runs of the unknown become one.
+    fn encode_run(&self, text: &str, ids: &mut Vec<u32>) -> Result<()> {
+        let start = ids.len();
+        self.encode_formed(text, ids)?;
+        if let Some(unknown) = self.fused_unknown {
+            let mut kept = start;
+            for at in start..ids.len() {
+                let repeats = kept > start && ids[at] == unknown && ids[kept - 1] == unknown;
+                if !repeats {
+                    ids[kept] = ids[at];
+                    kept += 1;
+                }
+            }
+            ids.truncate(kept);
+        }
+        Ok(())
+    }
+
+    fn encode_formed(&self, text: &str, ids: &mut Vec<u32>) -> Result<()> {
+        if text.is_empty() {
+            return Ok(());
+        }
         let library = match &self.encoding {
             Encoding::Own(encoder) => {
                 // A panic in between leaves a cache, which holds no half-written answer.
                 let mut encoder = encoder.lock().unwrap_or_else(PoisonError::into_inner);
+                encoder.encode(text, ids);
+                return Ok(());
+            }
+            Encoding::Unigram(encoder) => {
                 encoder.encode(text, ids);
                 return Ok(());
             }
@@ -205,6 +290,30 @@ impl Tokenizer {
     }
 }
 
+/// The ids of named tokens, added ones first, none for a name that is no token; and the special tokens with their ids.
+///
+/// # Errors
+/// When the file is not a tokenizer.
+pub fn look_up(path: &Path, names: &[String]) -> Result<(Vec<Option<u32>>, Vec<(String, u32)>)> {
+    let fail = |detail: String| EngineError::Tokenizer {
+        path: path.to_owned(),
+        detail,
+    };
+    let json = files::read(path).map_err(fail)?.json;
+    let mut ids: std::collections::HashMap<String, u32> =
+        vocabulary_entries(&json).into_iter().flatten().collect();
+    let mut special = Vec::new();
+    for token in json["added_tokens"].as_array().map_or(&[][..], Vec::as_slice) {
+        if let (Some(content), Some(id)) = (token["content"].as_str(), token["id"].as_u64()) {
+            ids.insert(content.to_owned(), id as u32);
+            if token["special"] == true {
+                special.push((content.to_owned(), id as u32));
+            }
+        }
+    }
+    Ok((names.iter().map(|name| ids.get(name).copied()).collect(), special))
+}
+
 fn vocabulary_entries(json: &serde_json::Value) -> Option<Box<dyn Iterator<Item = (String, u32)> + '_>> {
     match &json["model"]["vocab"] {
         serde_json::Value::Object(vocabulary) => {
@@ -230,6 +339,31 @@ fn vocabulary_size(json: &serde_json::Value) -> Option<u32> {
         .map(|id| id as u32 + 1)
         .max();
     Some(of_model.max(of_added.unwrap_or(0)))
+}
+
+/// Takes the added tokens that stand for themselves in any form of a text out of the file.
+fn take_controls(json: &mut serde_json::Value) -> AddedTokens {
+    let mut taken = Vec::new();
+    if let Some(added) = json["added_tokens"].as_array_mut() {
+        added.retain(|token| {
+            let is_found_first = token["normalized"] == false;
+            if is_found_first
+                && let (Some(content), Some(id)) = (token["content"].as_str(), token["id"].as_u64())
+            {
+                taken.push((content.to_owned(), id as u32));
+            }
+            !is_found_first
+        });
+    }
+    AddedTokens::new(taken.iter().map(|(content, id)| (content.as_str(), *id)))
+}
+
+/// The id of the token that the model calls unknown.
+fn unknown_id(json: &serde_json::Value) -> Option<u32> {
+    let model = &json["model"];
+    let by_number = model["unk_id"].as_u64();
+    let by_name = || model["vocab"][model["unk_token"].as_str()?].as_u64();
+    by_number.or_else(by_name).and_then(|id| u32::try_from(id).ok())
 }
 
 /// Takes control tokens out of `added_tokens` and returns them.

@@ -12,14 +12,30 @@ pub(super) type Reason = String;
 
 /// Makes the encoder of a tokenizer, without truncation, padding, post-processing and decoding.
 ///
+/// `merge_ranks` are those of the merges where they are not the places in the list. `is_formed` says that texts come in the form
+/// that a SentencePiece model knows, spaces written as `▁`.
+///
 /// # Errors
 /// The first part that is not known.
-pub(super) fn recognise(tokenizer: &Value) -> Result<Encoder, Reason> {
+pub(super) fn recognise(
+    tokenizer: &Value,
+    merge_ranks: Option<Vec<u32>>,
+    is_formed: bool,
+) -> Result<Encoder, Reason> {
     let model = &tokenizer["model"];
     check_model(model)?;
     let normaliser = Normaliser::of(&tokenizer["normalizer"])?;
-    let family = family(tokenizer, normaliser)?;
-    let bpe = read_model(model, family)?;
+    let family = if is_formed {
+        Family::SentencePiece {
+            prepends_space: false,
+        }
+    } else {
+        family(tokenizer, normaliser)?
+    };
+    let bpe = BpeModel {
+        merge_ranks,
+        ..read_model(model, family)?
+    };
     let mut encoder =
         Encoder::new(&bpe, family, normaliser == Normaliser::Nfc).map_err(|error| error.to_string())?;
     let (raw, normalised) = added_tokens(tokenizer, normaliser)?;
@@ -183,7 +199,13 @@ fn read_model(model: &Value, family: Family) -> Result<BpeModel, Reason> {
         merges.push((id(left)?, id(right)?, id(&joined)?));
     }
     let mut byte_fallback = None;
-    if !is_byte_level {
+    if !is_byte_level && !model["byte_fallback"].as_bool().unwrap_or(false) {
+        // Whoever asked for this fuses the ids of a character's bytes.
+        let unknown = model["unk_token"]
+            .as_str()
+            .and_then(|token| vocabulary.get(token));
+        byte_fallback = Some([*unknown.ok_or("there is no unknown token")?; 256]);
+    } else if !is_byte_level {
         let mut ids = [0; 256];
         for (byte, id) in ids.iter_mut().enumerate() {
             let token = format!("<0x{byte:02X}>");
@@ -196,6 +218,7 @@ fn read_model(model: &Value, family: Family) -> Result<BpeModel, Reason> {
     Ok(BpeModel {
         tokens,
         merges,
+        merge_ranks: None,
         ignore_merges: model["ignore_merges"].as_bool().unwrap_or(false),
         byte_fallback,
     })
