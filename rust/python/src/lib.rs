@@ -23,7 +23,7 @@ mod _native {
     #[pymodule_export]
     use crate::tasks::{
         bloom_filter_bytes, digest_file, plan_shards, put_if_absent, run_task, tokenizer_vocabulary_size,
-        verify_identity,
+        verify_identity, verify_split,
     };
     #[pymodule_export]
     use crate::vectors::near_vectors;
