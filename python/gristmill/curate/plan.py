@@ -149,7 +149,8 @@ class Plan:
             "dedup": [self.exact_step, self.near_step, self.minhash, self.min_similarity, self.measure]
             # Only where there is one, so that other recipes keep their fingerprint.
             + ([] if self.semantic is None else [self.semantic.identity()]),
-            "split": None if self.split is None else self.split.identity(),
+            # Without one as it always was, so that such runs keep their fingerprint.
+            "split": [0.0, True] if self.split is None else self.split.identity(),
             "tokenizer": None if self.tokenizer is None else strip_neutral(self.tokenizer.engine),
             "shuffle": self.shuffle,
             "shard_bytes": self.shard_bytes,
