@@ -4,7 +4,7 @@ r"""How many held-out documents have a near duplicate on another side, by how do
 
 Reads the first documents of `corpus/documents-*.jsonl.zst`, as they are: no filter, no dedup. Every arm is a run; its
 pairs are counted twice: by the run's own proof, and here, by counting shared runs of words in a dictionary, with
-another definition of a word (`\w+`). Growth: a tenth of the documents comes later, behind the others. No time is measured.
+another definition of a word (`\w+`). Growth: a tenth of the documents comes later, behind the others. Nothing is timed.
 """
 
 from __future__ import annotations

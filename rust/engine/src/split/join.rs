@@ -158,7 +158,8 @@ impl Builder {
         self.sets.finish()?;
         let counts: Vec<u8> = self.counts.iter().flat_map(|count| count.to_le_bytes()).collect();
         std::fs::write(&self.files.counts, counts).map_err(EngineError::io("write", &self.files.counts))?;
-        let mut postings: Vec<(u64, u32)> = Vec::new();
+        let capacity = usize::try_from(self.num_postings).unwrap_or(0);
+        let mut postings: Vec<(u64, u32)> = Vec::with_capacity(capacity);
         let mut held = Records::<HELD_BYTES>::open(&self.files.held)?.stream(STREAM_BUFFER_BYTES);
         let mut elements = Records::<8>::open(&self.files.sets)?.stream(1 << 20);
         let (mut set, mut prefix) = (Vec::new(), Vec::new());
@@ -242,8 +243,8 @@ impl HeldOut {
             return Err(damaged(&files.counts, "another number of frequencies"));
         }
         let counts = counts.iter().map(|count| u16::from_le_bytes(*count)).collect();
-        let mut held = Vec::new();
         let records = Records::<HELD_BYTES>::open(&files.held)?;
+        let mut held = Vec::with_capacity(usize::try_from(records.len()).unwrap_or(0));
         let set_bytes = std::fs::metadata(&files.sets)
             .map_err(EngineError::io("read", &files.sets))?
             .len();
@@ -260,8 +261,10 @@ impl HeldOut {
             }
             held.push(one);
         }
-        let mut postings = Records::<POSTING_BYTES>::open(&files.postings)?.stream(1 << 20);
-        let (mut elements, mut places) = (Vec::new(), Vec::new());
+        let postings = Records::<POSTING_BYTES>::open(&files.postings)?;
+        let capacity = usize::try_from(postings.len()).unwrap_or(0);
+        let mut postings = postings.stream(STREAM_BUFFER_BYTES);
+        let (mut elements, mut places) = (Vec::with_capacity(capacity), Vec::with_capacity(capacity));
         let mut filter = vec![0_u64; 1 << (FILTER_BITS - 6)];
         let mut directory = vec![0_u32; (1 << DIRECTORY_BITS) + 1];
         while let Some(record) = postings.next_record()? {
@@ -295,6 +298,17 @@ impl HeldOut {
             other: Vec::new(),
             num_compared: 0,
         })
+    }
+
+    /// Bytes that the index takes in memory, beside the set at hand.
+    pub fn memory_bytes(&self) -> u64 {
+        let bytes = 8 * self.elements.capacity()
+            + 4 * self.places.capacity()
+            + size_of::<Held>() * self.held.capacity()
+            + 2 * self.counts.capacity()
+            + 4 * self.directory.capacity()
+            + 8 * self.filter.capacity();
+        bytes as u64
     }
 
     /// Appends to `into` every held-out document of a side above `side` that is similar enough to the ascending `set`,
@@ -450,6 +464,9 @@ mod tests {
             index.probe(&document(number), Side::Train, &mut found).unwrap();
         }
         assert_eq!((found.len(), index.num_compared), (0, 0));
+        // 300 documents of 100 elements, a prefix of 21 each.
+        let bound = 12 * 300 * 21 + 24 * 300 + (19 << 19);
+        assert!(index.memory_bytes() <= bound, "{}", index.memory_bytes());
     }
 
     #[test]
