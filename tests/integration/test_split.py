@@ -15,6 +15,7 @@ from tests.splits import RECIPE, families, kept, rejected, sides, straddling, te
 from tests.support import write_tokenizer
 
 from gristmill import _native
+from gristmill.cli.main import main
 from gristmill.curate import split as splitting
 from gristmill.curate.run import curate
 from gristmill.curate.verify import verify_run
@@ -356,3 +357,22 @@ def test_damaged_files_between_the_stages_are_refused(tmp_path: Path) -> None:
     with pytest.raises(GristmillError) as caught:
         curate(recipe, workers=1)
     assert caught.value.code == "GM-IO-003"
+
+
+def test_inspect_report_and_explain_tell_of_the_split(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(splitting, "banding", lambda _: (1, 60))
+    run = curate(write(tmp_path, families(40), HALVES), workers=1)
+    assert main(["inspect", str(run.path)]) == 0
+    shown = capsys.readouterr().out
+    assert "split: train " in shown
+    assert "split: left out straddles" in shown
+    assert "split: proven: no pair of similarity 0.8 or more" in shown
+    dropped = next(row for row in rejected(run.path) if row["rule"] == "straddles")
+    assert main(["explain", "doc", str(dropped["id"]), "--run", str(run.path)]) == 0
+    assert "held out: " in capsys.readouterr().out
+    assert main(["report", str(run.path), "--format", "md"]) == 0
+    report = (run.path / "report.md").read_text(encoding="utf-8")
+    assert "## Held out" in report
+    assert "no band had shown it" in report

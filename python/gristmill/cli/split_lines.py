@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
 from gristmill.cli.text import counted
@@ -20,7 +20,8 @@ def split_lines(manifest: Mapping[str, object]) -> Iterator[str]:
     if split is None:
         return
     documents = cast(Mapping[str, int], split["documents"])
-    yield "split: " + ", ".join(f"{name} {number:,}" for name, number in documents.items())
+    sides = (f"{name} {documents[name]:,}" for name in cast(Sequence[str], split["names"]))
+    yield f"split: {', '.join(sides)}"
     left = cast(Mapping[str, int], split["left_out"])
     if left:
         yield "split: left out " + ", ".join(f"{rule} {number:,}" for rule, number in left.items())

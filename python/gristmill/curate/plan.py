@@ -274,6 +274,7 @@ class Plan:
             *passages.describe(self),
             "disk in work/: the edited text, and what follows",
             *self.footprint(),
+            *([] if self.split is None else [self.split.disk()]),
             *(f"disk of {cut['step']}: {CUT_DISK.get(str(cut['producer']), CUT_SPANS)}" for cut in self.cuts),
         ]
         return lines
@@ -282,8 +283,7 @@ class Plan:
         """Return what each kind of intermediate file takes beside the text."""
         num_bands = 0 if self.minhash is None else int(str(self.minhash["bands"]))
         costs = file_costs(has_exact=self.exact_step is not None, num_bands=num_bands)
-        semantic = () if self.semantic is None else self.semantic.file_costs()
-        return (*costs, *semantic, *(() if self.split is None else self.split.file_costs()))
+        return costs if self.semantic is None else (*costs, *self.semantic.file_costs())
 
     def footprint(self) -> list[str]:
         """Return the formulas of disk and memory with this corpus' numbers, in lines for a reader."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from gristmill.curate.folder import load_json
-from gristmill.curate.footprint import BAND_BYTES, ROW_BYTES, FileCost
+from gristmill.curate.footprint import BAND_BYTES, ROW_BYTES
 from gristmill.curate.stages import Json, Stages, Task, counts, outputs
 from gristmill.errors import GristmillError
 from gristmill.recipe.split import microseconds_in, microseconds_of
@@ -159,17 +159,15 @@ class SplitPlan:
         """Return the number of tasks that the documents are compared in."""
         return max(1, min(len(plan.partitions), plan.num_ranges))
 
-    def file_costs(self) -> tuple[FileCost, ...]:
-        """Return what the stages leave in `work/`."""
-        costs = [FileCost(file="sides", num_bytes=1, of="document", is_for_all=True)]
-        if self.by_cluster:
-            bands = BAND_BYTES * banding(self.min_similarity)[0]
-            of = "key shared with a better one"
-            costs += [
-                FileCost(file="split bands", num_bytes=bands, of="kept document", is_for_all=True),
-                FileCost(file="split buckets", num_bytes=ROW_BYTES, of=of, is_for_all=False),
-            ]
-        return tuple(costs)
+    def disk(self) -> str:
+        """Return what the stages leave in `work/`, in a line for a reader."""
+        if not self.by_cluster:
+            return "disk of the split: 1 byte a document, 12 a value of a column; and the sets of held-out documents"
+        bands = BAND_BYTES * banding(self.min_similarity)[0]
+        return (
+            f"disk of the split: bands {bands} + sides 1 = {bands + 1} bytes a kept document, {ROW_BYTES} / key shared "
+            "with a better one; and the sets of held-out documents"
+        )
 
     def describe(self) -> str:
         """Return the split in a line for a reader."""

@@ -33,8 +33,8 @@ def build(run: RunFolder) -> Sequence[Block]:
                 Column(label="share", kind="share"),
             ],
             rows=[
-                [name, number, number / total if total else 0.0]
-                for name, number in documents.items()
+                [name, documents[name], documents[name] / total if total else 0.0]
+                for name in cast(Sequence[str], split["names"])
             ],
             note=_together(split),
         )
@@ -81,7 +81,7 @@ def _proof(proof: Mapping[str, object]) -> list[Block]:
             label="held-out documents compared",
             value=indexed,
             kind="count",
-            detail=f"of {held_out:,}, with {cast(int, proof['checked']):,} others",
+            detail=f"of {held_out:,}; with {cast(int, proof['checked']):,} documents on less protected sides",
         ),
         Fact(
             label="pairs before documents were left out", value=cast(int, proof["pairs_found"]), kind="count"
