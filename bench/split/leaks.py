@@ -62,7 +62,7 @@ def run(folder: Path, name: str, keys: str, *, files: str = "*.jsonl") -> Curate
     """Curate the documents with that split."""
     recipe = folder / f"{name}.toml"
     recipe.write_text(
-        f'[run]\noutput = "{name}"\npartition_bytes = "4MiB"\n[[source]]\nname = "corpus"\nid = "id"\n'
+        f'[run]\noutput = "run-{name}"\npartition_bytes = "4MiB"\n[[source]]\nname = "corpus"\nid = "id"\n'
         f'paths = ["documents/{files}"]\n[split]\n{SHARES}{keys}\n',
         encoding="utf-8",
     )
@@ -147,7 +147,7 @@ def measure(number: int, data: Path, work: Path) -> dict[str, object]:
     growth: dict[str, object] = {"documents_before": len(before), "documents_added": late}
     for name, keys in (
         ("without memory", ARMS["clusters"]),
-        ("with previous", ARMS["clusters"] + '\nprevious = "before"'),
+        ("with previous", ARMS["clusters"] + '\nprevious = "run-before"'),
     ):
         done = run(work, name.replace(" ", "-"), keys)
         after = {key: side for key, side, _ in rows_of(done.path)}
