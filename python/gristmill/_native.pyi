@@ -26,6 +26,7 @@ __all__ = [
     "run_task",
     "tokenizer_facts",
     "verify_identity",
+    "verify_split",
     "what_if",
 ]
 
@@ -143,6 +144,9 @@ def tokenizer_facts(path: str | PathLike[str], special: str, names: Sequence[str
 
 def verify_identity(spec: str, session: Session) -> str:
     """Prove that every document is in exactly one place; return the findings as JSON."""
+
+def verify_split(spec: str, session: Session) -> str:
+    """Look at the split of a finished run again, from its files alone; return the findings as JSON."""
 
 def what_if(spec: str, session: Session) -> str:
     """Return which documents other thresholds would keep, as JSON; see `gristmill.curate.what_if`."""

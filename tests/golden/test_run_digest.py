@@ -25,8 +25,8 @@ GOLDEN = {
     "rejects/part-00001.parquet": "be1dc233f44fca55",
     "signals/part-00000.parquet": "0e2378443f208790",
     "signals/part-00001.parquet": "f1c90bd9bc9712b5",
-    "tokens/train/shard-00000.arrow": "a07845f8faad3767",
-    "tokens/validation/shard-00000.arrow": "0e748e83c6b4189d",
+    "tokens/train/shard-00000.arrow": "cb42b0146f00a7d8",
+    "tokens/validation/shard-00000.arrow": "cf4321b037678e17",
 }
 
 

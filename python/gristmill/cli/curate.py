@@ -11,6 +11,7 @@ from gristmill.cli.dry_run import run_dry
 from gristmill.cli.options import add_recipe, add_verb, printer_of
 from gristmill.cli.printer import Printer
 from gristmill.cli.progress import Progress
+from gristmill.cli.split_lines import split_lines
 from gristmill.cli.text import counted
 from gristmill.errors import ExitCode
 
@@ -90,6 +91,7 @@ def show(finished: CuratedRun, printer: Printer) -> None:
             f"{cut['step']}: cut {counted(done['spans'], 'span')}, {counted(done['bytes'], 'byte')}, out of "
             f"{counted(done['changed'], 'document')} that stay"
         )
+    printer.lines(split_lines(finished.manifest))
     printer.data(f"{finished.path}")
     for step, count in cast(Mapping[str, int], finished.counts.get("in_scope", {})).items():
         if not count:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from gristmill.cli.curate import funnel
 from gristmill.cli.options import add_verb, printer_of
+from gristmill.cli.split_lines import split_lines
 from gristmill.cli.tables import batches, manifest_of, read_json
 from gristmill.cli.text import counted, one_line, value_words
 from gristmill.cli.unfinished import unfinished_run
@@ -215,6 +216,7 @@ def _describe_run(manifest: Mapping[str, object]) -> Iterator[str]:
     yield f"lineage  {cast(Mapping[str, object], manifest['lineage']).get('fingerprint', '')}"
     yield ""
     yield from funnel(cast(Mapping[str, object], manifest["counts"]))
+    yield from split_lines(manifest)
     yield ""
     folders: dict[str, list[int]] = {}
     for file in cast(Sequence[Mapping[str, object]], manifest["files"]):

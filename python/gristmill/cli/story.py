@@ -17,6 +17,7 @@ from gristmill.cli.judged import Change, Judgement, StepKeys, judge, keeping
 from gristmill.cli.story_lines import story_lines
 from gristmill.cli.tables import manifest_of, read_json
 from gristmill.curate.lookup import SHORTEST_PREFIX, Wanted, files_of, find_in_shards, find_rows, searches
+from gristmill.curate.split import LEFT
 from gristmill.curate.text_difference import first_difference
 from gristmill.errors import GristmillError
 
@@ -173,8 +174,8 @@ class Story:
         return story
 
     def _page(self, step: str, rule: str) -> str | None:
-        """Return what `gristmill explain rule` knows a rule as; None for reading errors."""
-        if step == "read":
+        """Return what `gristmill explain rule` knows a rule as; None for reading errors and the split."""
+        if step == "read" or (step == "split" and rule in LEFT):
             return None
         model = self._steps.model(step)
         use = self._steps.use(step)

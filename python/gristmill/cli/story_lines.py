@@ -135,7 +135,7 @@ def _reason(story: Row) -> Iterator[str]:
         for judged in _judgements(story, "failed"):
             lead = "because" if judged["is_reason"] else f"{judged['step']} would have dropped it too:"
             yield f"  {lead} {measured(judged)}"
-    if story["fate"] == "quarantined" and "detail" in story:
+    if (story["fate"] == "quarantined" or story["step"] == "split") and "detail" in story:
         details = visible(str(story["detail"])).splitlines()
         yield from (f"  {one_line(line, 400)}" for line in details[:MAX_DETAIL_LINES])
         if len(details) > MAX_DETAIL_LINES:

@@ -20,6 +20,7 @@ from gristmill.curate.dedup_index import IndexUse
 from gristmill.curate.folder import RunFolder, canonical_json, sync_folder, write_atomically
 from gristmill.curate.pipeline import Outcome, lineage_of
 from gristmill.curate.plan import Plan
+from gristmill.curate.split import split_manifest
 from gristmill.curate.stages import Json, counts, outputs
 
 TABLES = ("documents", "rejects", "edits", "signals", "decisions", "tokens")
@@ -96,6 +97,7 @@ def build_manifest(plan: Plan, outcome: Outcome) -> dict[str, object]:
             "end_of_text": list(plan.tokenizer.end_of_text),
             "vocabulary_size": plan.tokenizer.vocabulary_size,
         },
+        "split": split_manifest(plan, outcome.split, outcome.tokenise),
         "shuffle": {"enabled": plan.shuffle, "seed": plan.seed},
     }
 

@@ -27,6 +27,7 @@ from gristmill.curate.folder import RunFolder
 from gristmill.curate.guards import check_removals
 from gristmill.curate.plan import Plan
 from gristmill.curate.semantic import SemanticTasks, run_semantic
+from gristmill.curate.split import SplitTasks, run_split, tokenise_split
 from gristmill.curate.stages import Json, Stages, Task, counts, outputs
 from gristmill.errors import GristmillError
 
@@ -48,6 +49,7 @@ class Outcome:
     plan: Plan
     """As it was resolved: with the segments of an index that the run was checked against."""
     segment: Sequence[Json] = ()
+    split: SplitTasks | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,9 +91,19 @@ def run_pipeline(plan: Plan, folder: RunFolder, runner: Stages) -> Outcome:
     settle = dedup.settle
     if settle is not None:
         check_removals(plan, cast(Mapping[str, object], counts(settle)["settle"]))
+    old = dedup_index.name_parts(plan.index)
+    split = run_split(
+        plan,
+        runner,
+        maps,
+        cut.version,
+        settle,
+        memory_bytes=pass_memory_bytes(plan, [part.dedup() for part in cut.version]),
+        old_parts={"old": old} if old else {},
+    )
     tokenise = runner.run(
         "tokenise",
-        [_tokenise_task(plan, index, maps, part, settle) for index, part in enumerate(cut.version)],
+        [_tokenise_task(plan, index, maps, part, settle, split) for index, part in enumerate(cut.version)],
     )
     lineage = lineage_of(plan, maps)
     shards = {split: _shards(plan, folder, runner, tokenise, split, lineage) for split in plan.splits}
@@ -110,6 +122,7 @@ def run_pipeline(plan: Plan, folder: RunFolder, runner: Stages) -> Outcome:
         stats=dedup.stats(),
         plan=plan,
         segment=segment,
+        split=split,
     )
 
 
@@ -312,7 +325,12 @@ def confirm_of(plan: Plan) -> dict[str, object] | None:
 
 
 def _tokenise_task(
-    plan: Plan, index: int, maps: Sequence[Json], part: PartitionText, settle: Json | None
+    plan: Plan,
+    index: int,
+    maps: Sequence[Json],
+    part: PartitionText,
+    settle: Json | None,
+    split: SplitTasks | None,
 ) -> Task:
     found = maps[index]
     wanted = ("carried", "signals", "unreadable")
@@ -345,8 +363,7 @@ def _tokenise_task(
         "dedup": dedup,
         "indexes": [outputs(other)["index"] for other in maps],
         "seed": plan.seed,
-        "validation": plan.validation,
-        "group_by_cluster": plan.group_by_cluster,
+        "split": tokenise_split(plan, split, index, maps),
         "shuffle": plan.shuffle,
         "tokenizer": plan.tokenizer.engine if plan.tokenizer else None,
         "excerpt_characters": plan.excerpt_characters,

@@ -21,6 +21,7 @@ from gristmill.curate.dedup_index.segments import IndexUse, read_segments
 from gristmill.curate.footprint import FileCost, assumed_documents, disk_lines, file_costs, memory_lines
 from gristmill.curate.inputs import MAX_FILES, InputFile, Partition, find_files, make_partitions
 from gristmill.curate.semantic import SEMANTIC_STAGES, SemanticPlan
+from gristmill.curate.split import PROOF_BYTES, SPLIT_STAGES, SplitPlan, plan_split
 from gristmill.curate.stages import CUT_STAGES, INDEX_STAGES, STAGE_VERSIONS, strip_neutral
 from gristmill.curate.tokens import ResolvedTokenizer, resolve_tokenizer
 from gristmill.errors import GristmillError
@@ -84,8 +85,7 @@ class Plan:
     caveat: str | None
     semantic: SemanticPlan | None
     num_ranges: int
-    validation: float
-    group_by_cluster: bool
+    split: SplitPlan | None
     tokenizer: ResolvedTokenizer | None
     shuffle: bool
     shard_bytes: int
@@ -113,7 +113,7 @@ class Plan:
         """Names of the splits; empty when the recipe makes no tokens."""
         if self.tokenizer is None:
             return ()
-        return ("train", "validation") if self.validation > 0 else ("train",)
+        return ("train",) if self.split is None else self.split.names
 
     @property
     def dedup_steps(self) -> tuple[str, ...]:
@@ -131,6 +131,7 @@ class Plan:
                 if (self.cuts or name not in CUT_STAGES)
                 and (self.semantic is not None or name not in SEMANTIC_STAGES)
                 and (self.index is not None or name not in INDEX_STAGES)
+                and (self.split is not None or name not in SPLIT_STAGES)
             },
             "sources": [
                 {"engine": strip_neutral(source.engine), "reader": source.reader, "rank": source.rank}
@@ -148,7 +149,8 @@ class Plan:
             "dedup": [self.exact_step, self.near_step, self.minhash, self.min_similarity, self.measure]
             # Only where there is one, so that other recipes keep their fingerprint.
             + ([] if self.semantic is None else [self.semantic.identity()]),
-            "split": [self.validation, self.group_by_cluster],
+            # Without one as it always was, so that such runs keep their fingerprint.
+            "split": [0.0, True] if self.split is None else self.split.identity(),
             "tokenizer": None if self.tokenizer is None else strip_neutral(self.tokenizer.engine),
             "shuffle": self.shuffle,
             "shard_bytes": self.shard_bytes,
@@ -204,6 +206,8 @@ class Plan:
             counts |= dict.fromkeys(self.semantic.stages(), self.num_ranges)
         if self.dedup_steps:
             counts["settle"] = 1
+        if self.split is not None:
+            counts |= self.split.stage_counts(self)
         counts["tokenise"] = len(self.partitions)
         if self.splits:
             counts["shard"] = len(self.splits)
@@ -217,7 +221,8 @@ class Plan:
         A driver (160 MiB) and `workers` processes, each with an interpreter and its libraries (160 MiB), the tokenizer
         (up to 200 MiB where there is one), three batches of text, 24 bytes of segmentation for each byte of the longest
         document, row groups of four tables (64 MiB) and its sort budget; with `semantic_dedup` the hyperplanes, and a
-        batch of embeddings, which as numbers take less than as the text of their metadata; and the largest Bloom filter
+        batch of embeddings, which as numbers take less than as the text of their metadata; with `[split]` the index of
+        its proof (160 MiB); and the largest Bloom filter
         of a step, or all of `scratch_memory` where repeated passages are found.
         """
         tokenizer = 0 if self.tokenizer is None else 200 << 20
@@ -225,6 +230,7 @@ class Plan:
         if self.semantic is not None:
             batches += self.batch_bytes + self.semantic.hyperplane_bytes
         worker = (160 << 20) + tokenizer + batches + 24 * self.max_document_bytes + (64 << 20)
+        worker += 0 if self.split is None else PROOF_BYTES
         filters = max([0, *(filter_bytes(cut) for cut in self.cuts)])
         texts = self.scratch_memory_bytes if passages.holds_all_texts(self.cuts) else 0
         return (160 << 20) + workers * (worker + self.sort_memory_bytes) + max(filters, texts)
@@ -248,6 +254,8 @@ class Plan:
         lines.append("stages: " + ", ".join(f"{name} {count}" for name, count in self.stage_counts().items()))
         if self.caveat:
             lines.append(f"caution: {self.caveat}")
+        if self.split is not None:
+            lines.append(self.split.describe())
         if self.tokenizer is not None:
             lines += self.tokenizer.describe()
         if self.index is not None:
@@ -263,6 +271,7 @@ class Plan:
             *passages.describe(self),
             "disk in work/: the edited text, and what follows",
             *self.footprint(),
+            *([] if self.split is None else [self.split.disk()]),
             *(f"disk of {cut['step']}: {CUT_DISK.get(str(cut['producer']), CUT_SPANS)}" for cut in self.cuts),
         ]
         return lines
@@ -329,8 +338,7 @@ def make_plan(recipe: Recipe) -> Plan:
         caveat=compiled.caveat,
         semantic=compiled.semantic,
         num_ranges=_num_ranges(num_bytes),
-        validation=recipe.split.validation,
-        group_by_cluster=recipe.split.group_by == "cluster",
+        split=plan_split(recipe),
         tokenizer=tokenizer,
         shuffle=recipe.tokens.shuffle if recipe.tokens else True,
         shard_bytes=recipe.tokens.shard_bytes if recipe.tokens else 0,

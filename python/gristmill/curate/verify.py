@@ -13,6 +13,7 @@ from typing import cast
 from gristmill import _native
 from gristmill.curate.dedup_index import earlier_indexes
 from gristmill.curate.run import open_run
+from gristmill.curate.split import recheck_problems, recheck_spec
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,9 +38,10 @@ class VerifyReport:
 
 
 def verify_run(path: str | Path) -> VerifyReport:
-    """Check a finished run: digests, conservation, identity, shards, order, survivors.
+    """Check a finished run: digests, conservation, identity, shards, order, survivors, split.
 
-    Cost: one pass over every file; memory: two bits a document and 64 MiB.
+    Cost: one pass over every file, and where documents are held out two more over the texts; memory: two bits a
+    document and 64 MiB, and 160 MiB for the proof of the split.
 
     Parameters
     ----------
@@ -61,6 +63,7 @@ def verify_run(path: str | Path) -> VerifyReport:
     try:
         spec = {**_spec(run.path, run.manifest, scratch), "earlier": earlier or []}
         findings = json.loads(_native.verify_identity(json.dumps(spec), _native.Session()))
+        split = _check_split(run.path, run.manifest, scratch)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     counts = run.counts
@@ -74,12 +77,22 @@ def verify_run(path: str | Path) -> VerifyReport:
             _check("shards", findings["correspondence"], _shards_detail(findings)),
             _check("order", findings["order"], "every shard is in its order"),
             _check("survivors", findings["survivors"], _survivors_detail(findings, earlier)),
+            split,
         )
     )
 
 
 def _check(name: str, problems: Sequence[str], detail: str) -> Check:
     return Check(name=name, ok=not problems, detail="; ".join(problems) if problems else detail)
+
+
+def _check_split(root: Path, manifest: Mapping[str, object], scratch: Path) -> Check:
+    """Do the proof of the split again, from the files alone."""
+    if manifest.get("split") is None:
+        return _check("split", [], "nothing is held out")
+    spec = recheck_spec(root, manifest, scratch)
+    found = json.loads(_native.verify_split(json.dumps(spec), _native.Session()))
+    return _check("split", *recheck_problems(manifest, found))
 
 
 def _check_digests(root: Path, files: Sequence[Mapping[str, object]]) -> Check:

@@ -12,8 +12,9 @@ from gristmill.recipe.effective import effective_toml, toml_value
 from gristmill.recipe.load import load_recipe, parse_recipe
 from gristmill.recipe.model import AnyStep, Recipe, canonical_json, hash_json
 from gristmill.recipe.schema import KeyPage, json_schema, key_pages
-from gristmill.recipe.sections import Run, Source, Split, Tokens
+from gristmill.recipe.sections import Run, Source, Tokens
 from gristmill.recipe.semantic import SemanticDedup, derive_bands
+from gristmill.recipe.split import Split
 from gristmill.recipe.step_base import PluginStep, Rule, Step, Threshold
 from gristmill.recipe.steps import BUILTIN_STEPS
 from gristmill.recipe.training import FromScratch, Lora, Train

@@ -12,6 +12,7 @@ from gristmill.recipe.builtin import BuiltinStep
 from gristmill.recipe.dedup import ExactDedup, HighestColumn, LowestColumn, PreferredSources
 from gristmill.recipe.problems import Problem, nearest
 from gristmill.recipe.sections import RESERVED_COLUMNS
+from gristmill.recipe.split import KNOWN_COLUMNS
 from gristmill.recipe.step_base import PluginStep, scalar_type
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def check_recipe(recipe: Recipe) -> list[Problem]:
         *_token_shingles(recipe),
         *_embedding(recipe),
         *_column_types(recipe),
+        *_split(recipe),
     ]
 
 
@@ -63,6 +65,7 @@ def _remote_paths(recipe: Recipe) -> Iterator[Problem]:
     places: list[tuple[str, Sequence[object]]] = [
         ("[run]", (recipe.run.output, recipe.run.plugins_dir)),
         ("[dedup]", (recipe.dedup.index,)),
+        ("[split]", (recipe.split.previous,)),
     ]
     places += [
         (f"[[source]] number {position + 1}", source.paths) for position, source in enumerate(recipe.sources)
@@ -315,6 +318,28 @@ def _column_types(recipe: Recipe) -> Iterator[Problem]:
             other = known.setdefault(column, (kind, place))[0]
             if other != kind and not {other, kind} <= numeric:
                 yield _conflict(column, kind, place, *known[column])
+
+
+def _split(recipe: Recipe) -> Iterator[Problem]:
+    """A split looks at fields of the input, which are read as they are, and at what every document has."""
+    split = recipe.split
+    for column in split.columns():
+        if column in KNOWN_COLUMNS:
+            continue
+        if column in RESERVED_COLUMNS or recipe.is_signal_column(column):
+            yield Problem(
+                code="GM-PLAN-005",
+                message=f"`{column}` cannot be used in `[split]`",
+                place="[split]",
+                hint="use a field of the input, `source` or `id`",
+            )
+    if split.parent is not None and split.holds_out and all(source.id is None for source in recipe.sources):
+        yield Problem(
+            code="GM-SPLIT-001",
+            message="`parent` names documents by their `id`, and no source has one",
+            place="[split]",
+            hint='name the field in the source: `id = "..."`',
+        )
 
 
 def _conflict(column: str, kind: str, place: str, other: str, other_place: str) -> Problem:

@@ -13,7 +13,8 @@ from gristmill.errors import GristmillError
 from gristmill.recipe.checks import check_recipe
 from gristmill.recipe.model import SECTIONS, AnyStep, Recipe
 from gristmill.recipe.problems import Problem, nearest, problems_of, refuse, unknown_key
-from gristmill.recipe.sections import Dedup, Run, Source, Split, Tokens
+from gristmill.recipe.sections import Dedup, Run, Source, Tokens
+from gristmill.recipe.split import Split
 from gristmill.recipe.step_base import PLUGIN_USE, RESERVED_KEYS, PluginStep
 from gristmill.recipe.steps import BUILTIN_STEPS
 from gristmill.recipe.training import Train

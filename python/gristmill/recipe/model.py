@@ -19,8 +19,9 @@ from gristmill.recipe.dedup import (
     MinhashDedup,
     Survivor,
 )
-from gristmill.recipe.sections import Dedup, Run, Source, Split, Tokens
+from gristmill.recipe.sections import Dedup, Run, Source, Tokens
 from gristmill.recipe.semantic import SemanticDedup
+from gristmill.recipe.split import KNOWN_COLUMNS, Split
 from gristmill.recipe.step_base import PluginStep, Step, scalar_type
 from gristmill.recipe.training import Train
 from gristmill.recipe.values import Section
@@ -134,7 +135,7 @@ class Recipe:
         return survivor if isinstance(survivor, str) else survivor.model_dump(mode="json")
 
     def wanted_columns(self) -> dict[str, str]:
-        """Return the fields that `where` and `survivor` name, with the type each has to be read as.
+        """Return the fields that `where`, `survivor` and `[split]` name, with the type each has to be read as.
 
         Columns of steps (`<step>.<output>`) and gristmill's own are not among them.
         """
@@ -152,6 +153,9 @@ class Recipe:
             column = survivor.highest if isinstance(survivor, HighestColumn) else survivor.lowest
             if not self.is_signal_column(column):
                 wanted.setdefault(column, "float64")
+        for column in self.split.columns():
+            if column not in KNOWN_COLUMNS and not self.is_signal_column(column):
+                wanted.setdefault(column, "utf8")
         return wanted
 
     def extracted_columns(self) -> dict[str, str]:

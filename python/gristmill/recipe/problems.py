@@ -93,7 +93,8 @@ def unknown_key(key: str, known: Sequence[str], place: str) -> Problem:
 def _sections_with(key: str) -> list[str]:
     """Return the sections that have a key of this name, as a recipe writes them."""
     # Imported late: only a recipe with a mistake needs it, and `steps` is loaded by then.
-    from gristmill.recipe.sections import Run, Source, Split, Tokens
+    from gristmill.recipe.sections import Run, Source, Tokens
+    from gristmill.recipe.split import Split, SplitTime
     from gristmill.recipe.step_base import Step
     from gristmill.recipe.training import Lora, Train
 
@@ -102,6 +103,7 @@ def _sections_with(key: str) -> list[str]:
         "[[source]]": Source,
         "[[step]]": Step,
         "[split]": Split,
+        "[split.time]": SplitTime,
         "[tokens]": Tokens,
         "[train]": Train,
         "[train.lora]": Lora,

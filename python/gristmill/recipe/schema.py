@@ -12,7 +12,8 @@ from pydantic_core import PydanticUndefined
 
 from gristmill.recipe.builtin import BuiltinStep
 from gristmill.recipe.effective import toml_value
-from gristmill.recipe.sections import Dedup, Run, Source, Split, Tokens
+from gristmill.recipe.sections import Dedup, Run, Source, Tokens
+from gristmill.recipe.split import Split, SplitTime
 from gristmill.recipe.step_base import PLUGIN_USE, PluginStep, Step
 from gristmill.recipe.steps import BUILTIN_STEPS
 from gristmill.recipe.training import Lora, Train
@@ -26,6 +27,7 @@ SECTION_MODELS: Mapping[str, type[BaseModel]] = {
     "plugin": PluginStep,
     "dedup": Dedup,
     "split": Split,
+    "split.time": SplitTime,
     "tokens": Tokens,
     "train": Train,
     "train.lora": Lora,

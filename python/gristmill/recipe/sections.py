@@ -1,4 +1,4 @@
-"""The sections `[run]`, `[[source]]`, `[dedup]`, `[split]` and `[tokens]`. A field's description is its help text."""
+"""The sections `[run]`, `[[source]]`, `[dedup]` and `[tokens]`. A field's description is its help text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from gristmill.recipe.values import (
     Fraction,
     Name,
     NotNegative,
-    OpenFraction,
     Section,
     Text,
     TextTuple,
@@ -127,17 +126,6 @@ class Dedup(Section):
         description="Folder of an index of what earlier runs kept, relative to the recipe's folder. Documents are "
         "checked against it as they are against each other, and what is kept is added to it. The first run that names "
         "it makes it.",
-    )
-
-
-class Split(Section):
-    """`[split]`: which documents are held back for validation."""
-
-    validation: OpenFraction = Field(
-        0.0, description="Share of kept documents in the validation split; 0 for no such split."
-    )
-    group_by: Literal["cluster", "document"] = Field(
-        "cluster", description="What is never divided: a cluster of near duplicates, or only a document."
     )
 
 

@@ -94,6 +94,10 @@ class Train(Section):
     )
     keep_checkpoints: int = Field(2, ge=1, description="How many of the latest checkpoints stay.")
     threads: int | None = Field(None, ge=1, description="CPU threads; by default one a core.")
+    allow_unproven_split: bool = Field(
+        False,
+        description="Train although the run holds documents out and has no proof that none of them is trained on.",
+    )
     lora: Lora = Field(default_factory=Lora, description='Adapters, for `method = "lora"`.')
 
     @model_validator(mode="after")

@@ -119,6 +119,8 @@ class TrainConfig:
         How often a source's documents are seen in an epoch, by name; 1.0 where none is given.
     tokenizer
         A `tokenizer.json` or a folder to copy into the exported model; None: from the model's folder.
+    allow_unproven_split
+        Train although documents are held out and no proof says that they resemble no trained ones.
     lora
         Adapters, when `method` is ``lora``.
 
@@ -152,6 +154,7 @@ class TrainConfig:
     max_skipped_steps: int = 5
     weights: Mapping[str, float] = field(default_factory=dict)
     tokenizer: Path | None = None
+    allow_unproven_split: bool = False
     lora: LoraConfig = field(default_factory=LoraConfig)
 
     def __post_init__(self) -> None:

@@ -19,7 +19,15 @@ from gristmill.train.models import check_folder
 
 ALGORITHM_VERSION = 1
 """Raised when the same settings begin to give other numbers."""
-_OUTSIDE = ("model", "tokenizer", "threads", "checkpoint_every_steps", "keep_checkpoints", "precision")
+_OUTSIDE = (
+    "model",
+    "tokenizer",
+    "threads",
+    "checkpoint_every_steps",
+    "keep_checkpoints",
+    "precision",
+    "allow_unproven_split",
+)
 
 
 def fingerprint_of(

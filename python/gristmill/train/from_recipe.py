@@ -61,6 +61,7 @@ def train_config(recipe: Recipe) -> TrainConfig:
         threads=section.threads,
         weights={source.name: source.weight for source in recipe.sources},
         tokenizer=None if tokens is None else recipe.resolve(tokens.tokenizer),
+        allow_unproven_split=section.allow_unproven_split,
         lora=LoraConfig(
             rank=section.lora.rank,
             alpha=section.lora.alpha,

@@ -14,6 +14,7 @@ import torch
 
 from gristmill.errors import GristmillError
 from gristmill.shards import Shards, open_shards
+from gristmill.shards.split_proof import require_proof
 from gristmill.train.config import TrainConfig
 from gristmill.train.events import OnEvent, make_event
 from gristmill.train.files import faults_of_the_machine, lock, read_json, write_json
@@ -53,10 +54,12 @@ def train(
     Raises
     ------
     GristmillError
-        ``GM-SHARDS-*``, ``GM-LOADER-*`` and ``GM-TRAIN-*``: see their pages.
+        ``GM-SHARDS-*``, ``GM-SPLIT-005``, ``GM-LOADER-*`` and ``GM-TRAIN-*``: see their pages.
     """
     on_event(make_event(0, 0, "verifying shards"))
     shards = open_shards(run_dir, "train")
+    if not config.allow_unproven_split:
+        require_proof(run_dir)
     validation = _open_validation(run_dir, on_event)
     folder = run_dir / "train"
     folder.mkdir(exist_ok=True)

@@ -72,6 +72,9 @@ pub enum EngineError {
         /// Why.
         detail: String,
     },
+    /// What a recipe asks of the split cannot be had.
+    #[error("{0}")]
+    Split(String),
     /// A table in memory holds a vector that cannot be compared.
     #[error("{}{detail}", row.map_or(String::new(), |row| format!("the vector of row {row} cannot be compared: ")))]
     Vector {
@@ -134,6 +137,7 @@ impl EngineError {
             Self::Table { .. } => "GM-IO-004",
             Self::Spec(_) | Self::MinHash(_) => "GM-RUN-070",
             Self::Tokenizer { .. } => "GM-TOKENS-001",
+            Self::Split(_) => "GM-SPLIT-004",
             Self::Vector { .. } => "GM-DEDUP-007",
             Self::Foreign(_) => "GM-RUN-072",
             Self::Conservation { .. } => "GM-RUN-071",
@@ -158,6 +162,9 @@ impl EngineError {
             }
             Self::Changed { .. } => {
                 Some("run the same command again: it plans with the new content".to_owned())
+            }
+            Self::Split(_) => {
+                Some("name a column with few values, such as a class, in `stratify`".to_owned())
             }
             Self::Vector { .. } => Some(
                 "give null for rows without a vector; all others must be lists of as many finite floats"

@@ -19,6 +19,7 @@ pub mod read;
 pub mod schema;
 pub mod shard;
 mod shingle_ids;
+pub mod split;
 pub mod substring;
 pub mod tables;
 pub mod task;

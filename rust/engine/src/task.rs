@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::commit::{Artefact, TaskManifest, open_verified};
 use crate::error::{EngineError, Result};
-use crate::{cut, decide, dedup, dedup_index, shard, substring, tokenise};
+use crate::{cut, decide, dedup, dedup_index, shard, split, substring, tokenise};
 
 /// What the tasks of one process share: the request to stop, and which files have been verified already.
 #[derive(Debug, Default)]
@@ -79,6 +79,11 @@ enum TaskSpec {
     Substring(substring::SubstringSpec),
     Check(dedup_index::check::CheckSpec),
     Segment(dedup_index::build::SegmentSpec),
+    SplitKeys(split::keys::KeysSpec),
+    SplitGroup(split::group::GroupSpec),
+    SplitAssign(split::assign::AssignSpec),
+    SplitIndex(split::prove::SplitIndexSpec),
+    SplitProve(split::prove::ProveSpec),
     Tokenise(Box<tokenise::spec::TokeniseSpec>),
     Shard(shard::ShardSpec),
 }
@@ -106,6 +111,11 @@ pub fn run(spec: &str, session: &Session) -> Result<TaskManifest> {
         TaskSpec::Substring(spec) => substring::run(&spec, session),
         TaskSpec::Check(spec) => dedup_index::check::check(&spec, session),
         TaskSpec::Segment(spec) => dedup_index::build::build(&spec, session),
+        TaskSpec::SplitKeys(spec) => split::keys::run(&spec, session),
+        TaskSpec::SplitGroup(spec) => split::group::run(&spec, session),
+        TaskSpec::SplitAssign(spec) => split::assign::run(&spec, session),
+        TaskSpec::SplitIndex(spec) => split::prove::index(&spec, session),
+        TaskSpec::SplitProve(spec) => split::prove::prove(&spec, session),
         TaskSpec::Tokenise(spec) => tokenise::run(&spec, session),
         TaskSpec::Shard(spec) => shard::run(&spec, session),
     }

@@ -18,6 +18,7 @@ use crate::error::{EngineError, Result};
 use crate::external_sort::ExternalSorter;
 use crate::index::{IndexRecord, RECORD_BYTES, RecordFile};
 use crate::map::batch::key_at;
+use crate::split::SPLIT_STEP;
 use crate::task::Session;
 use crate::tokenise::PURPOSE_SHUFFLE;
 
@@ -250,7 +251,7 @@ fn rejects(
     survivors: &mut ExternalSorter<17>,
     findings: &mut Findings,
 ) -> Result<()> {
-    let (docs, _) = identity_columns(batch, path)?;
+    let (docs, keys) = identity_columns(batch, path)?;
     let string = |name: &str| -> Result<&StringArray> {
         batch
             .column_by_name(name)
@@ -282,7 +283,12 @@ fn rejects(
         if kinds.value(row) == "quarantined" {
             *findings.quarantined.entry(source).or_default() += 1;
         } else {
-            let reason = format!("{}.{}", steps.value(row), rules.value(row));
+            let (step, rule) = (steps.value(row), rules.value(row));
+            if step == SPLIT_STEP && crate::split::is_rule(rule) {
+                // What duplicates it went before the split left it out.
+                survivors.push(&survivor_record(key_at(keys, row), KEPT))?;
+            }
+            let reason = format!("{step}.{rule}");
             *findings
                 .dropped
                 .entry(source)

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use gristmill_core::bloom::BloomShape;
 use gristmill_engine::commit::{self, Artefact};
+use gristmill_engine::split::recheck;
 use gristmill_engine::tokenizer::{self, SpecialMode, Tokenizer};
 use gristmill_engine::{EngineError, shard, task, verify};
 use pyo3::prelude::*;
@@ -120,5 +121,13 @@ pub(crate) fn bloom_filter_bytes(expected: u64, false_positive_rate: f64) -> Opt
 pub(crate) fn verify_identity(py: Python<'_>, spec: &str, session: &Session) -> PyResult<String> {
     enter_native(py, &session.inner, || {
         render(&verify::identity(&parse(spec)?, &session.inner)?)
+    })
+}
+
+/// Looks at the split of a finished run again, from its files alone; returns the findings as JSON.
+#[pyfunction]
+pub(crate) fn verify_split(py: Python<'_>, spec: &str, session: &Session) -> PyResult<String> {
+    enter_native(py, &session.inner, || {
+        render(&recheck::recheck(&parse(spec)?, &session.inner)?)
     })
 }

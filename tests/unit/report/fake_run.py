@@ -355,6 +355,26 @@ def _manifest(folder: Path, rows: _Rows, sources: list[str], num_documents: int)
             for name in ("clean", "gopher_quality", "c4_quality", "exact_dedup", "minhash_dedup")
         ],
         "tokenizer": {"digest": "blake3:" + "1" * 64, "mode": "plain", "vocabulary_size": 49_152},
+        "split": {
+            "names": ["train", "validation"],
+            "by_cluster": True,
+            "columns": ["<b>customer</b>"],
+            "parent": None,
+            "documents": {name: counted["documents"] for name, counted in tokens.items()},
+            "left_out": {"straddles": 2},
+            "groups": {"groups": 3, "grouped": 7, "largest": 3, "shared_keys": 1, "verified": False},
+            "proof": {
+                "measure": "Jaccard similarity of runs of 5 words",
+                "min_similarity": 0.8,
+                "held_out": 5000,
+                "indexed": 3000,
+                "checked": 9000,
+                "pairs_found": 2,
+                "pairs": 0,
+                "share_at_most": 0.001,
+                "assignment": "0" * 32,
+            },
+        },
     }
 
 

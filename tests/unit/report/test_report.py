@@ -165,6 +165,18 @@ def test_training_shows_first_last_and_best(hostile_run: Path) -> None:
     assert facts["tokens trained on"] == 40 * 1024
 
 
+def test_the_split_shows_what_was_drawn_and_what_leaks(hostile_run: Path) -> None:
+    blocks = section(hostile_run, "split")
+    facts = {
+        item["label"]: item["value"] for block in blocks for item in block.get("items", []) if "label" in item
+    }
+    assert facts["pairs across sides"] == 0
+    assert facts["held-out documents compared"] == 3000
+    words = json.dumps(blocks)
+    assert "at most 0.100 %" in words
+    assert "<b>customer</b>" in words
+
+
 def test_a_run_without_training_has_no_training_section(tmp_path: Path) -> None:
     run = write_fake_run(tmp_path / "run", train=False)
     report: Any = collect_report(run)

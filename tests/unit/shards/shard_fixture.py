@@ -116,6 +116,12 @@ def write_run(
         "plan": "cd" * 16,
         "counts": {"by_source": {name: {} for name in SOURCES}},
         "files": files,
+        "split": {
+            "documents": {
+                name: len(rows) for name, rows in (("train", train), ("validation", validation)) if rows
+            },
+            "proof": {"pairs": 0},
+        },
     }
     (folder / "manifest.json").write_text(json.dumps(manifest))
     return folder

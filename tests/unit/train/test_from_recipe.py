@@ -50,6 +50,7 @@ SETTINGS = {
     "checkpoint_every_steps": 1,
     "keep_checkpoints": 1,
     "threads": 1,
+    "allow_unproven_split": True,
 }
 
 

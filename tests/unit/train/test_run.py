@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -323,3 +324,36 @@ def test_bf16_computes_and_keeps_weights_in_float32(tmp_path: Path) -> None:
 
     weights = load_file(tmp_path / "bf16/train/model/model.safetensors")
     assert {value.dtype for value in weights.values()} == {torch.float32}
+
+
+def rewrite(folder: Path, change: Callable[[dict[str, object]], object]) -> None:
+    """Change the manifest of a run."""
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_bytes())
+    change(manifest)
+    path.write_text(json.dumps(manifest), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda manifest: manifest.pop("split"), "has no proof"),
+        (lambda manifest: manifest["split"]["proof"].update(pairs=3), "3 pairs of similar documents"),
+        (lambda manifest: manifest["split"]["documents"].update(validation=9), "its proof is about"),
+    ],
+)
+def test_a_split_without_a_proof_is_not_trained_on_unless_asked(
+    change: Callable[[dict[str, object]], object], words: str, tmp_path: Path
+) -> None:
+    run_folder(tmp_path)
+    rewrite(tmp_path, change)
+    with pytest.raises(GristmillError, match=words) as caught:
+        trained(tmp_path, steps=1)
+    assert caught.value.code == "GM-SPLIT-005"
+    assert trained(tmp_path, steps=1, allow_unproven_split=True).is_complete
+
+
+def test_where_nothing_is_held_out_nothing_has_to_be_proven(tmp_path: Path) -> None:
+    run_folder(tmp_path, num_validation=0)
+    rewrite(tmp_path, lambda manifest: manifest.pop("split"))
+    assert trained(tmp_path, steps=1).is_complete

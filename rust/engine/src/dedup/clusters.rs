@@ -12,10 +12,10 @@ use super::spill_queue::SpillQueue;
 use crate::external_sort::{ExternalSorter, SortedRecords};
 
 /// Two documents that belong together, each big-endian; either order, repetitions allowed, never a document twice.
-pub(super) const LINK_BYTES: usize = 16;
+pub(crate) const LINK_BYTES: usize = 16;
 
 /// Returns the record of a link.
-pub(super) fn link(left: u64, right: u64) -> [u8; LINK_BYTES] {
+pub(crate) fn link(left: u64, right: u64) -> [u8; LINK_BYTES] {
     let mut record = [0; LINK_BYTES];
     record[..8].copy_from_slice(&left.to_be_bytes());
     record[8..].copy_from_slice(&right.to_be_bytes());
@@ -37,7 +37,7 @@ const NODE_BYTES: u64 = 12;
 ///
 /// # Errors
 /// When spilling fails, when `visit` fails, or on cancellation.
-pub(super) fn for_each_member(
+pub(crate) fn for_each_member(
     context: &PassContext<'_>,
     links: &SpillQueue<LINK_BYTES>,
     memory_bytes: u64,

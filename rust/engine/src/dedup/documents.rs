@@ -14,7 +14,7 @@ use crate::external_sort::{SortError, SortedSource};
 use crate::index::{IndexRecord, RECORD_BYTES};
 
 /// Read buffer of one file that is streamed beside a pass's budget.
-pub(super) const STREAM_BUFFER_BYTES: u64 = 64 << 10;
+pub(crate) const STREAM_BUFFER_BYTES: u64 = 64 << 10;
 /// Bytes compared at a time; texts are never read whole for that.
 const COMPARE_BYTES: usize = 32 << 10;
 /// Partitions whose text and index stay open.
@@ -79,7 +79,7 @@ impl DocumentSet {
     }
 
     /// The empty set.
-    pub(super) fn empty(context: &PassContext<'_>) -> Result<Self> {
+    pub(crate) fn empty(context: &PassContext<'_>) -> Result<Self> {
         let mut starts = Vec::with_capacity(context.own().len() + 1);
         let mut start = 0;
         for files in context.own() {
@@ -137,7 +137,7 @@ impl DocumentSet {
     }
 
     /// Adds a document; unknown ones are left out.
-    pub(super) fn insert(&mut self, docref: u64) {
+    pub(crate) fn insert(&mut self, docref: u64) {
         if let Some(bit) = self.bit(docref) {
             self.set(bit);
         }

@@ -105,7 +105,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod clusters;
+pub(crate) mod clusters;
 pub(crate) mod documents;
 mod error;
 pub(crate) mod exact;
@@ -120,7 +120,7 @@ mod rescue;
 pub mod semantic;
 mod settle;
 mod similarity;
-mod spill_queue;
+pub(crate) mod spill_queue;
 pub mod stages;
 mod verify;
 mod writers;

@@ -124,22 +124,22 @@ impl PassContext<'_> {
     }
 
     /// The run's own partitions.
-    pub(super) fn own(&self) -> &[PartitionFiles] {
+    pub(crate) fn own(&self) -> &[PartitionFiles] {
         &self.partitions[..self.num_own]
     }
 
     /// Whether an earlier run kept the document.
-    pub(super) fn is_old(&self, docref: u64) -> bool {
+    pub(crate) fn is_old(&self, docref: u64) -> bool {
         split_docref(docref).0 as usize >= self.num_own
     }
 
     /// Number of a document among linked ones: the order of input, and before it all old documents.
-    pub(super) fn linked(&self, docref: u64) -> u64 {
+    pub(crate) fn linked(&self, docref: u64) -> u64 {
         if self.is_old(docref) { docref } else { docref | NEW }
     }
 }
 
 /// The inverse of [`PassContext::linked`]: the document, and whether it is old.
-pub(super) fn unlinked(number: u64) -> (u64, bool) {
+pub(crate) fn unlinked(number: u64) -> (u64, bool) {
     (number & !NEW, number & NEW == 0)
 }

@@ -32,7 +32,7 @@ impl Measure {
     ///
     /// Nothing is similar to an empty set. Stops as soon as too many elements of either set are known to be missing from
     /// the other; sets whose sizes alone exclude it are not read at all.
-    pub(super) fn at_least(self, better: &[u64], worse: &[u64], min_similarity: f64) -> Option<f64> {
+    pub(crate) fn at_least(self, better: &[u64], worse: &[u64], min_similarity: f64) -> Option<f64> {
         let total = better.len() + worse.len();
         // Jaccard: o / (total - o) >= t  <=>  o >= t * total / (1 + t).
         let needed = match self {

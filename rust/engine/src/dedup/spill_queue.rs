@@ -7,7 +7,7 @@ use crate::external_sort::{SortedSource, SpillFile};
 
 /// Keeps records in order of arrival; memory: at most `memory_bytes`, and never less than one record.
 #[derive(Debug)]
-pub(super) struct SpillQueue<const WIDTH: usize> {
+pub(crate) struct SpillQueue<const WIDTH: usize> {
     folder: PathBuf,
     capacity: usize,
     buffer: Vec<[u8; WIDTH]>,
@@ -16,7 +16,7 @@ pub(super) struct SpillQueue<const WIDTH: usize> {
 }
 
 impl<const WIDTH: usize> SpillQueue<WIDTH> {
-    pub(super) fn new(folder: &Path, memory_bytes: u64) -> Self {
+    pub(crate) fn new(folder: &Path, memory_bytes: u64) -> Self {
         // Half for what arrives, half for reading it back.
         let capacity = usize::try_from(memory_bytes / 2).unwrap_or(usize::MAX) / WIDTH;
         Self {
@@ -28,11 +28,11 @@ impl<const WIDTH: usize> SpillQueue<WIDTH> {
         }
     }
 
-    pub(super) fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u64 {
         self.num_spilled + self.buffer.len() as u64
     }
 
-    pub(super) fn push(&mut self, record: [u8; WIDTH]) -> Result<()> {
+    pub(crate) fn push(&mut self, record: [u8; WIDTH]) -> Result<()> {
         if self.buffer.len() == self.capacity {
             let spill = match &mut self.spill {
                 Some(spill) => spill,
@@ -47,7 +47,7 @@ impl<const WIDTH: usize> SpillQueue<WIDTH> {
     }
 
     /// Calls `visit` with each record in order of arrival; may be called again.
-    pub(super) fn for_each(&self, mut visit: impl FnMut(&[u8; WIDTH]) -> Result<()>) -> Result<()> {
+    pub(crate) fn for_each(&self, mut visit: impl FnMut(&[u8; WIDTH]) -> Result<()>) -> Result<()> {
         if let Some(spill) = &self.spill {
             let mut run = spill.run::<WIDTH>(0, self.num_spilled, (self.capacity * WIDTH) as u64);
             while let Some(record) = run.next_record()? {
@@ -58,7 +58,7 @@ impl<const WIDTH: usize> SpillQueue<WIDTH> {
     }
 
     /// Forgets everything; memory is kept for the next records, disk is given back.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.buffer.clear();
         self.spill = None;
         self.num_spilled = 0;

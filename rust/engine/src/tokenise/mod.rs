@@ -6,6 +6,7 @@
 pub(crate) mod cursors;
 mod edits;
 pub mod rows;
+mod sides;
 pub mod spec;
 pub mod tokens;
 
@@ -27,16 +28,17 @@ use crate::error::{EngineError, Result};
 use crate::index::{IndexRecord, RECORD_BYTES, RecordFile};
 use crate::map::batch::excerpt;
 use crate::schema::{self, TableFile};
+use crate::split::{SPLIT_STEP, STRADDLES, Side};
 use crate::task::Session;
 use crate::tokenizer::{Route, Tokenizer};
 use cursors::{Cursor, ValueCursor};
 use rows::{Kept, KeptRows, Reject, RejectRows};
+use sides::{Placed, Sides};
 use spec::TokeniseSpec;
 pub use spec::TokenizerSpec;
 use tokens::{TokenEntry, TokenRun};
 
-/// Distinguishes the random numbers of the split from those of the shuffle.
-const PURPOSE_SPLIT: u64 = 1;
+/// Distinguishes the random numbers of the shuffle from those of the split.
 pub(crate) const PURPOSE_SHUFFLE: u64 = 2;
 
 /// Runs the task.
@@ -62,6 +64,7 @@ pub fn run(spec: &TokeniseSpec, session: &Session) -> Result<TaskManifest> {
         rejects,
         edits,
         run,
+        split,
         ..
     } = pass;
     let num_dropped: u64 = dropped.values().sum();
@@ -94,6 +97,7 @@ pub fn run(spec: &TokeniseSpec, session: &Session) -> Result<TaskManifest> {
         "dropped": dropped,
         "quarantined": spec.map_counts.unreadable,
         "tokens": tokens,
+        "split": split.as_ref().map(Sides::counts),
     });
     commit(place, outputs, counts)
 }
@@ -113,6 +117,7 @@ struct Pass<'task> {
     other_indexes: HashMap<u32, RecordFile<RECORD_BYTES>>,
     old: OldNames<'task>,
     tokenizer: Option<Tokenizer>,
+    split: Option<Sides>,
     run: Option<TokenRun>,
     documents: TableFile,
     rejects: TableFile,
@@ -146,14 +151,17 @@ impl<'task> Pass<'task> {
             None => (None, None),
         };
         let tokenizer = spec.tokenizer.as_ref().map(load_tokenizer).transpose()?;
-        let splits: &[&'static str] = if spec.validation > 0.0 {
-            &["train", "validation"]
-        } else {
-            &["train"]
-        };
+        let split = spec
+            .split
+            .as_ref()
+            .map(|split| Sides::open(split, place, session))
+            .transpose()?;
+        let splits = split
+            .as_ref()
+            .map_or_else(|| vec![Side::Train.name()], Sides::names);
         let run = tokenizer
             .is_some()
-            .then(|| TokenRun::create(place, splits, spec.sort_memory_bytes))
+            .then(|| TokenRun::create(place, &splits, spec.sort_memory_bytes))
             .transpose()?;
         Ok(Self {
             spec,
@@ -173,6 +181,7 @@ impl<'task> Pass<'task> {
             other_indexes: HashMap::new(),
             old: OldNames::new(&spec.old, spec.indexes.len()),
             tokenizer,
+            split,
             run,
             documents: TableFile::create(place, "documents.parquet", schema::documents())?,
             rejects: TableFile::create(place, "rejects.parquet", schema::rejects())?,
@@ -341,6 +350,10 @@ impl<'task> Pass<'task> {
             reject.similarity = similarity;
             reject.shared_bands = (!is_exact || removal.shared_bands > 0).then_some(removal.shared_bands);
         } else {
+            let placed = match self.split.as_mut() {
+                Some(split) => split.place(docref)?,
+                None => Placed::On(Side::Train),
+            };
             let cluster = match cluster {
                 Some(cluster) => {
                     let first = u64::from_le_bytes(std::array::from_fn(|byte| cluster[8 + byte]));
@@ -352,7 +365,17 @@ impl<'task> Pass<'task> {
                 }
                 None => None,
             };
-            return self.keep(docref, record, cluster, text, id, metadata);
+            match placed {
+                Placed::On(side) => return self.keep((docref, side), record, cluster, text, id, metadata),
+                Placed::Left(left) => reject.rule = left.rule(),
+                Placed::Straddles { other, similarity } => {
+                    reject.rule = STRADDLES;
+                    reject.value = Some(f64::from(similarity));
+                    reject.threshold = self.spec.split.as_ref().map(|split| split.min_similarity);
+                    reject.detail = Some(format!("held out: {:032x}", self.key_of(other)?));
+                }
+            }
+            (reject.step, reject.reason) = (SPLIT_STEP, reject.rule);
         }
         *self
             .dropped
@@ -364,19 +387,17 @@ impl<'task> Pass<'task> {
 
     fn keep(
         &mut self,
-        docref: u64,
+        (docref, side): (u64, Side),
         record: &IndexRecord,
         cluster: Option<u128>,
         text: &str,
         id: Option<&str>,
         metadata: Option<&str>,
     ) -> Result<()> {
-        let group = if self.spec.group_by_cluster {
-            cluster.unwrap_or(record.key)
-        } else {
-            record.key
-        };
-        let is_validation = is_validation(self.spec.seed, group, self.spec.validation);
+        let number = self
+            .split
+            .as_mut()
+            .map_or(0, |split| split.count(side, record.key));
         let mut num_tokens = 0;
         if let (Some(tokenizer), Some(run)) = (&self.tokenizer, self.run.as_mut()) {
             let entry = &mut self.entry;
@@ -394,14 +415,13 @@ impl<'task> Pass<'task> {
             } else {
                 0
             };
-            run.push(usize::from(is_validation), position, docref, entry)?;
+            run.push(number, position, docref, entry)?;
         }
-        let split = if is_validation { "validation" } else { "train" };
         self.kept_rows.push(&Kept {
             doc: record.doc,
             key: record.key,
             id,
-            split,
+            split: side.name(),
             text,
             metadata,
             cluster,
@@ -473,11 +493,6 @@ impl<'task> Pass<'task> {
             |rows| edits.write(&rows),
         )
     }
-}
-
-/// Which side of the split a group of documents falls on: decided by its key alone.
-fn is_validation(seed: u64, group: u128, share: f64) -> bool {
-    (seeded_order(seed, PURPOSE_SPLIT, group) as f64) < share * 2_f64.powi(64)
 }
 
 fn open_output(spec: &TokeniseSpec, session: &Session, name: &str) -> Result<PathBuf> {

@@ -120,7 +120,7 @@ pub struct Kept<'row> {
     pub key: u128,
     /// The user's identifier.
     pub id: Option<&'row str>,
-    /// `train` or `validation`.
+    /// Name of its side of the split.
     pub split: &'row str,
     /// As it left curation.
     pub text: &'row str,

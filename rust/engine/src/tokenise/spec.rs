@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use super::sides::SplitOutcome;
 use crate::commit::{Artefact, TaskPlace};
 use crate::decide::Threshold;
 use crate::dedup_index::names::NamedPartSpec;
@@ -37,12 +38,11 @@ pub struct TokeniseSpec {
     /// Parts of the index that dedup compared with; none without an index.
     #[serde(default)]
     pub old: Vec<NamedPartSpec>,
-    /// Seed of the split and the shuffle.
+    /// Seed of the shuffle.
     pub seed: u64,
-    /// Share of documents (or clusters) that go to validation.
-    pub validation: f64,
-    /// Whether near duplicates go to the same side.
-    pub group_by_cluster: bool,
+    /// What the split stages left; none where nothing is held out.
+    #[serde(default)]
+    pub split: Option<SplitOutcome>,
     /// Whether shards are shuffled.
     pub shuffle: bool,
     /// The tokenizer; none leaves tokens out.
