@@ -13,6 +13,7 @@ from gristmill.recipe.dedup import ExactDedup, HighestColumn, LowestColumn, Pref
 from gristmill.recipe.problems import Problem, nearest
 from gristmill.recipe.sections import RESERVED_COLUMNS
 from gristmill.recipe.step_base import PluginStep, scalar_type
+from gristmill.recipe.supervised_checks import check_supervised
 
 if TYPE_CHECKING:
     from gristmill.recipe.model import AnyStep, Recipe
@@ -37,6 +38,7 @@ def check_recipe(recipe: Recipe) -> list[Problem]:
         *_survivor(recipe),
         *_token_shingles(recipe),
         *_embedding(recipe),
+        *check_supervised(recipe),
         *_column_types(recipe),
     ]
 
@@ -64,6 +66,8 @@ def _remote_paths(recipe: Recipe) -> Iterator[Problem]:
         ("[run]", (recipe.run.output, recipe.run.plugins_dir)),
         ("[dedup]", (recipe.dedup.index,)),
     ]
+    if recipe.tokens is not None and recipe.tokens.chat is not None:
+        places.append(("[tokens]", (recipe.tokens.chat.template,)))
     places += [
         (f"[[source]] number {position + 1}", source.paths) for position, source in enumerate(recipe.sources)
     ]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use gristmill_core::bloom::BloomShape;
 use gristmill_engine::commit::{self, Artefact};
-use gristmill_engine::tokenizer::{SpecialMode, Tokenizer};
+use gristmill_engine::tokenizer::{Route, SpecialMode, Tokenizer};
 use gristmill_engine::{EngineError, shard, task, verify};
 use pyo3::prelude::*;
 
@@ -84,6 +84,20 @@ pub(crate) fn tokenizer_vocabulary_size(
     enter_native(py, &session.inner, || {
         let mode: SpecialMode = parse(special)?;
         Ok(Tokenizer::load(&path, &mode)?.vocabulary_size())
+    })
+}
+
+/// The text of each list of token ids of a `tokenizer.json`, control tokens included.
+#[pyfunction]
+pub(crate) fn decode_tokens(
+    py: Python<'_>,
+    path: PathBuf,
+    runs: Vec<Vec<u32>>,
+    session: &Session,
+) -> PyResult<Vec<String>> {
+    enter_native(py, &session.inner, || {
+        let tokenizer = Tokenizer::load_for(&path, &SpecialMode::Hf, Route::Library)?;
+        runs.iter().map(|ids| tokenizer.decode(ids)).collect()
     })
 }
 

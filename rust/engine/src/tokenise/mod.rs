@@ -7,6 +7,7 @@ pub(crate) mod cursors;
 mod edits;
 pub mod rows;
 pub mod spec;
+pub mod supervised;
 pub mod tokens;
 
 use std::collections::{BTreeMap, HashMap};
@@ -14,7 +15,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
-use arrow_array::{Array, RecordBatch, StringArray};
+use arrow_array::{Array, LargeStringArray, RecordBatch, StringArray};
 use arrow_ipc::reader::FileReader;
 use gristmill_core::hash::seeded_order;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -33,8 +34,11 @@ use cursors::{Cursor, ValueCursor};
 use rows::{Kept, KeptRows, Reject, RejectRows};
 use spec::TokeniseSpec;
 pub use spec::TokenizerSpec;
+use supervised::{Refusal, Supervisor};
 use tokens::{TokenEntry, TokenRun};
 
+/// Step that stands in `rejects/` for documents that are no row of a shard.
+const TOKENS_STEP: &str = "tokens";
 /// Distinguishes the random numbers of the split from those of the shuffle.
 const PURPOSE_SPLIT: u64 = 1;
 pub(crate) const PURPOSE_SHUFFLE: u64 = 2;
@@ -55,6 +59,11 @@ pub fn run(spec: &TokeniseSpec, session: &Session) -> Result<TaskManifest> {
     }
     let unreadable = pass.copy_unreadable()?;
     pass.copy_edits()?;
+    let labels = pass
+        .supervisor
+        .as_ref()
+        .filter(|supervisor| supervisor.has_labels());
+    let labels = labels.map(|supervisor| supervisor.names().to_vec());
     let Pass {
         kept,
         dropped,
@@ -88,13 +97,16 @@ pub fn run(spec: &TokeniseSpec, session: &Session) -> Result<TaskManifest> {
         outputs.extend(run.outputs);
         tokens.extend(run.counts);
     }
-    let counts = serde_json::json!({
+    let mut counts = serde_json::json!({
         "documents_in": kept + num_dropped + unreadable,
         "kept": kept,
         "dropped": dropped,
         "quarantined": spec.map_counts.unreadable,
         "tokens": tokens,
     });
+    if let Some(labels) = labels {
+        counts["labels"] = labels.into();
+    }
     commit(place, outputs, counts)
 }
 
@@ -113,6 +125,7 @@ struct Pass<'task> {
     other_indexes: HashMap<u32, RecordFile<RECORD_BYTES>>,
     old: OldNames<'task>,
     tokenizer: Option<Tokenizer>,
+    supervisor: Option<Supervisor>,
     run: Option<TokenRun>,
     documents: TableFile,
     rejects: TableFile,
@@ -146,6 +159,10 @@ impl<'task> Pass<'task> {
             None => (None, None),
         };
         let tokenizer = spec.tokenizer.as_ref().map(load_tokenizer).transpose()?;
+        let supervisor = match (&spec.supervised, &spec.tokenizer) {
+            (Some(supervised), Some(tokenizer)) => Some(Supervisor::new(supervised, tokenizer)?),
+            _ => None,
+        };
         let splits: &[&'static str] = if spec.validation > 0.0 {
             &["train", "validation"]
         } else {
@@ -173,6 +190,7 @@ impl<'task> Pass<'task> {
             other_indexes: HashMap::new(),
             old: OldNames::new(&spec.old, spec.indexes.len()),
             tokenizer,
+            supervisor,
             run,
             documents: TableFile::create(place, "documents.parquet", schema::documents())?,
             rejects: TableFile::create(place, "rejects.parquet", schema::rejects())?,
@@ -206,6 +224,7 @@ impl<'task> Pass<'task> {
         let texts = self.read_texts(&records)?;
         let ids = string_column(carried, "id")?;
         let metadata = string_column(carried, "metadata")?;
+        let extras = Extras::of(carried);
         let start = records[0].text_offset;
         for (row, record) in records.iter().enumerate() {
             let from = (record.text_offset - start) as usize;
@@ -216,10 +235,14 @@ impl<'task> Pass<'task> {
                         detail: error.to_string(),
                     }
                 })?;
-            let id = ids.is_valid(row).then(|| ids.value(row));
+            let row_fields = RowFields {
+                id: ids.is_valid(row).then(|| ids.value(row)),
+                metadata: metadata.is_valid(row).then(|| metadata.value(row)),
+                chat: extras.chat(row),
+                label: extras.label(row),
+            };
             let verdict = u16::from_le_bytes(verdicts[row]);
-            let metadata = metadata.is_valid(row).then(|| metadata.value(row));
-            self.document(record, verdict, text, id, metadata)?;
+            self.document(record, verdict, text, row_fields)?;
             self.next_ordinal += 1;
         }
         self.flush()
@@ -242,8 +265,7 @@ impl<'task> Pass<'task> {
         record: &IndexRecord,
         verdict: u16,
         text: &str,
-        id: Option<&str>,
-        metadata: Option<&str>,
+        fields: RowFields<'_>,
     ) -> Result<()> {
         let docref = (u64::from(self.spec.place.index) << 32) | self.next_ordinal;
         let removal = self
@@ -262,7 +284,7 @@ impl<'task> Pass<'task> {
         let mut reject = Reject {
             doc: record.doc,
             key: record.key,
-            id,
+            id: fields.id,
             step: "",
             rule: "",
             reason: "",
@@ -352,7 +374,14 @@ impl<'task> Pass<'task> {
                 }
                 None => None,
             };
-            return self.keep(docref, record, cluster, text, id, metadata);
+            let Some(refusal) = self.prepare(text, fields)? else {
+                return self.keep(docref, record, cluster, text, fields);
+            };
+            reject.step = TOKENS_STEP;
+            reject.rule = refusal.rule;
+            reject.reason = refusal.rule;
+            reject.value = Some(refusal.value as f64);
+            reject.threshold = Some(refusal.threshold as f64);
         }
         *self
             .dropped
@@ -362,15 +391,25 @@ impl<'task> Pass<'task> {
         Ok(())
     }
 
+    /// Makes the rows of a document that teaches something; returns why there is none.
+    fn prepare(&mut self, text: &str, fields: RowFields<'_>) -> Result<Option<Refusal>> {
+        let (Some(supervisor), Some(tokenizer), Some(spec)) =
+            (self.supervisor.as_mut(), &self.tokenizer, &self.spec.tokenizer)
+        else {
+            return Ok(None);
+        };
+        supervisor.prepare(tokenizer, &spec.end_of_text, text, fields.chat)
+    }
+
     fn keep(
         &mut self,
         docref: u64,
         record: &IndexRecord,
         cluster: Option<u128>,
         text: &str,
-        id: Option<&str>,
-        metadata: Option<&str>,
+        fields: RowFields<'_>,
     ) -> Result<()> {
+        let RowFields { id, metadata, .. } = fields;
         let group = if self.spec.group_by_cluster {
             cluster.unwrap_or(record.key)
         } else {
@@ -378,7 +417,24 @@ impl<'task> Pass<'task> {
         };
         let is_validation = is_validation(self.spec.seed, group, self.spec.validation);
         let mut num_tokens = 0;
-        if let (Some(tokenizer), Some(run)) = (&self.tokenizer, self.run.as_mut()) {
+        if let (Some(supervisor), Some(run)) = (self.supervisor.as_mut(), self.run.as_mut()) {
+            let entry = &mut self.entry;
+            entry.key = record.key;
+            entry.doc = record.doc;
+            entry.id = id.map(str::to_owned);
+            entry.label = fields.label.map(|label| supervisor.code(label)).transpose()?;
+            let position = shuffle_position(self.spec, record.key);
+            let split = usize::from(is_validation);
+            for part in std::mem::take(&mut supervisor.parts) {
+                entry.tokens = part.tokens;
+                entry.mask = part.mask;
+                num_tokens += entry.tokens.len() as u32;
+                run.push_part(split, position, docref, entry)?;
+            }
+            let counts = run.counts(split);
+            counts.documents += 1;
+            supervisor.count(counts.supervised.get_or_insert_default(), fields.label);
+        } else if let (Some(tokenizer), Some(run)) = (&self.tokenizer, self.run.as_mut()) {
             let entry = &mut self.entry;
             entry.key = record.key;
             entry.doc = record.doc;
@@ -389,11 +445,7 @@ impl<'task> Pass<'task> {
                 entry.tokens.extend_from_slice(&spec.end_of_text);
             }
             num_tokens = entry.tokens.len() as u32;
-            let position = if self.spec.shuffle {
-                seeded_order(self.spec.seed, PURPOSE_SHUFFLE, record.key)
-            } else {
-                0
-            };
+            let position = shuffle_position(self.spec, record.key);
             run.push(usize::from(is_validation), position, docref, entry)?;
         }
         let split = if is_validation { "validation" } else { "train" };
@@ -472,6 +524,51 @@ impl<'task> Pass<'task> {
             |doc| kept.binary_search(&doc).is_ok(),
             |rows| edits.write(&rows),
         )
+    }
+}
+
+/// Where a document goes among all of its split.
+fn shuffle_position(spec: &TokeniseSpec, key: u128) -> u64 {
+    if spec.shuffle {
+        seeded_order(spec.seed, PURPOSE_SHUFFLE, key)
+    } else {
+        0
+    }
+}
+
+/// What the map stage carried along of a document.
+#[derive(Clone, Copy)]
+struct RowFields<'row> {
+    id: Option<&'row str>,
+    metadata: Option<&'row str>,
+    chat: Option<&'row str>,
+    label: Option<&'row str>,
+}
+
+/// The carried columns that only some recipes have.
+struct Extras<'batch> {
+    chat: Option<&'batch LargeStringArray>,
+    label: Option<&'batch StringArray>,
+}
+
+impl<'batch> Extras<'batch> {
+    fn of(batch: &'batch RecordBatch) -> Self {
+        let chat = batch.column_by_name("chat");
+        let label = batch.column_by_name("label");
+        Self {
+            chat: chat.and_then(|column| column.as_any().downcast_ref()),
+            label: label.and_then(|column| column.as_any().downcast_ref()),
+        }
+    }
+
+    fn chat(&self, row: usize) -> Option<&'batch str> {
+        let chat = self.chat.filter(|chat| chat.is_valid(row))?;
+        Some(chat.value(row))
+    }
+
+    fn label(&self, row: usize) -> Option<&'batch str> {
+        let label = self.label.filter(|label| label.is_valid(row))?;
+        Some(label.value(row))
     }
 }
 
