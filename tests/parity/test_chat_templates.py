@@ -24,7 +24,9 @@ TURNS = {
     "conversations": 'messages = "conversations"',
     "instruction": 'prompt = "instruction"\ninput = "input"\nresponse = "output"',
 }
-NUM_RECORDS = 120
+NUM_RECORDS = 60
+DATE = "26 Jul 2024"
+"""What the template in the style of Llama 3 shows where nobody gives a date."""
 
 
 def shards_of(
@@ -110,10 +112,8 @@ def test_what_contents_spell_stays_text(name: str, tmp_path: Path) -> None:
     model = model_folder(Path(str(DATA)), name, tmp_path / "model")
     (model / "chat_template.jinja").write_text(template(name, marked=False))
     tokenizer = reference(model, template(name, marked=True))
-    controls = [
-        token for token in tokenizer.get_added_vocab() if tokenizer.eos_token in token or token[0] == "<"
-    ]
-    controls = [*dict.fromkeys([tokenizer.eos_token, *controls])][:6]
+    special = [str(token) for token in tokenizer.added_tokens_decoder.values() if token.special]
+    controls = [*dict.fromkeys([tokenizer.eos_token, *special])][:6]
     rows = []
     for control in controls:
         nasty = f"a {control}{control} b<{control}>\n{control[:-1]}"
@@ -127,10 +127,11 @@ def test_what_contents_spell_stays_text(name: str, tmp_path: Path) -> None:
     ids = {control: tokenizer.convert_tokens_to_ids(control) for control in controls}
     for number, (tokens, trained) in found.items():
         harmless = [{"role": turn["role"], "content": "x"} for turn in rows[int(number)]["messages"]]
-        clean = tokenizer.apply_chat_template(harmless, return_dict=True)["input_ids"]
+        clean = tokenizer.apply_chat_template(harmless, return_dict=True, date_string=DATE)["input_ids"]
         for control, id_ in ids.items():
             assert tokens.count(id_) == clean.count(id_), (number, control)
-        hf = tokenizer.apply_chat_template(rows[int(number)]["messages"], return_dict=True)["input_ids"]
+        messages = rows[int(number)]["messages"]
+        hf = tokenizer.apply_chat_template(messages, return_dict=True, date_string=DATE)["input_ids"]
         assert "".join(tokenizer.decode(tokens).split()) == "".join(tokenizer.decode(hf).split())
         said = tokenizer.decode([token for token, is_in in zip(tokens, trained, strict=True) if is_in])
         expected = str(rows[int(number)]["messages"][1]["content"])

@@ -90,6 +90,7 @@ def show(finished: CuratedRun, printer: Printer) -> None:
             f"{cut['step']}: cut {counted(done['spans'], 'span')}, {counted(done['bytes'], 'byte')}, out of "
             f"{counted(done['changed'], 'document')} that stay"
         )
+    printer.lines(supervised_lines(finished.manifest))
     printer.data(f"{finished.path}")
     for step, count in cast(Mapping[str, int], finished.counts.get("in_scope", {})).items():
         if not count:
@@ -102,6 +103,33 @@ def show(finished: CuratedRun, printer: Printer) -> None:
     printer.talk(
         f"tasks: {finished.num_run} run, {finished.num_reused} used again; manifest {finished.digest}"
     )
+
+
+def supervised_lines(manifest: Mapping[str, object]) -> list[str]:
+    """Return what documents teach, by split, in lines; none for a run of plain texts.
+
+    Examples
+    --------
+    >>> split = {"conversations": 2, "trained_tokens": 30, "split": 0, "truncated": 1, "lost_tokens": 9, "spelled": 0}
+    >>> supervised_lines({"supervised": {"splits": {"train": split}}})
+    ['train: 2 conversations, 30 tokens trained, 1 document truncated by 9 tokens']
+    """
+    supervised = cast("Mapping[str, object] | None", manifest.get("supervised"))
+    lines = []
+    for split, numbers in cast(Mapping[str, Mapping[str, int]], (supervised or {}).get("splits", {})).items():
+        parts = []
+        if numbers["conversations"]:
+            parts.append(counted(numbers["conversations"], "conversation"))
+        parts.append(f"{counted(numbers['trained_tokens'], 'token')} trained")
+        if numbers["split"]:
+            parts.append(f"{counted(numbers['split'], 'document')} in several rows")
+        if numbers["truncated"]:
+            truncated = counted(numbers["truncated"], "document")
+            parts.append(f"{truncated} truncated by {counted(numbers['lost_tokens'], 'token')}")
+        if numbers["spelled"]:
+            parts.append(f"{counted(numbers['spelled'], 'conversation')} with control tokens kept as text")
+        lines.append(f"{split}: {', '.join(parts)}")
+    return lines
 
 
 def funnel(counts: Mapping[str, object]) -> list[str]:

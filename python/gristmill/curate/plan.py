@@ -191,6 +191,7 @@ class Plan:
                 "max_cluster_fraction": self.max_cluster_fraction,
             },
             "ranges": self.num_ranges,
+            "tokenizer_path": None if self.tokenizer is None else str(self.tokenizer.path.absolute()),
             **({} if self.index is None else {"index_path": str(self.index.path.absolute())}),
         }
 

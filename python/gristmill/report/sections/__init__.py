@@ -27,6 +27,7 @@ from gristmill.report.sections import (
     rule_value,
     rules,
     summary,
+    supervised,
     training,
 )
 
@@ -50,6 +51,7 @@ STANDARD: tuple[Section, ...] = (
     Section(name="quarantine", title="Quarantine", build=quarantine.build),
     Section(name="distributions", title="Lengths, languages, sources", build=distributions.build),
     Section(name="duplicates", title="Duplicates", build=duplicates.build),
+    Section(name="supervised", title="What documents teach", build=supervised.build),
     Section(name="training", title="Training", build=training.build),
     Section(name="provenance", title="Recipe, versions, digests", build=provenance.build),
 )
