@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,6 +16,7 @@ from gristmill.curate.run import CuratedRun, curate
 from gristmill.curate.verify import verify_run
 from gristmill.errors import GristmillError
 from gristmill.loader.rows import is_trained
+from gristmill.report.build import collect_report
 from gristmill.shards import Document, open_shards
 
 SPLITS = ("train", "validation")
@@ -347,3 +349,34 @@ def test_inspect_shows_what_is_trained_and_the_class(tmp_path: Path) -> None:
     assert "class" in lines
     assert "kind" in lines
     assert json.loads((run.path / "plan.json").read_bytes())["tokenizer_path"]
+
+
+def test_the_report_counts_what_is_taught(tmp_path: Path) -> None:
+    write_model(tmp_path / "model")
+    turns = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yes"}]
+    write_lines(tmp_path / "a.jsonl", [{"id": "x", "messages": turns, "tone": "kind"}])
+    tokens = 'chat = {}\nlabel = { field = "tone", order = ["rude", "kind"] }'
+    run = curate(write_recipe(tmp_path, 'paths = ["a.jsonl"]\nmessages = "messages"', tokens), workers=1)
+    sections = {entry["name"]: entry for entry in collect_report(run.path)["sections"]}
+    tables = [block for block in sections["supervised"]["blocks"] if block["block"] == "table"]
+    assert sum(row[1] for row in tables[0]["rows"]) == 1
+    assert [row[:2] for row in tables[1]["rows"]] == [[0, "rude"], [1, "kind"]]
+    assert sum(sum(row[2:]) for row in tables[1]["rows"]) == 1
+
+
+@pytest.mark.parametrize("name", ["chat", "classify"])
+def test_the_example_runs(name: str, tmp_path: Path) -> None:
+    write_model(tmp_path / "model")
+    example = Path(__file__).parents[2] / "examples" / "chat"
+    shutil.copytree(example, tmp_path / "example")
+    recipe = tmp_path / "example" / f"{name}.toml"
+    text = recipe.read_text(encoding="utf-8")
+    recipe.write_text(
+        text.replace("../quickstart/models/SmolLM2-135M-Instruct", "../model").replace("512", "900"),
+        encoding="utf-8",
+    )
+    run = curate(recipe, workers=1)
+    assert verify_run(run.path).ok
+    counts = run.manifest["supervised"]["splits"]["train"]
+    assert counts["trained_tokens"] > 1000
+    assert run.counts["kept"] > 40

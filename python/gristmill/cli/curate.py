@@ -128,6 +128,10 @@ def supervised_lines(manifest: Mapping[str, object]) -> list[str]:
             parts.append(f"{truncated} truncated by {counted(numbers['lost_tokens'], 'token')}")
         if numbers["spelled"]:
             parts.append(f"{counted(numbers['spelled'], 'conversation')} with control tokens kept as text")
+        labels = cast("Mapping[str, int] | None", numbers.get("labels"))
+        if labels is not None:
+            present = sum(count > 0 for count in labels.values())
+            parts.append(f"{present:,} of {counted(len(labels), 'class', 'classes')} present")
         lines.append(f"{split}: {', '.join(parts)}")
     return lines
 

@@ -151,7 +151,7 @@ class Source(Section):
             raise PydanticCustomError(
                 "turns", "an instruction needs `prompt` and `response`; `tools` needs `messages`"
             )
-        if "text" in self.model_fields_set:
+        if self.text != "text":
             raise PydanticCustomError(
                 "turns", "`text` and `{key}` are two places for one text", {"key": given[0]}
             )
@@ -224,9 +224,7 @@ class Tokens(Section):
 
     @model_validator(mode="after")
     def _limit_is_given(self) -> Self:
-        names = "too_long" in self.model_fields_set or (
-            self.chat is not None and self.chat.too_long is not None
-        )
+        names = self.too_long != "split" or (self.chat is not None and self.chat.too_long is not None)
         if names and self.max_tokens is None:
             raise PydanticCustomError("too_long", "`too_long` has no effect without `max_tokens`")
         return self

@@ -53,7 +53,7 @@ def build(run: RunFolder) -> Sequence[Block]:
         "spell controls",
     )
     columns = [Column(label="split", kind="text"), *(Column(label=label, kind="count") for label in labels)]
-    blocks.append(Table(columns=columns, rows=rows))
+    blocks.append(Table(caption="What is trained, by split", columns=columns, rows=rows))
     label = mapping(supervised.get("label"))
     if label:
         names = cast(Sequence[str], label["names"])
@@ -68,6 +68,7 @@ def build(run: RunFolder) -> Sequence[Block]:
         blocks.append(Note(text=f"{len(names):,} classes, from the field {label['field']}."))
         blocks.append(
             Table(
+                caption="Documents by class",
                 columns=[
                     Column(label="number", kind="count"),
                     Column(label="class", kind="text"),
