@@ -49,7 +49,7 @@ class MapTask:
     def __new__(cls, spec: str, session: Session) -> MapTask: ...
     def advance(
         self, session: Session
-    ) -> tuple[Literal["plugin", "input"], int, pa.RecordBatch | None] | None:
+    ) -> tuple[Literal["plugin", "turns", "input"], int, pa.RecordBatch | None] | None:
         """Work until a plugin or a reader is needed; None when everything is read."""
 
     def feed(self, batch: pa.RecordBatch | None) -> None:
@@ -62,6 +62,9 @@ class MapTask:
         failures: Sequence[tuple[int, str, str]],
     ) -> None:
         """Take a plugin step's columns, new texts and failed rows."""
+
+    def supply_chat(self, rendered: pa.Array, failures: Sequence[tuple[int, str, str]]) -> None:
+        """Take what a chat template made of turns: large_string, null where it failed; and the rows where it failed."""
 
     def commit(self, session: Session) -> str:
         """Commit, and return the task manifest as JSON."""
@@ -135,6 +138,9 @@ def plan_shards(
     session: Session,
 ) -> list[tuple[int, int]]:
     """Return where each shard of a split starts, as (position, docref) pairs."""
+
+def decode_tokens(path: str | PathLike[str], runs: Sequence[Sequence[int]], session: Session) -> list[str]:
+    """Return the text of each list of ids of a `tokenizer.json`, control tokens included."""
 
 def bloom_filter_bytes(expected: int, false_positive_rate: float) -> int | None:
     """Return the bytes of a Bloom filter for so many elements and that rate of mistakes; None if there is none."""

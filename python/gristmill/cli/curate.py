@@ -92,6 +92,7 @@ def show(finished: CuratedRun, printer: Printer) -> None:
             f"{counted(done['changed'], 'document')} that stay"
         )
     printer.lines(split_lines(finished.manifest))
+    printer.lines(supervised_lines(finished.manifest))
     printer.data(f"{finished.path}")
     for step, count in cast(Mapping[str, int], finished.counts.get("in_scope", {})).items():
         if not count:
@@ -104,6 +105,37 @@ def show(finished: CuratedRun, printer: Printer) -> None:
     printer.talk(
         f"tasks: {finished.num_run} run, {finished.num_reused} used again; manifest {finished.digest}"
     )
+
+
+def supervised_lines(manifest: Mapping[str, object]) -> list[str]:
+    """Return what documents teach, by split, in lines; none for a run of plain texts.
+
+    Examples
+    --------
+    >>> split = {"conversations": 2, "trained_tokens": 30, "split": 0, "truncated": 1, "lost_tokens": 9, "spelled": 0}
+    >>> supervised_lines({"supervised": {"splits": {"train": split}}})
+    ['train: 2 conversations, 30 tokens trained, 1 document truncated by 9 tokens']
+    """
+    supervised = cast("Mapping[str, object] | None", manifest.get("supervised"))
+    lines = []
+    for split, numbers in cast(Mapping[str, Mapping[str, int]], (supervised or {}).get("splits", {})).items():
+        parts = []
+        if numbers["conversations"]:
+            parts.append(counted(numbers["conversations"], "conversation"))
+        parts.append(f"{counted(numbers['trained_tokens'], 'token')} trained")
+        if numbers["split"]:
+            parts.append(f"{counted(numbers['split'], 'document')} in several rows")
+        if numbers["truncated"]:
+            truncated = counted(numbers["truncated"], "document")
+            parts.append(f"{truncated} truncated by {counted(numbers['lost_tokens'], 'token')}")
+        if numbers["spelled"]:
+            parts.append(f"{counted(numbers['spelled'], 'conversation')} with control tokens kept as text")
+        labels = cast("Mapping[str, int] | None", numbers.get("labels"))
+        if labels is not None:
+            present = sum(count > 0 for count in labels.values())
+            parts.append(f"{present:,} of {counted(len(labels), 'class', 'classes')} present")
+        lines.append(f"{split}: {', '.join(parts)}")
+    return lines
 
 
 def funnel(counts: Mapping[str, object]) -> list[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from gristmill.cli.curate import funnel
 from gristmill.cli.options import add_verb, printer_of
+from gristmill.cli.shard_text import CLOSE, OPEN, class_names, row_texts
 from gristmill.cli.split_lines import split_lines
 from gristmill.cli.tables import batches, manifest_of, read_json
 from gristmill.cli.text import counted, one_line, value_words
@@ -144,6 +145,7 @@ def _table(path: Path, num_rows: int) -> dict[str, object]:
         key.decode(): one_line(value.decode(errors="replace"), 200)
         for key, value in (schema.metadata or {}).items()
     }
+    more = _shown(path, samples, metadata) if path.suffix == ".arrow" else {}
     return {
         "kind": "shard" if path.suffix == ".arrow" else "table",
         "path": str(path),
@@ -152,7 +154,22 @@ def _table(path: Path, num_rows: int) -> dict[str, object]:
         "columns": {field.name: str(field.type) for field in schema},
         "metadata": {key: value for key, value in metadata.items() if key != "ARROW:schema"},
         "sample": [{key: value_words(value) for key, value in row.items()} for row in samples],
+        **more,
     }
+
+
+def _shown(
+    path: Path, samples: Sequence[Mapping[str, object]], metadata: Mapping[str, str]
+) -> dict[str, object]:
+    """Return what the sample rows of a shard say, where the run's tokenizer and classes are there."""
+    if not samples or not {"tokens", "mask"} <= samples[0].keys():
+        return {}
+    texts = row_texts(path, samples, metadata.get("gristmill.tokenizer_digest"))
+    names = class_names(path) if "label" in samples[0] else None
+    found: dict[str, object] = {} if texts is None else {"texts": texts}
+    if names is not None:
+        found["classes"] = [names[cast(int, row["label"])] for row in samples]
+    return found
 
 
 def _schema_of(path: Path) -> pa.Schema:
@@ -244,6 +261,16 @@ def _describe_table(found: Mapping[str, object]) -> Iterator[str]:
         yield f"row {number}"
         for name, value in row.items():
             yield f"  {name.ljust(width)}  {value}"
+        classes = cast("Sequence[str] | None", found.get("classes"))
+        if classes is not None:
+            yield f"  {'class'.ljust(width)}  {one_line(classes[number - 1], 200)}"
+        texts = cast("Sequence[str] | None", found.get("texts"))
+        if texts is not None:
+            trained = (
+                "all of it trained" if row.get("mask") == "null" else f"trained between {OPEN} and {CLOSE}"
+            )
+            yield f"  text, {trained}:"
+            yield from (f"    {line}" for line in texts[number - 1].split("\n"))
 
 
 def _sizes(tensors: Mapping[str, object]) -> str:

@@ -74,6 +74,11 @@ def build_manifest(plan: Plan, outcome: Outcome) -> dict[str, object]:
             "in_scope": _count_scope(outcome),
             "rules": _count_rules(plan, outcome),
         },
+        **(
+            {}
+            if plan.supervised is None
+            else {"supervised": plan.supervised.manifest(outcome.tokenise, plan.splits)}
+        ),
         **({"cuts": cut_counts(plan, outcome.cut)} if plan.cuts else {}),
         "dedup": _dedup_counts(plan, outcome),
         **({} if plan.index is None else {"index": _index(plan.index)}),

@@ -220,6 +220,8 @@ def _map_task(plan: Plan, index: int) -> Task:
     }
     if plan.semantic is not None:
         spec["semantic"] = plan.semantic.map_spec()
+    if plan.supervised is not None:
+        spec |= plan.supervised.map_spec(source.engine)
     extra: dict[str, object] = {"operators": [dict(operator) for operator in plan.operators]}
     if plan.plugins or source.reader is not None:
         extra |= {
@@ -230,6 +232,8 @@ def _map_task(plan: Plan, index: int) -> Task:
             "seed": plan.seed,
             "max_quarantine_fraction": plan.max_quarantine_fraction,
         }
+    if plan.supervised is not None and "chat" in spec:
+        extra |= plan.supervised.chat_task()
     return Task(index=index, kind="map", spec=spec, extra=extra)
 
 
@@ -371,6 +375,8 @@ def _tokenise_task(
     }
     if old := dedup_index.name_parts(plan.index):
         spec["old"] = old
+    if plan.supervised is not None and plan.tokenizer is not None:
+        spec["supervised"] = plan.supervised.tokenise_spec()
     return Task(index=index, kind="native", spec=spec)
 
 
@@ -387,11 +393,14 @@ def _shards(
     orders = [outputs(done)[f"order-{split}"] for done in tokenise]
     num_tokens = sum(_split_tokens(done, split) for done in tokenise)
     starts = plan_shards(plan, folder, orders, num_tokens)
+    supervised = plan.supervised
+    names = None if supervised is None else supervised.label_names(tokenise)
     runs = [
         {
             "source": plan.partitions[index].source,
             "tokens": outputs(done)["tokens"],
             "order": outputs(done)[f"order-{split}"],
+            **({} if supervised is None else supervised.run_labels(done, names)),
         }
         for index, done in enumerate(tokenise)
     ]
@@ -416,6 +425,7 @@ def _shards(
                 "end": starts[index + 1] if index + 1 < len(starts) else None,
                 "vocabulary_size": plan.tokenizer.vocabulary_size,
                 "metadata": metadata,
+                **({} if names is None else {"has_labels": True}),
             },
         )
         for index, start in enumerate(starts)

@@ -23,6 +23,7 @@ from gristmill.curate.inputs import MAX_FILES, InputFile, Partition, find_files,
 from gristmill.curate.semantic import SEMANTIC_STAGES, SemanticPlan
 from gristmill.curate.split import PROOF_BYTES, SPLIT_STAGES, SplitPlan, plan_split
 from gristmill.curate.stages import CUT_STAGES, INDEX_STAGES, STAGE_VERSIONS, strip_neutral
+from gristmill.curate.supervised import SupervisedPlan, plan_supervised, turns_spec
 from gristmill.curate.tokens import ResolvedTokenizer, resolve_tokenizer
 from gristmill.errors import GristmillError
 from gristmill.recipe import Recipe
@@ -97,6 +98,7 @@ class Plan:
     batch_bytes: int = BATCH_BYTES
     batch_rows: int = BATCH_ROWS
     index: IndexUse | None = None
+    supervised: SupervisedPlan | None = None
 
     @property
     def sort_memory_bytes(self) -> int:
@@ -125,6 +127,7 @@ class Plan:
         """Return everything the result depends on apart from the content of the inputs; no path, size or budget."""
         return {
             **({} if self.index is None else {"index": self.index.identity()}),
+            **({} if self.supervised is None else {"supervised": self.supervised.identity()}),
             "stages": {
                 name: version
                 for name, version in STAGE_VERSIONS.items()
@@ -190,6 +193,7 @@ class Plan:
                 "max_cluster_fraction": self.max_cluster_fraction,
             },
             "ranges": self.num_ranges,
+            "tokenizer_path": None if self.tokenizer is None else str(self.tokenizer.path.absolute()),
             **({} if self.index is None else {"index_path": str(self.index.path.absolute())}),
         }
 
@@ -258,6 +262,8 @@ class Plan:
             lines.append(self.split.describe())
         if self.tokenizer is not None:
             lines += self.tokenizer.describe()
+        if self.supervised is not None:
+            lines += self.supervised.describe()
         if self.index is not None:
             keys = sum(cost.num_bytes for cost in self.file_costs() if cost.file in ("exact", "bands"))
             added = INDEX_BYTES_PER_DOCUMENT + keys
@@ -350,6 +356,7 @@ def make_plan(recipe: Recipe) -> Plan:
         index=None
         if recipe.dedup_index is None
         else IndexUse(path=recipe.dedup_index, segments=read_segments(recipe.dedup_index)),
+        supervised=plan_supervised(recipe, tokenizer),
     )
 
 
@@ -393,6 +400,7 @@ def _plan_sources(recipe: Recipe, compiled: CompiledSteps) -> tuple[PlannedSourc
                     "ordinal": position,
                     "text": source.text,
                     "id": source.id,
+                    **turns_spec(source),
                     "columns": list(compiled.columns),
                     "format": None if reader is not None else source.format,
                     "foreign": reader is not None,

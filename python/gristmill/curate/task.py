@@ -16,6 +16,7 @@ from gristmill import _native
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from gristmill.curate.chat import Renderer
     from gristmill.plugins.active import ActiveOperator
     from gristmill.plugins.host import PluginHost
 
@@ -33,7 +34,7 @@ class TaskRunner:
         ----------
         task
             ``{"kind": "map" | "native", "spec": {...}}``; a map task may have ``plugins``, ``reader``,
-            ``plugins_dir`` and ``seed`` beside.
+            ``plugins_dir``, ``seed`` and ``chat`` beside.
         """
         spec = cast(Mapping[str, object], task["spec"])
         place = cast(Mapping[str, object], spec["place"])
@@ -57,6 +58,10 @@ class TaskRunner:
         native = _native.MapTask(json.dumps(spec), self.session)
         descriptions = cast(Sequence[Mapping[str, object]], task.get("plugins") or ())
         reader_description = cast("Mapping[str, object] | None", task.get("reader"))
+        chat = cast("Mapping[str, object] | None", task.get("chat"))
+        if not descriptions and reader_description is None and chat is not None:
+            self._render_turns(native, chat)
+            return native.commit(self.session)
         if not descriptions and reader_description is None:
             assert native.advance(self.session) is None
             return native.commit(self.session)
@@ -75,8 +80,18 @@ class TaskRunner:
             seed=cast(int, task["seed"]),
             max_failure_fraction=cast(float, task["max_quarantine_fraction"]),
         ) as host:
-            self._drive(native, spec, host, by_step, reader)
+            self._drive(native, spec, host, by_step, reader, None if chat is None else self._renderer(chat))
         return native.commit(self.session)
+
+    def _renderer(self, chat: Mapping[str, object]) -> Renderer:
+        from gristmill.curate.chat import Renderer
+
+        return Renderer(chat)
+
+    def _render_turns(self, native: _native.MapTask, chat: Mapping[str, object]) -> None:
+        renderer = self._renderer(chat)
+        while (call := native.advance(self.session)) is not None:
+            native.supply_chat(*renderer.render_batch(cast("pa.RecordBatch", call[2])))
 
     def _drive(
         self,
@@ -85,12 +100,17 @@ class TaskRunner:
         host: PluginHost,
         by_step: Mapping[str, ActiveOperator],
         reader: ActiveOperator | None,
+        renderer: Renderer | None,
     ) -> None:
         steps = cast(Sequence[Mapping[str, object]], spec["steps"])
         files = cast(Sequence[Mapping[str, object]], spec["files"])
         open_files: dict[int, Iterator[pa.RecordBatch]] = {}
         while (call := native.advance(self.session)) is not None:
             kind, position, batch = call
+            if kind == "turns":
+                assert renderer is not None
+                native.supply_chat(*renderer.render_batch(cast("pa.RecordBatch", batch)))
+                continue
             if kind == "input":
                 assert reader is not None
                 if position not in open_files:

@@ -14,6 +14,7 @@ from gristmill.recipe.problems import Problem, nearest
 from gristmill.recipe.sections import RESERVED_COLUMNS
 from gristmill.recipe.split import KNOWN_COLUMNS
 from gristmill.recipe.step_base import PluginStep, scalar_type
+from gristmill.recipe.supervised_checks import check_supervised
 
 if TYPE_CHECKING:
     from gristmill.recipe.model import AnyStep, Recipe
@@ -38,6 +39,7 @@ def check_recipe(recipe: Recipe) -> list[Problem]:
         *_survivor(recipe),
         *_token_shingles(recipe),
         *_embedding(recipe),
+        *check_supervised(recipe),
         *_column_types(recipe),
         *_split(recipe),
     ]
@@ -67,6 +69,8 @@ def _remote_paths(recipe: Recipe) -> Iterator[Problem]:
         ("[dedup]", (recipe.dedup.index,)),
         ("[split]", (recipe.split.previous,)),
     ]
+    if recipe.tokens is not None and recipe.tokens.chat is not None:
+        places.append(("[tokens]", (recipe.tokens.chat.template,)))
     places += [
         (f"[[source]] number {position + 1}", source.paths) for position, source in enumerate(recipe.sources)
     ]

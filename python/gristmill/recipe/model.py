@@ -135,7 +135,7 @@ class Recipe:
         return survivor if isinstance(survivor, str) else survivor.model_dump(mode="json")
 
     def wanted_columns(self) -> dict[str, str]:
-        """Return the fields that `where`, `survivor` and `[split]` name, with the type each has to be read as.
+        """Return the fields that `where`, `survivor`, `label` and `[split]` name, with the type each has to be read as.
 
         Columns of steps (`<step>.<output>`) and gristmill's own are not among them.
         """
@@ -148,6 +148,8 @@ class Recipe:
                 for column in step.required_columns():
                     if not self.is_signal_column(column):
                         wanted.setdefault(column, "utf8")
+        if self.tokens is not None and self.tokens.label is not None:
+            wanted.setdefault(self.tokens.label.field, "utf8")
         survivor = self.survivor
         if isinstance(survivor, (HighestColumn, LowestColumn)):
             column = survivor.highest if isinstance(survivor, HighestColumn) else survivor.lowest

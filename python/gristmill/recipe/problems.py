@@ -16,8 +16,6 @@ MAX_SHOWN = 20
 """Problems shown at once; a file of another kind would give hundreds."""
 
 NOT_BUILT_KEYS = {
-    "chat": "training on turns of a chat",
-    "label": "training a classifier",
     "signals": "signals of survivors only",
     "seeds": "repeated training with several seeds",
     "on_damage": "quarantine of whole files",

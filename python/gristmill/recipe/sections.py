@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from gristmill.recipe.supervised import TURN_KEYS, Chat, Label, TooLong
 from gristmill.recipe.values import (
     ByteSize,
     Fraction,
@@ -81,6 +82,23 @@ class Source(Section):
         "decides.",
     )
     text: Text = Field("text", description="Field that holds the document's text.")
+    messages: Text | None = Field(
+        None,
+        description="Field that holds turns, in place of `text`: a list of `{role, content, ...}`, or of `{from, "
+        "value}` as ShareGPT has it.",
+    )
+    tools: Text | None = Field(
+        None,
+        description='Field that describes tools, beside `messages`; by default `"tools"` where it is there.',
+    )
+    prompt: Text | None = Field(
+        None, description="Field of an instruction, in place of `text`; needs `response`."
+    )
+    input: Text | None = Field(None, description="Field of what belongs to the instruction; may be empty.")
+    response: Text | None = Field(None, description="Field of the answer to the instruction.")
+    system: Text | None = Field(
+        None, description="Field of what the system says before an instruction; may be empty."
+    )
     id: Text | None = Field(
         None, description="Field that holds your own identifier; carried along, never trusted."
     )
@@ -117,6 +135,38 @@ class Source(Section):
                 )
         return value
 
+    @model_validator(mode="after")
+    def _one_kind_of_text(self) -> Self:
+        given = [key for key in TURN_KEYS if getattr(self, key) is not None]
+        if not given:
+            return self
+        is_messages = self.messages is not None
+        wrong = [key for key in given if (key in ("messages", "tools")) != is_messages]
+        if wrong and is_messages:
+            raise PydanticCustomError(
+                "turns", "`messages` and `{key}` are two places for one text", {"key": wrong[0]}
+            )
+        if not is_messages and (self.prompt is None or self.response is None or self.tools is not None):
+            raise PydanticCustomError(
+                "turns", "an instruction needs `prompt` and `response`; `tools` needs `messages`"
+            )
+        if self.text != "text":
+            raise PydanticCustomError(
+                "turns", "`text` and `{key}` are two places for one text", {"key": given[0]}
+            )
+        fields = self.turn_fields
+        if len(set(fields)) < len(fields) or self.id in fields:
+            raise PydanticCustomError("turns", "one field cannot be two things")
+        return self
+
+    @property
+    def turn_fields(self) -> tuple[str, ...]:
+        """Fields that turns are read from; none where a field holds the text."""
+        if self.messages is not None:
+            return (self.messages, self.tools or "tools")
+        fields = (self.prompt, self.input, self.response, self.system)
+        return tuple(field for field in fields if field is not None)
+
 
 class Dedup(Section):
     """`[dedup]`: what the dedup steps share."""
@@ -152,3 +202,20 @@ class Tokens(Section):
         True, description="Shuffle documents over all shards of a split, by the run's seed."
     )
     shard_bytes: ByteSize = Field(256 << 20, description="Size at which a shard is full.")
+    max_tokens: int | None = Field(
+        None, ge=2, description="Longest document in tokens; by default there is no limit."
+    )
+    too_long: TooLong = Field(
+        "split",
+        description='What becomes of a longer one: `"split"` into several rows (conversations before turns of the '
+        'user), `"truncate"` to its beginning, or `"drop"` into `rejects/`.',
+    )
+    chat: Chat | None = Field(None, description="How turns become text, and which of them are trained.")
+    label: Label | None = Field(None, description="The class of each document, for classification.")
+
+    @model_validator(mode="after")
+    def _limit_is_given(self) -> Self:
+        names = self.too_long != "split" or (self.chat is not None and self.chat.too_long is not None)
+        if names and self.max_tokens is None:
+            raise PydanticCustomError("too_long", "`too_long` has no effect without `max_tokens`")
+        return self

@@ -43,6 +43,8 @@ class Document:
         uint16 or uint32 array without nulls.
     mask
         uint32 array of alternating lengths of untrained and trained runs, untrained first; None: all are trained.
+    label
+        Number of its class; None in shards without labels.
 
     Examples
     --------
@@ -60,6 +62,7 @@ class Document:
     source: str
     tokens: pa.Array
     mask: pa.Array | None
+    label: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -188,6 +191,7 @@ class Shards:
             source=batch.column("source")[row].as_py(),
             tokens=batch.column("tokens")[row].values,
             mask=mask.values if mask.is_valid else None,
+            label=batch.column("label")[row].as_py() if "label" in batch.schema.names else None,
         )
 
     @property
@@ -280,6 +284,8 @@ def _check_schema(path: Path, schema: pa.Schema) -> None:
         "tokens": pa.types.is_list(tokens) and tokens.value_type in (pa.uint16(), pa.uint32()),
         "mask": pa.types.is_list(mask) and mask.value_type == pa.uint32(),
     }
+    if "label" in schema.names:
+        is_right["label"] = schema.field("label").type == pa.int32()
     for name, fits in is_right.items():
         if not fits:
             raise GristmillError(

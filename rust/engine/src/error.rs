@@ -94,6 +94,12 @@ pub enum EngineError {
         /// Both sides of the sum.
         detail: String,
     },
+    /// A label has more values than classes can be.
+    #[error("the label has more than {found} different values")]
+    Labels {
+        /// As many were found before the task stopped.
+        found: usize,
+    },
     /// The caller asked to stop.
     #[error("interrupted")]
     Cancelled,
@@ -139,6 +145,7 @@ impl EngineError {
             Self::Tokenizer { .. } => "GM-TOKENS-001",
             Self::Split(_) => "GM-SPLIT-004",
             Self::Vector { .. } => "GM-DEDUP-007",
+            Self::Labels { .. } => "GM-LABEL-001",
             Self::Foreign(_) => "GM-RUN-072",
             Self::Conservation { .. } => "GM-RUN-071",
             Self::Cancelled => "GM-RUN-130",
@@ -170,6 +177,7 @@ impl EngineError {
                 "give null for rows without a vector; all others must be lists of as many finite floats"
                     .to_owned(),
             ),
+            Self::Labels { .. } => Some("name the field that holds a class, not one of free text".to_owned()),
             Self::Cancelled => Some("the same command continues where this one stopped".to_owned()),
             _ => None,
         }

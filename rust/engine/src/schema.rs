@@ -82,13 +82,20 @@ pub fn edits() -> SchemaRef {
     schema(fields)
 }
 
-/// Intermediate: what phase two needs of a readable document beside its text and numbers.
-pub fn carried() -> SchemaRef {
+/// Intermediate: what phase two needs of a readable document beside its text and numbers; `chat` and `label` are there
+/// where a recipe asks for them.
+pub fn carried(has_chat: bool, has_label: bool) -> SchemaRef {
     let mut fields = identity();
     fields.extend([
         Field::new("id", DataType::Utf8, true),
         Field::new("metadata", DataType::Utf8, true),
     ]);
+    if has_chat {
+        fields.push(Field::new("chat", DataType::LargeUtf8, true));
+    }
+    if has_label {
+        fields.push(Field::new("label", DataType::Utf8, true));
+    }
     schema(fields)
 }
 

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow_array::builder::{
-    Int16Builder, ListBuilder, StringBuilder, UInt16Builder, UInt32Builder, UInt64Builder,
+    Int16Builder, Int32Builder, ListBuilder, StringBuilder, UInt16Builder, UInt32Builder, UInt64Builder,
 };
 use arrow_array::{ArrayRef, DictionaryArray, RecordBatch, StringArray};
 use arrow_ipc::writer::FileWriter;
@@ -52,6 +52,9 @@ pub struct ShardSpec {
     pub end: Option<(u64, u64)>,
     /// One more than the largest token id.
     pub vocabulary_size: u32,
+    /// Whether there is a column of labels.
+    #[serde(default)]
+    pub has_labels: bool,
     /// Goes into the schema as it is.
     pub metadata: BTreeMap<String, String>,
 }
@@ -66,10 +69,13 @@ pub struct RunFiles {
     pub tokens: Artefact,
     /// Order records of the split.
     pub order: Artefact,
+    /// Class of each label that the run's entries name by its code.
+    #[serde(default)]
+    pub labels: Vec<i32>,
 }
 
 /// The columns of a token shard.
-pub fn schema(is_narrow: bool, metadata: &BTreeMap<String, String>) -> SchemaRef {
+pub fn schema(is_narrow: bool, has_labels: bool, metadata: &BTreeMap<String, String>) -> SchemaRef {
     let token = if is_narrow {
         DataType::UInt16
     } else {
@@ -77,7 +83,7 @@ pub fn schema(is_narrow: bool, metadata: &BTreeMap<String, String>) -> SchemaRef
     };
     let list = |item: DataType| DataType::List(Arc::new(Field::new("item", item, false)));
     let dictionary = DataType::Dictionary(Box::new(DataType::Int16), Box::new(DataType::Utf8));
-    let fields = vec![
+    let mut fields = vec![
         Field::new("doc", DataType::UInt64, false),
         Field::new("key", DataType::FixedSizeBinary(KEY_BYTES), false),
         Field::new("id", DataType::Utf8, true),
@@ -85,6 +91,9 @@ pub fn schema(is_narrow: bool, metadata: &BTreeMap<String, String>) -> SchemaRef
         Field::new("tokens", list(token), false),
         Field::new("mask", list(DataType::UInt32), true),
     ];
+    if has_labels {
+        fields.push(Field::new("label", DataType::Int32, false));
+    }
     let metadata = metadata
         .iter()
         .map(|(key, value)| (key.clone(), value.clone()))
@@ -147,7 +156,7 @@ pub fn plan(
 pub fn run(spec: &ShardSpec, session: &Session) -> Result<TaskManifest> {
     let place = &spec.place;
     let is_narrow = is_narrow(spec.vocabulary_size);
-    let schema = schema(is_narrow, &spec.metadata);
+    let schema = schema(is_narrow, spec.has_labels, &spec.metadata);
     let mut cursors = Vec::with_capacity(spec.runs.len());
     let mut heap = BinaryHeap::with_capacity(spec.runs.len());
     for (index, run) in spec.runs.iter().enumerate() {
@@ -183,7 +192,7 @@ pub fn run(spec: &ShardSpec, session: &Session) -> Result<TaskManifest> {
             path: path.clone(),
             detail: format!("no token entry at byte {}", record.offset),
         })?;
-        writer.push(&entry, spec.runs[index].source)?;
+        writer.push(&entry, &spec.runs[index])?;
         if writer.is_full() {
             session.check()?;
             writer.flush()?;
@@ -254,7 +263,13 @@ struct ShardWriter {
     ids: StringBuilder,
     sources: Int16Builder,
     tokens: TokenColumn,
+    masks: ListBuilder<UInt32Builder>,
+    num_masks: usize,
+    has_labels: bool,
+    labels: Int32Builder,
+    last_doc: Option<u64>,
     batch_tokens: usize,
+    num_rows: u64,
     num_documents: u64,
     num_tokens: u64,
 }
@@ -263,6 +278,7 @@ impl ShardWriter {
     fn create(place: &TaskPlace, schema: SchemaRef, sources: &[String], is_narrow: bool) -> Result<Self> {
         let file = place.create("shard.arrow")?;
         let path = file.path().to_owned();
+        let has_labels = schema.column_with_name("label").is_some();
         let writer = FileWriter::try_new(file, &schema).map_err(EngineError::table("write", &path))?;
         let field = |item| Arc::new(Field::new("item", item, false));
         let tokens = if is_narrow {
@@ -280,17 +296,39 @@ impl ShardWriter {
             ids: StringBuilder::new(),
             sources: Int16Builder::new(),
             tokens,
+            masks: ListBuilder::new(UInt32Builder::new()).with_field(field(DataType::UInt32)),
+            num_masks: 0,
+            has_labels,
+            labels: Int32Builder::new(),
+            last_doc: None,
             batch_tokens: 0,
+            num_rows: 0,
             num_documents: 0,
             num_tokens: 0,
         })
     }
 
-    fn push(&mut self, entry: &TokenEntry, source: i16) -> Result<()> {
+    fn push(&mut self, entry: &TokenEntry, run: &RunFiles) -> Result<()> {
+        if self.has_labels {
+            let label = entry.label.and_then(|code| run.labels.get(code as usize));
+            let label =
+                label.ok_or_else(|| EngineError::Spec(format!("document {} has no class", entry.doc)))?;
+            self.labels.append_value(*label);
+        }
+        match &entry.mask {
+            Some(runs) => {
+                self.masks.values().append_slice(runs);
+                self.masks.append(true);
+                self.num_masks += 1;
+            }
+            None => self.masks.append(false),
+        }
+        // Rows of one document follow each other.
+        self.num_documents += u64::from(self.last_doc.replace(entry.doc) != Some(entry.doc));
         self.docs.append_value(entry.doc);
         self.keys.push(entry.key);
         self.ids.append_option(entry.id.as_deref());
-        self.sources.append_value(source);
+        self.sources.append_value(run.source);
         match &mut self.tokens {
             TokenColumn::Wide(tokens) => {
                 tokens.values().append_slice(&entry.tokens);
@@ -307,7 +345,7 @@ impl ShardWriter {
             }
         }
         self.batch_tokens += entry.tokens.len();
-        self.num_documents += 1;
+        self.num_rows += 1;
         self.num_tokens += entry.tokens.len() as u64;
         Ok(())
     }
@@ -328,14 +366,21 @@ impl ShardWriter {
         let fail = || EngineError::table("build", &self.path);
         let sources =
             DictionaryArray::try_new(self.sources.finish(), Arc::clone(&self.source_names)).map_err(fail())?;
-        let columns: Vec<ArrayRef> = vec![
+        let masks: ArrayRef = Arc::new(self.masks.finish());
+        let mut columns: Vec<ArrayRef> = vec![
             Arc::new(self.docs.finish()),
             Arc::new(key_array(std::mem::take(&mut self.keys).into_iter())),
             Arc::new(self.ids.finish()),
             Arc::new(sources),
             tokens,
-            arrow_array::new_null_array(self.schema.field(5).data_type(), rows),
+            match std::mem::take(&mut self.num_masks) {
+                0 => arrow_array::new_null_array(self.schema.field(5).data_type(), rows),
+                _ => masks,
+            },
         ];
+        if self.has_labels {
+            columns.push(Arc::new(self.labels.finish()));
+        }
         let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns).map_err(fail())?;
         self.batch_tokens = 0;
         self.writer
@@ -349,10 +394,6 @@ impl ShardWriter {
             .writer
             .into_inner()
             .map_err(EngineError::table("write", &self.path))?;
-        Ok((
-            file.finish(self.num_documents)?,
-            self.num_documents,
-            self.num_tokens,
-        ))
+        Ok((file.finish(self.num_rows)?, self.num_documents, self.num_tokens))
     }
 }

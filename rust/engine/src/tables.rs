@@ -14,6 +14,7 @@ use crate::map::column::{ColumnData, NamedColumn};
 use crate::map::output::EditRows;
 use crate::map::spec::StepSpec;
 use crate::map::steps::{CLEAN_COLUMNS, NativeStep, Scratch, run};
+use crate::map::supervised::Supervised;
 use crate::read::FloatLists;
 
 /// Runs native steps over texts and returns the texts they leave and the columns they make, a row each, in order.
@@ -56,6 +57,7 @@ pub fn run_steps(
         alive: vec![true; rows],
         segmentations: Vec::new(),
         embeddings: FloatLists::default(),
+        supervised: Supervised::default(),
     };
     let num_read = batch.columns.len();
     run(

@@ -322,6 +322,7 @@ fn shards(
     for split in &spec.shards {
         let (mut documents, mut tokens) = (0, 0);
         let mut last = None;
+        let mut last_doc = None;
         for path in split {
             let file = File::open(path).map_err(EngineError::io("open", path))?;
             let reader = FileReader::try_new(file, None).map_err(EngineError::table("read", path))?;
@@ -335,6 +336,12 @@ fn shards(
                     .ok_or_else(|| missing(path, "tokens"))?;
                 for row in 0..batch.num_rows() {
                     let (doc, key) = (docs.value(row), key_at(keys, row));
+                    tokens += lists.value_length(row) as u64;
+                    // A document that was too long has several rows, one behind the other.
+                    if last_doc.replace(doc) == Some(doc) {
+                        continue;
+                    }
+                    documents += 1;
                     if !in_shards.set(doc) {
                         note(&mut findings.correspondence, || {
                             format!("document {doc} is in the shards twice, or unknown")
@@ -350,9 +357,7 @@ fn shards(
                         });
                     }
                     last = Some(position);
-                    tokens += lists.value_length(row) as u64;
                 }
-                documents += batch.num_rows() as u64;
             }
         }
         findings.shards.push((documents, tokens));

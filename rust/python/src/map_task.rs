@@ -11,7 +11,7 @@ use pyo3_arrow::{PyArray, PyRecordBatch};
 use crate::enter::{enter_native, to_python};
 use crate::session::Session;
 
-/// What the driver is asked to do: `plugin` or `input`, the step or file, and the batch of a plugin.
+/// What the driver is asked to do: `plugin`, `turns` or `input`, the step or file, and the batch.
 type Call = (&'static str, usize, Option<Py<PyAny>>);
 
 /// A map task under way.
@@ -44,12 +44,17 @@ impl MapTask {
         })
     }
 
-    /// `("plugin", step, batch)`, `("input", file, None)` or None when everything is read.
+    /// `("plugin", step, batch)`, `("turns", 0, batch)`, `("input", file, None)` or None when everything is read.
     fn advance(&self, py: Python<'_>, session: &Session) -> PyResult<Option<Call>> {
         let advance = self.with(|task| enter_native(py, &session.inner, || task.advance(&session.inner)))?;
         Ok(match advance {
             Advance::Done => None,
             Advance::Input { file } => Some(("input", file, None)),
+            Advance::Turns { batch } => Some((
+                "turns",
+                0,
+                Some(PyRecordBatch::new(batch).into_pyarrow(py)?.unbind()),
+            )),
             Advance::Plugin { step, batch } => Some((
                 "plugin",
                 step,
@@ -82,6 +87,25 @@ impl MapTask {
             .collect();
         self.with(|task| {
             task.supply(columns, text.as_ref(), &failures)
+                .map_err(|error| to_python(py, &error))
+        })
+    }
+
+    /// Takes what a chat template made of turns, and the rows where it failed.
+    #[pyo3(signature = (rendered, failures))]
+    fn supply_chat(
+        &self,
+        py: Python<'_>,
+        rendered: PyArray,
+        failures: Vec<(usize, String, String)>,
+    ) -> PyResult<()> {
+        let rendered = rendered.into_inner().0;
+        let failures: Vec<PluginFailure> = failures
+            .into_iter()
+            .map(|(row, reason, detail)| PluginFailure { row, reason, detail })
+            .collect();
+        self.with(|task| {
+            task.supply_chat(&rendered, &failures)
                 .map_err(|error| to_python(py, &error))
         })
     }

@@ -105,7 +105,29 @@ def test_a_plugin_step_keeps_its_keys_for_the_host() -> None:
     }
 
 
-@pytest.mark.parametrize("text", [FULL, SOURCE])
+TURNS = """
+[[source]]
+name = "talk"
+paths = ["a.jsonl"]
+messages = "messages"
+tools = "functions"
+
+[[source]]
+name = "tasks"
+paths = ["b.jsonl"]
+prompt = "instruction"
+input = "input"
+response = "output"
+
+[tokens]
+tokenizer = "t"
+max_tokens = 512
+chat = { train_on = "last", too_long = "drop", variables = { date_string = "1 Jan 2026", "odd name" = [1, { a = true }] } }
+label = { field = "kind", order = [2, 1, "other"] }
+"""
+
+
+@pytest.mark.parametrize("text", [FULL, SOURCE, TURNS])
 def test_the_effective_recipe_says_the_same(text: str) -> None:
     recipe = parse_recipe(text, base="/data")
     written = effective_toml(recipe)
@@ -278,8 +300,8 @@ def test_no_section_but_source_is_needed() -> None:
         ),
         (
             SOURCE + '[tokens]\ntokenizer = "t"\nchat = { template = "model" }\n',
-            "GM-RECIPE-006",
-            "`chat`",
+            "GM-CHAT-001",
+            "nothing to render",
         ),
         (SOURCE + '[train]\nmodel = "m"\n', "GM-RECIPE-004", "exactly one of `epochs`, `steps` and `tokens`"),
         (

@@ -28,6 +28,7 @@ from gristmill.report.sections import (
     rules,
     split,
     summary,
+    supervised,
     training,
 )
 
@@ -52,6 +53,7 @@ STANDARD: tuple[Section, ...] = (
     Section(name="distributions", title="Lengths, languages, sources", build=distributions.build),
     Section(name="duplicates", title="Duplicates", build=duplicates.build),
     Section(name="split", title="Held out", build=split.build),
+    Section(name="supervised", title="What documents teach", build=supervised.build),
     Section(name="training", title="Training", build=training.build),
     Section(name="provenance", title="Recipe, versions, digests", build=provenance.build),
 )

@@ -13,6 +13,7 @@ use gristmill_core::segment::Segmentation;
 
 use crate::error::{EngineError, Result};
 use crate::map::column::NamedColumn;
+use crate::map::supervised::Supervised;
 use crate::read::FloatLists;
 use crate::schema::KEY_BYTES;
 
@@ -135,6 +136,8 @@ pub struct DocumentBatch {
     pub segmentations: Vec<Option<Segmentation>>,
     /// Embeddings as they were read; none where no step asks for them.
     pub embeddings: FloatLists,
+    /// Turns, what a chat template made of them, and labels.
+    pub supervised: Supervised,
 }
 
 impl DocumentBatch {

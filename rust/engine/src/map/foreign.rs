@@ -9,6 +9,7 @@ use crate::map::batch::{DocumentBatch, Texts};
 use crate::map::column::{ColumnData, NamedColumn, array_number, array_string};
 use crate::map::output::Unreadable;
 use crate::map::spec::{FileSpec, MapSpec, OutputKind};
+use crate::map::supervised::Supervised;
 use crate::read::FloatLists;
 
 /// Turns rows `first_row..` of a file into a batch; rows without text, or with too much, become unreadable.
@@ -47,6 +48,7 @@ pub fn documents(
         alive: Vec::with_capacity(rows),
         segmentations: Vec::new(),
         embeddings: FloatLists::default(),
+        supervised: Supervised::default(),
     };
     let mut readable = Vec::with_capacity(rows);
     for row in 0..rows {

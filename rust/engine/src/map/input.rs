@@ -12,6 +12,7 @@ use crate::map::column::{ColumnData, NamedColumn};
 use crate::map::foreign;
 use crate::map::output::Unreadable;
 use crate::map::spec::{FileSpec, MapSpec, OutputKind};
+use crate::map::supervised::Supervised;
 use crate::read::{
     ColumnKind, ColumnSpec, ColumnValues, FileReader, FloatLists, Format, RawBatch, ReaderConfig, Strings,
 };
@@ -220,6 +221,7 @@ fn reader_config(spec: &MapSpec, file: &FileSpec) -> Result<ReaderConfig> {
         relative_path: file.relative_path.clone(),
         format,
         text_field: spec.source.text.clone(),
+        turns: spec.source.turns.clone(),
         id_field: spec.source.id.clone(),
         columns,
         max_document_bytes: usize::try_from(spec.max_document_bytes).unwrap_or(usize::MAX),
@@ -290,6 +292,10 @@ fn documents(file: &FileSpec, spec: &MapSpec, raw: &mut RawBatch) -> DocumentBat
         columns,
         alive: vec![true; rows],
         segmentations: Vec::new(),
+        supervised: Supervised::of_turns(match spec.source.turns {
+            Some(_) => owned(&raw.turns),
+            None => Vec::new(),
+        }),
         embeddings: match raw.columns.last_mut() {
             Some(ColumnValues::Floats(lists)) => std::mem::take(lists),
             _ => FloatLists::default(),

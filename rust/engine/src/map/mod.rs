@@ -12,6 +12,7 @@ pub mod input;
 pub mod output;
 pub mod spec;
 pub mod steps;
+pub mod supervised;
 pub mod vectors;
 
 use arrow_array::{Array, ArrayRef, LargeStringArray, RecordBatch, StringArray};
@@ -36,6 +37,11 @@ pub enum Advance {
         /// Position in the task's steps.
         step: usize,
         /// The inputs of the step.
+        batch: RecordBatch,
+    },
+    /// Render the turns of these documents, and [`MapTask::supply_chat`] what they are.
+    Turns {
+        /// `turns`: the JSON of each.
         batch: RecordBatch,
     },
     /// Read from file `file` of the task, and [`MapTask::feed`] a batch, or nothing at its end.
@@ -74,6 +80,7 @@ pub struct MapTask {
     edits: EditRows,
     current: Option<Box<DocumentBatch>>,
     next_run: usize,
+    is_waiting_for_chat: bool,
     unreadable: Vec<Unreadable>,
 }
 
@@ -124,6 +131,7 @@ impl MapTask {
             edits: EditRows::default(),
             current: None,
             next_run: 0,
+            is_waiting_for_chat: false,
             unreadable: Vec::new(),
             spec,
         })
@@ -143,6 +151,11 @@ impl MapTask {
                             let characters = self.output.excerpt_characters();
                             vectors::quarantine(semantic, &mut batch, characters, &mut self.unreadable);
                         }
+                        if let Some(label) = &self.spec.label {
+                            let characters = self.output.excerpt_characters();
+                            supervised::take_labels(label, &mut batch, characters, &mut self.unreadable);
+                        }
+                        self.is_waiting_for_chat = self.spec.chat;
                         self.current = Some(batch);
                         self.next_run = 0;
                     }
@@ -156,6 +169,10 @@ impl MapTask {
             let Some(batch) = self.current.as_mut() else {
                 continue;
             };
+            if self.is_waiting_for_chat {
+                let batch = batch.supervised.turns_batch()?;
+                return Ok(Advance::Turns { batch });
+            }
             let is_last = self.next_run + 1 == self.runs.len();
             match &mut self.runs[self.next_run] {
                 Run::Plugin(step) => {
@@ -248,25 +265,33 @@ impl MapTask {
                 data: ColumnData::Foreign(array),
             });
         }
-        for failure in failures {
-            if let Some(alive) = batch.alive.get_mut(failure.row).filter(|alive| **alive) {
-                *alive = false;
-                self.unreadable.push(Unreadable {
-                    doc: batch.docs[failure.row],
-                    key: batch.keys[failure.row],
-                    id: batch.ids[failure.row].clone(),
-                    step: step.name.clone(),
-                    reason: failure.reason.clone(),
-                    detail: failure.detail.clone(),
-                    excerpt: excerpt(batch.texts.get(failure.row), self.output.excerpt_characters())
-                        .to_owned(),
-                });
-            }
-        }
+        let characters = self.output.excerpt_characters();
+        quarantine(batch, &step.name, failures, characters, &mut self.unreadable);
         if let Some(text) = text {
             replace_texts(batch, text, &step.name, &step.conditions, &mut self.edits)?;
         }
         self.next_run += 1;
+        Ok(())
+    }
+
+    /// Takes what a chat template made of the turns that [`Self::advance`] handed out: a string a row, null where it
+    /// failed.
+    ///
+    /// # Errors
+    /// When no turns were waiting, or the rows are not theirs.
+    pub fn supply_chat(&mut self, rendered: &ArrayRef, failures: &[PluginFailure]) -> Result<()> {
+        let batch = self.current.as_mut().filter(|_| self.is_waiting_for_chat);
+        let batch = batch.ok_or_else(|| EngineError::Spec("no turns were waiting".to_owned()))?;
+        batch.supervised.take_rendered(rendered, batch.docs.len())?;
+        let characters = self.output.excerpt_characters();
+        quarantine(
+            batch,
+            supervised::CHAT_STEP,
+            failures,
+            characters,
+            &mut self.unreadable,
+        );
+        self.is_waiting_for_chat = false;
         Ok(())
     }
 
@@ -295,6 +320,30 @@ impl MapTask {
         counts["files"] =
             serde_json::to_value(files).map_err(|error| EngineError::Spec(error.to_string()))?;
         commit(&self.spec.place, outputs, counts)
+    }
+}
+
+/// Takes documents out of the flow that something outside the engine could not handle.
+fn quarantine(
+    batch: &mut DocumentBatch,
+    step: &str,
+    failures: &[PluginFailure],
+    excerpt_characters: usize,
+    unreadable: &mut Vec<Unreadable>,
+) {
+    for failure in failures {
+        if let Some(alive) = batch.alive.get_mut(failure.row).filter(|alive| **alive) {
+            *alive = false;
+            unreadable.push(Unreadable {
+                doc: batch.docs[failure.row],
+                key: batch.keys[failure.row],
+                id: batch.ids[failure.row].clone(),
+                step: step.to_owned(),
+                reason: failure.reason.clone(),
+                detail: failure.detail.clone(),
+                excerpt: excerpt(batch.texts.get(failure.row), excerpt_characters).to_owned(),
+            });
+        }
     }
 }
 

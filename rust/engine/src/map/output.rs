@@ -170,7 +170,7 @@ impl MapOutput {
     /// When a file cannot be created.
     pub fn create(spec: &MapSpec, signal_fields: Vec<Field>) -> Result<Self> {
         let place = &spec.place;
-        let carried_schema = schema::carried();
+        let carried_schema = schema::carried(spec.chat, spec.label.is_some());
         let carried_file = place.create("carried.arrow")?;
         let carried_path = carried_file.path().to_owned();
         let options = IpcWriteOptions::default()
@@ -338,7 +338,9 @@ impl MapOutput {
                 .map(Option::as_deref)
                 .collect::<StringArray>(),
         );
-        let carried = RecordBatch::try_new(Arc::clone(&self.carried_schema), vec![docs, keys, ids, metadata])
+        let mut columns = vec![docs, keys, ids, metadata];
+        batch.supervised.carry(&self.carried_schema, rows, &mut columns);
+        let carried = RecordBatch::try_new(Arc::clone(&self.carried_schema), columns)
             .and_then(|carried| filter_record_batch(&carried, &alive))
             .map_err(EngineError::table("build", &path))?;
         self.carried

@@ -11,7 +11,9 @@ use gristmill_core::units::Normalisation;
 use serde::Deserialize;
 
 use crate::commit::TaskPlace;
+use crate::map::supervised::LabelSpec;
 use crate::map::vectors::SemanticSpec;
+use crate::read::TurnsSpec;
 use crate::tokenise::TokenizerSpec;
 
 /// Everything a map task depends on.
@@ -51,6 +53,12 @@ pub struct MapSpec {
     pub shingle_tokenizer: Option<TokenizerSpec>,
     /// Which of several duplicates survives.
     pub rank: RankSpec,
+    /// The class of each document, where documents have one.
+    #[serde(default)]
+    pub label: Option<LabelSpec>,
+    /// Whether turns are rendered by a chat template, outside the engine.
+    #[serde(default)]
+    pub chat: bool,
 }
 
 /// The source of a partition.
@@ -65,6 +73,9 @@ pub struct SourceSpec {
     pub text: String,
     /// Field that holds the user's identifier.
     pub id: Option<String>,
+    /// Where the turns of its records are, if they have any; they are the text then.
+    #[serde(default)]
+    pub turns: Option<TurnsSpec>,
     /// Fields that become typed columns.
     pub columns: Vec<OutputSpec>,
     /// `jsonl`, `parquet`, or none to go by the suffix; ignored for files that a plugin reads.

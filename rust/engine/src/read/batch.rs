@@ -70,6 +70,18 @@ pub enum RecordFault {
     TooLarge,
     /// The file holds nothing at all: one such record stands for it.
     EmptyFile,
+    /// There are no turns where they should be.
+    NoTurns,
+    /// A turn is not what a turn has to be.
+    BadTurn,
+    /// A turn has a role that is not known.
+    UnknownRole,
+    /// The assistant says nothing in one of its turns.
+    EmptyAssistantTurn,
+    /// The assistant has no turn.
+    NoAssistantTurn,
+    /// The descriptions of tools are no list of objects.
+    BadTools,
 }
 
 impl RecordFault {
@@ -86,6 +98,12 @@ impl RecordFault {
             Self::TextNotAString => "text_not_a_string",
             Self::TooLarge => "too_large",
             Self::EmptyFile => "empty_file",
+            Self::NoTurns => "no_turns",
+            Self::BadTurn => "bad_turn",
+            Self::UnknownRole => "unknown_role",
+            Self::EmptyAssistantTurn => "empty_assistant_turn",
+            Self::NoAssistantTurn => "no_assistant_turn",
+            Self::BadTools => "bad_tools",
         }
     }
 }
@@ -139,6 +157,8 @@ pub struct RawBatch {
     pub text_offsets: Vec<u64>,
     /// JSON object of all fields but text and id; null if there are none.
     pub metadata: Strings,
+    /// The turns of each record as JSON; empty where records have none.
+    pub turns: Strings,
     /// The extracted columns, in the order of the configuration.
     pub columns: Vec<ColumnValues>,
     /// The records that cannot become documents.
@@ -173,6 +193,7 @@ impl RawBatch {
         self.text_offsets.clear();
         self.text_offsets.push(0);
         self.metadata.clear();
+        self.turns.clear();
         self.unreadable.clear();
         if self.columns.len() == columns.len()
             && self
@@ -195,7 +216,7 @@ impl RawBatch {
     }
 
     pub(super) fn num_bytes(&self) -> usize {
-        self.text.len() + self.metadata.bytes.len()
+        self.text.len() + self.metadata.bytes.len() + self.turns.bytes.len()
     }
 
     /// End of the text written so far; what stands behind it belongs to the record being read.

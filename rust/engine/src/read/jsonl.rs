@@ -107,18 +107,17 @@ impl JsonlReader {
 }
 
 fn read_record(sink: &mut Sink, metadata: &mut String, record: &RawRecord<'_>, batch: &mut RawBatch) {
-    match try_record(sink, metadata, record, batch) {
+    let mut turns = String::new();
+    match try_record(sink, metadata, record, batch, &mut turns) {
         Ok(fields) => {
             let id_field = sink.config.id_field.clone();
             let value_of = |name: &str| {
-                let other = fields
-                    .others
-                    .iter()
-                    .find(|(key, _)| key == name)
-                    .map(|(_, json)| *json);
-                other.or(fields.id.filter(|_| id_field.as_deref() == Some(name)))
+                field_of(&fields, name).or(fields.id.filter(|_| id_field.as_deref() == Some(name)))
             };
             sink.push_readable(batch, fields.id, metadata, value_of, None);
+            if sink.config.turns.is_some() {
+                batch.turns.push(Some(&turns));
+            }
         }
         Err((fault, detail)) => sink.push_unreadable(batch, record, fault, detail),
     }
@@ -129,6 +128,7 @@ fn try_record<'line>(
     metadata: &mut String,
     record: &RawRecord<'line>,
     batch: &mut RawBatch,
+    turns_json: &mut String,
 ) -> Result<Fields<'line>, (RecordFault, String)> {
     let line = std::str::from_utf8(record.raw).map_err(|error| {
         let detail = format!("the line is not UTF-8 from its byte {} on", error.valid_up_to());
@@ -136,12 +136,14 @@ fn try_record<'line>(
     })?;
     let config = &sink.config;
     let names = FieldNames {
-        text: &config.text_field,
+        // The text of turns stands in no field of its own.
+        text: config.turns.is_none().then_some(config.text_field.as_str()),
         id: config.id_field.as_deref(),
     };
     let fields = parse(line, names, &mut batch.text)?;
     let field = &config.text_field;
     match fields.text {
+        _ if config.turns.is_some() => {}
         TextField::Read => {}
         TextField::Missing => return Err((RecordFault::MissingText, format!("there is no field `{field}`"))),
         TextField::Null => return Err((RecordFault::TextIsNull, format!("`{field}` is null"))),
@@ -149,16 +151,27 @@ fn try_record<'line>(
             return Err((RecordFault::TextNotAString, format!("`{field}` is {found}")));
         }
     }
+    check_length(batch, config.max_document_bytes)?;
+    collect_metadata(&fields, metadata)?;
+    if let Some(turns) = &config.turns {
+        turns.collect(|name| field_of(&fields, name), &mut batch.text, turns_json)?;
+        check_length(batch, config.max_document_bytes)?;
+    }
+    Ok(fields)
+}
+
+pub(super) fn check_length(batch: &RawBatch, max_document_bytes: usize) -> Result<(), (RecordFault, String)> {
     let text_bytes = batch.text.len() - batch.text_mark();
-    if text_bytes > config.max_document_bytes {
-        let detail = format!(
-            "the text has {text_bytes} bytes, more than {}",
-            config.max_document_bytes
-        );
+    if text_bytes > max_document_bytes {
+        let detail = format!("the text has {text_bytes} bytes, more than {max_document_bytes}");
         return Err((RecordFault::TooLarge, detail));
     }
-    collect_metadata(&fields, metadata)?;
-    Ok(fields)
+    Ok(())
+}
+
+fn field_of<'line>(fields: &Fields<'line>, name: &str) -> Option<&'line str> {
+    let found = fields.others.iter().find(|(key, _)| key == name);
+    found.map(|&(_, json)| json)
 }
 
 /// Checks all other fields and writes them as one compact object; nothing where there are none.

@@ -36,6 +36,7 @@ mod lines;
 mod parquet;
 mod record;
 mod sink;
+mod turns;
 
 #[cfg(test)]
 mod tests;
@@ -47,6 +48,7 @@ pub use columns::{ColumnKind, ColumnSpec, ColumnValues};
 pub use error::ReadError;
 pub use floats::{FloatList, FloatLists, is_float_list};
 pub use json::MAX_DEPTH;
+pub use turns::TurnsSpec;
 
 /// How the bytes of a JSON Lines file are compressed: its suffix tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,8 +120,10 @@ pub struct ReaderConfig {
     pub source: String,
     /// Path below the source's fixed prefix, part of each document's key.
     pub relative_path: String,
-    /// Field that holds the text.
+    /// Field that holds the text; not read where the text is that of turns.
     pub text_field: String,
+    /// Where a record's turns are, if it has any.
+    pub turns: Option<TurnsSpec>,
     /// Field that holds the user's own identifier.
     pub id_field: Option<String>,
     /// Fields to extract as columns.
@@ -142,6 +146,7 @@ impl ReaderConfig {
             source: String::new(),
             relative_path: String::new(),
             text_field: "text".to_owned(),
+            turns: None,
             id_field: None,
             columns: Vec::new(),
             max_document_bytes: 64_000_000,

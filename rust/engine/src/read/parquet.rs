@@ -40,6 +40,8 @@ pub(super) struct ParquetReader {
 struct Columns {
     text: usize,
     id: Option<usize>,
+    /// The columns that turns are read from, with their names.
+    turns: Vec<(String, usize)>,
     /// Every other column, with its name as a JSON string and a colon.
     others: Vec<(usize, String)>,
     /// For each extracted column, where it stands, if anywhere.
@@ -217,16 +219,33 @@ impl Columns {
     fn find(schema: &Schema, config: &ReaderConfig) -> Result<Self, ReadError> {
         let path = || config.path.clone();
         let position = |name: &str| schema.fields().iter().position(|field| field.name() == name);
-        let text = position(&config.text_field).ok_or_else(|| ReadError::MissingColumn {
-            path: path(),
-            column: config.text_field.clone(),
-            columns: schema.fields().iter().map(|field| field.name().clone()).collect(),
-        })?;
+        let required = |name: &str| {
+            position(name).ok_or_else(|| ReadError::MissingColumn {
+                path: path(),
+                column: name.to_owned(),
+                columns: schema.fields().iter().map(|field| field.name().clone()).collect(),
+            })
+        };
+        let mut turns = Vec::new();
+        let text = match &config.turns {
+            None => required(&config.text_field)?,
+            Some(spec) => {
+                for name in spec.required() {
+                    required(name)?;
+                }
+                let fields = spec.fields().into_iter();
+                turns.extend(fields.filter_map(|name| Some((name.to_owned(), position(name)?))));
+                // No column holds the text.
+                usize::MAX
+            }
+        };
         let id = config.id_field.as_deref().and_then(position);
-        if !matches!(
-            schema.field(text).data_type(),
-            DataType::Utf8View | DataType::BinaryView
-        ) {
+        if config.turns.is_none()
+            && !matches!(
+                schema.field(text).data_type(),
+                DataType::Utf8View | DataType::BinaryView
+            )
+        {
             return Err(wrong_type(config, schema.field(text)));
         }
         let unsupported = schema
@@ -271,6 +290,7 @@ impl Columns {
         Ok(Self {
             text,
             id,
+            turns,
             others: others.map(named).collect(),
             extracted: placed(extracted),
             lists,
@@ -294,37 +314,40 @@ fn read_row(
     row: usize,
     batch: &mut RawBatch,
 ) {
-    let text = raw_text(rows.column(columns.text).as_ref(), row);
-    let max_bytes = sink.config.max_document_bytes;
-    let fault = match text.map(std::str::from_utf8) {
-        None => Some((RecordFault::TextIsNull, "the text is null".to_owned())),
-        Some(Err(error)) => {
-            let detail = format!("the text is not UTF-8 from its byte {} on", error.valid_up_to());
-            Some((RecordFault::InvalidUtf8, detail))
-        }
-        Some(Ok(text)) if text.len() > max_bytes => {
-            let detail = format!("the text has {} bytes, more than {max_bytes}", text.len());
-            Some((RecordFault::TooLarge, detail))
-        }
-        Some(Ok(text)) => {
-            batch.text.push_str(text);
-            None
+    let mut turns = String::new();
+    let outcome = match &sink.config.turns {
+        None => read_text(sink, columns, rows, row, batch),
+        Some(spec) => {
+            let cells: Vec<(&str, String)> = columns
+                .turns
+                .iter()
+                .map(|&(ref name, column)| (name.as_str(), cell_json(rows, column, row)))
+                .collect();
+            let value_of = |name: &str| {
+                let found = cells.iter().find(|(other, _)| *other == name);
+                found.map(|(_, json)| json.as_str())
+            };
+            spec.collect(value_of, &mut batch.text, &mut turns)
+                .and_then(|()| super::jsonl::check_length(batch, sink.config.max_document_bytes))
         }
     };
-    if let Some((fault, detail)) = fault {
+    if let Err((fault, detail)) = outcome {
+        let raw = match sink.config.turns {
+            None => raw_text(rows.column(columns.text).as_ref(), row).map(<[u8]>::to_vec),
+            Some(_) => {
+                collect_metadata(columns, rows, row, metadata);
+                Some(metadata.as_bytes().to_vec())
+            }
+        };
         let record = RawRecord {
-            raw: text.unwrap_or_default(),
+            raw: raw.as_deref().unwrap_or_default(),
             byte_offset: None,
         };
         sink.push_unreadable(batch, &record, fault, detail);
         return;
     }
     collect_metadata(columns, rows, row, metadata);
-    let cell = |column: usize| {
-        let mut json = String::new();
-        push_cell(rows.column(column).as_ref(), row, &mut json);
-        json
-    };
+    let cell = |column: usize| cell_json(rows, column, row);
     let id = columns.id.map(cell);
     let extracted: Vec<(&str, Option<String>)> = columns
         .extracted
@@ -345,6 +368,38 @@ fn read_row(
         }
     };
     sink.push_readable(batch, id.as_deref(), metadata, value_of, Some(&floats));
+    if sink.config.turns.is_some() {
+        batch.turns.push(Some(&turns));
+    }
+}
+
+fn cell_json(rows: &RecordBatch, column: usize, row: usize) -> String {
+    let mut json = String::new();
+    push_cell(rows.column(column).as_ref(), row, &mut json);
+    json
+}
+
+/// Appends the text of a row to the batch.
+fn read_text(
+    sink: &Sink,
+    columns: &Columns,
+    rows: &RecordBatch,
+    row: usize,
+    batch: &mut RawBatch,
+) -> Result<(), (RecordFault, String)> {
+    let max_bytes = sink.config.max_document_bytes;
+    let text = raw_text(rows.column(columns.text).as_ref(), row)
+        .ok_or_else(|| (RecordFault::TextIsNull, "the text is null".to_owned()))?;
+    let text = std::str::from_utf8(text).map_err(|error| {
+        let detail = format!("the text is not UTF-8 from its byte {} on", error.valid_up_to());
+        (RecordFault::InvalidUtf8, detail)
+    })?;
+    if text.len() > max_bytes {
+        let detail = format!("the text has {} bytes, more than {max_bytes}", text.len());
+        return Err((RecordFault::TooLarge, detail));
+    }
+    batch.text.push_str(text);
+    Ok(())
 }
 
 fn raw_text(texts: &dyn Array, row: usize) -> Option<&[u8]> {

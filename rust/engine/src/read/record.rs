@@ -33,7 +33,7 @@ pub(super) enum TextField {
 /// Names of the fields that do not go to the metadata.
 #[derive(Clone, Copy)]
 pub(super) struct FieldNames<'names> {
-    pub(super) text: &'names str,
+    pub(super) text: Option<&'names str>,
     pub(super) id: Option<&'names str>,
 }
 
@@ -118,7 +118,7 @@ impl<'line> Visitor<'line> for RecordSeed<'_, '_> {
         let mut fields = Fields::default();
         let text_start = self.text.len();
         while let Some(key) = map.next_key_seed(KeySeed)? {
-            if key == self.names.text {
+            if Some(key.as_ref()) == self.names.text {
                 self.text.truncate(text_start);
                 fields.text = map.next_value_seed(TextSeed { text: self.text })?;
             } else if Some(key.as_ref()) == self.names.id {

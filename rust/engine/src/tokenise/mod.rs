@@ -8,6 +8,7 @@ mod edits;
 pub mod rows;
 mod sides;
 pub mod spec;
+pub mod supervised;
 pub mod tokens;
 
 use std::collections::{BTreeMap, HashMap};
@@ -15,7 +16,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
-use arrow_array::{Array, RecordBatch, StringArray};
+use arrow_array::{Array, LargeStringArray, RecordBatch, StringArray};
 use arrow_ipc::reader::FileReader;
 use gristmill_core::hash::seeded_order;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -36,8 +37,11 @@ use rows::{Kept, KeptRows, Reject, RejectRows};
 use sides::{Placed, Sides};
 use spec::TokeniseSpec;
 pub use spec::TokenizerSpec;
+use supervised::{Refusal, Supervisor};
 use tokens::{TokenEntry, TokenRun};
 
+/// Step that stands in `rejects/` for documents that are no row of a shard.
+const TOKENS_STEP: &str = "tokens";
 /// Distinguishes the random numbers of the shuffle from those of the split.
 pub(crate) const PURPOSE_SHUFFLE: u64 = 2;
 
@@ -57,6 +61,11 @@ pub fn run(spec: &TokeniseSpec, session: &Session) -> Result<TaskManifest> {
     }
     let unreadable = pass.copy_unreadable()?;
     pass.copy_edits()?;
+    let labels = pass
+        .supervisor
+        .as_ref()
+        .filter(|supervisor| supervisor.has_labels());
+    let labels = labels.map(|supervisor| supervisor.names().to_vec());
     let Pass {
         kept,
         dropped,
@@ -91,7 +100,7 @@ pub fn run(spec: &TokeniseSpec, session: &Session) -> Result<TaskManifest> {
         outputs.extend(run.outputs);
         tokens.extend(run.counts);
     }
-    let counts = serde_json::json!({
+    let mut counts = serde_json::json!({
         "documents_in": kept + num_dropped + unreadable,
         "kept": kept,
         "dropped": dropped,
@@ -99,6 +108,9 @@ pub fn run(spec: &TokeniseSpec, session: &Session) -> Result<TaskManifest> {
         "tokens": tokens,
         "split": split.as_ref().map(Sides::counts),
     });
+    if let Some(labels) = labels {
+        counts["labels"] = labels.into();
+    }
     commit(place, outputs, counts)
 }
 
@@ -118,6 +130,7 @@ struct Pass<'task> {
     old: OldNames<'task>,
     tokenizer: Option<Tokenizer>,
     split: Option<Sides>,
+    supervisor: Option<Supervisor>,
     run: Option<TokenRun>,
     documents: TableFile,
     rejects: TableFile,
@@ -159,6 +172,10 @@ impl<'task> Pass<'task> {
         let splits = split
             .as_ref()
             .map_or_else(|| vec![Side::Train.name()], Sides::names);
+        let supervisor = match (&spec.supervised, &spec.tokenizer) {
+            (Some(supervised), Some(tokenizer)) => Some(Supervisor::new(supervised, tokenizer)?),
+            _ => None,
+        };
         let run = tokenizer
             .is_some()
             .then(|| TokenRun::create(place, &splits, spec.sort_memory_bytes))
@@ -182,6 +199,7 @@ impl<'task> Pass<'task> {
             old: OldNames::new(&spec.old, spec.indexes.len()),
             tokenizer,
             split,
+            supervisor,
             run,
             documents: TableFile::create(place, "documents.parquet", schema::documents())?,
             rejects: TableFile::create(place, "rejects.parquet", schema::rejects())?,
@@ -215,6 +233,7 @@ impl<'task> Pass<'task> {
         let texts = self.read_texts(&records)?;
         let ids = string_column(carried, "id")?;
         let metadata = string_column(carried, "metadata")?;
+        let extras = Extras::of(carried);
         let start = records[0].text_offset;
         for (row, record) in records.iter().enumerate() {
             let from = (record.text_offset - start) as usize;
@@ -225,10 +244,14 @@ impl<'task> Pass<'task> {
                         detail: error.to_string(),
                     }
                 })?;
-            let id = ids.is_valid(row).then(|| ids.value(row));
+            let row_fields = RowFields {
+                id: ids.is_valid(row).then(|| ids.value(row)),
+                metadata: metadata.is_valid(row).then(|| metadata.value(row)),
+                chat: extras.chat(row),
+                label: extras.label(row),
+            };
             let verdict = u16::from_le_bytes(verdicts[row]);
-            let metadata = metadata.is_valid(row).then(|| metadata.value(row));
-            self.document(record, verdict, text, id, metadata)?;
+            self.document(record, verdict, text, row_fields)?;
             self.next_ordinal += 1;
         }
         self.flush()
@@ -251,8 +274,7 @@ impl<'task> Pass<'task> {
         record: &IndexRecord,
         verdict: u16,
         text: &str,
-        id: Option<&str>,
-        metadata: Option<&str>,
+        fields: RowFields<'_>,
     ) -> Result<()> {
         let docref = (u64::from(self.spec.place.index) << 32) | self.next_ordinal;
         let removal = self
@@ -271,7 +293,7 @@ impl<'task> Pass<'task> {
         let mut reject = Reject {
             doc: record.doc,
             key: record.key,
-            id,
+            id: fields.id,
             step: "",
             rule: "",
             reason: "",
@@ -366,16 +388,23 @@ impl<'task> Pass<'task> {
                 None => None,
             };
             match placed {
-                Placed::On(side) => return self.keep((docref, side), record, cluster, text, id, metadata),
-                Placed::Left(left) => reject.rule = left.rule(),
+                Placed::On(side) => {
+                    let Some(refusal) = self.prepare(text, fields)? else {
+                        return self.keep((docref, side), record, cluster, text, fields);
+                    };
+                    (reject.step, reject.rule) = (TOKENS_STEP, refusal.rule);
+                    reject.value = Some(refusal.value as f64);
+                    reject.threshold = Some(refusal.threshold as f64);
+                }
+                Placed::Left(left) => (reject.step, reject.rule) = (SPLIT_STEP, left.rule()),
                 Placed::Straddles { other, similarity } => {
-                    reject.rule = STRADDLES;
+                    (reject.step, reject.rule) = (SPLIT_STEP, STRADDLES);
                     reject.value = Some(f64::from(similarity));
                     reject.threshold = self.spec.split.as_ref().map(|split| split.min_similarity);
                     reject.detail = Some(format!("held out: {:032x}", self.key_of(other)?));
                 }
             }
-            (reject.step, reject.reason) = (SPLIT_STEP, reject.rule);
+            reject.reason = reject.rule;
         }
         *self
             .dropped
@@ -385,21 +414,47 @@ impl<'task> Pass<'task> {
         Ok(())
     }
 
+    /// Makes the rows of a document that teaches something; returns why there is none.
+    fn prepare(&mut self, text: &str, fields: RowFields<'_>) -> Result<Option<Refusal>> {
+        let (Some(supervisor), Some(tokenizer), Some(spec)) =
+            (self.supervisor.as_mut(), &self.tokenizer, &self.spec.tokenizer)
+        else {
+            return Ok(None);
+        };
+        supervisor.prepare(tokenizer, &spec.end_of_text, text, fields.chat)
+    }
+
     fn keep(
         &mut self,
         (docref, side): (u64, Side),
         record: &IndexRecord,
         cluster: Option<u128>,
         text: &str,
-        id: Option<&str>,
-        metadata: Option<&str>,
+        fields: RowFields<'_>,
     ) -> Result<()> {
+        let RowFields { id, metadata, .. } = fields;
         let number = self
             .split
             .as_mut()
             .map_or(0, |split| split.count(side, record.key));
         let mut num_tokens = 0;
-        if let (Some(tokenizer), Some(run)) = (&self.tokenizer, self.run.as_mut()) {
+        if let (Some(supervisor), Some(run)) = (self.supervisor.as_mut(), self.run.as_mut()) {
+            let entry = &mut self.entry;
+            entry.key = record.key;
+            entry.doc = record.doc;
+            entry.id = id.map(str::to_owned);
+            entry.label = fields.label.map(|label| supervisor.code(label)).transpose()?;
+            let position = shuffle_position(self.spec, record.key);
+            for part in std::mem::take(&mut supervisor.parts) {
+                entry.tokens = part.tokens;
+                entry.mask = part.mask;
+                num_tokens += entry.tokens.len() as u32;
+                run.push_part(number, position, docref, entry)?;
+            }
+            let counts = run.counts(number);
+            counts.documents += 1;
+            supervisor.count(counts.supervised.get_or_insert_default(), fields.label);
+        } else if let (Some(tokenizer), Some(run)) = (&self.tokenizer, self.run.as_mut()) {
             let entry = &mut self.entry;
             entry.key = record.key;
             entry.doc = record.doc;
@@ -410,11 +465,7 @@ impl<'task> Pass<'task> {
                 entry.tokens.extend_from_slice(&spec.end_of_text);
             }
             num_tokens = entry.tokens.len() as u32;
-            let position = if self.spec.shuffle {
-                seeded_order(self.spec.seed, PURPOSE_SHUFFLE, record.key)
-            } else {
-                0
-            };
+            let position = shuffle_position(self.spec, record.key);
             run.push(number, position, docref, entry)?;
         }
         self.kept_rows.push(&Kept {
@@ -492,6 +543,51 @@ impl<'task> Pass<'task> {
             |doc| kept.binary_search(&doc).is_ok(),
             |rows| edits.write(&rows),
         )
+    }
+}
+
+/// Where a document goes among all of its split.
+fn shuffle_position(spec: &TokeniseSpec, key: u128) -> u64 {
+    if spec.shuffle {
+        seeded_order(spec.seed, PURPOSE_SHUFFLE, key)
+    } else {
+        0
+    }
+}
+
+/// What the map stage carried along of a document.
+#[derive(Clone, Copy)]
+struct RowFields<'row> {
+    id: Option<&'row str>,
+    metadata: Option<&'row str>,
+    chat: Option<&'row str>,
+    label: Option<&'row str>,
+}
+
+/// The carried columns that only some recipes have.
+struct Extras<'batch> {
+    chat: Option<&'batch LargeStringArray>,
+    label: Option<&'batch StringArray>,
+}
+
+impl<'batch> Extras<'batch> {
+    fn of(batch: &'batch RecordBatch) -> Self {
+        let chat = batch.column_by_name("chat");
+        let label = batch.column_by_name("label");
+        Self {
+            chat: chat.and_then(|column| column.as_any().downcast_ref()),
+            label: label.and_then(|column| column.as_any().downcast_ref()),
+        }
+    }
+
+    fn chat(&self, row: usize) -> Option<&'batch str> {
+        let chat = self.chat.filter(|chat| chat.is_valid(row))?;
+        Some(chat.value(row))
+    }
+
+    fn label(&self, row: usize) -> Option<&'batch str> {
+        let label = self.label.filter(|label| label.is_valid(row))?;
+        Some(label.value(row))
     }
 }
 

@@ -47,10 +47,65 @@ pub struct TokeniseSpec {
     pub shuffle: bool,
     /// The tokenizer; none leaves tokens out.
     pub tokenizer: Option<TokenizerSpec>,
+    /// Turns, labels and the longest document, where a recipe asks for any of them.
+    #[serde(default)]
+    pub supervised: Option<SupervisedSpec>,
     /// Characters of a text that a reject shows.
     pub excerpt_characters: usize,
     /// Memory for sorting the order files.
     pub sort_memory_bytes: u64,
+}
+
+/// What documents are to teach.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SupervisedSpec {
+    /// Which turns of a conversation are trained; none where no turns are rendered.
+    #[serde(default)]
+    pub train_on: Option<TrainOn>,
+    /// Whether documents have labels.
+    #[serde(default)]
+    pub has_labels: bool,
+    /// Longest document in tokens, and what becomes of a longer one.
+    #[serde(default)]
+    pub limit: Option<Limit>,
+    /// The same for conversations, where it differs.
+    #[serde(default)]
+    pub chat_limit: Option<Limit>,
+}
+
+/// Which turns of a conversation are trained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TrainOn {
+    /// Every turn of the assistant.
+    Assistant,
+    /// The assistant's last turn.
+    Last,
+    /// Everything, the template's own tokens included.
+    All,
+}
+
+/// Longest document, and what becomes of a longer one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limit {
+    /// Tokens that a row of a shard may have.
+    pub max_tokens: u32,
+    /// What becomes of a document with more.
+    pub too_long: TooLong,
+}
+
+/// What becomes of a document with too many tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TooLong {
+    /// Several rows: a conversation is divided before turns of the user, another text wherever the limit is.
+    Split,
+    /// The first tokens.
+    Truncate,
+    /// A row in `rejects/`.
+    Drop,
 }
 
 /// What a step that cut spans out of texts left of the partition.

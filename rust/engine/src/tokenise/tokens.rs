@@ -2,8 +2,11 @@
 //!
 //! `tokens.bin` holds one entry a document, in input order: key (16 bytes, big-endian), doc (u64), length of the
 //! identifier (u32, `u32::MAX` for none), the identifier, and the tokens (u32 each); integers little-endian. An order
+//! An entry with a mask or a label has `u32::MAX - 1` in place of that length, then one byte (1: mask, 2: label), the number
+//! of runs and the runs (u32 each), the label's code in this task (u32), and then goes on with the length. An order
 //! file holds one record a document of a split, sorted by (position, docref), so that the shard stage merges runs.
 
+use super::supervised::SupervisedCounts;
 use crate::commit::{Artefact, DataFile, TaskPlace};
 use crate::error::Result;
 use crate::external_sort::ExternalSorter;
@@ -63,6 +66,10 @@ pub struct TokenEntry {
     pub id: Option<String>,
     /// Token ids.
     pub tokens: Vec<u32>,
+    /// Lengths of untrained and trained runs; none: all are trained.
+    pub mask: Option<Vec<u32>>,
+    /// Code of its label in this task.
+    pub label: Option<u32>,
 }
 
 impl TokenEntry {
@@ -70,16 +77,33 @@ impl TokenEntry {
     pub fn encode(&self, buffer: &mut Vec<u8>) {
         buffer.extend_from_slice(&self.key.to_be_bytes());
         buffer.extend_from_slice(&self.doc.to_le_bytes());
+        if self.mask.is_some() || self.label.is_some() {
+            self.encode_extras(buffer);
+        }
         let id = self.id.as_deref();
         buffer.extend_from_slice(&id.map_or(u32::MAX, |id| id.len() as u32).to_le_bytes());
         buffer.extend_from_slice(id.unwrap_or_default().as_bytes());
         buffer.extend(self.tokens.iter().flat_map(|token| token.to_le_bytes()));
     }
 
+    fn encode_extras(&self, buffer: &mut Vec<u8>) {
+        buffer.extend_from_slice(&EXTENDED.to_le_bytes());
+        buffer
+            .push((u8::from(self.mask.is_some()) * HAS_MASK) | (u8::from(self.label.is_some()) * HAS_LABEL));
+        if let Some(mask) = &self.mask {
+            buffer.extend_from_slice(&(mask.len() as u32).to_le_bytes());
+            buffer.extend(mask.iter().flat_map(|run| run.to_le_bytes()));
+        }
+        if let Some(label) = self.label {
+            buffer.extend_from_slice(&label.to_le_bytes());
+        }
+    }
+
     /// Reads an entry; nothing when the bytes are not one.
     pub fn decode(entry: &[u8]) -> Option<Self> {
         let (key, rest) = entry.split_first_chunk::<16>()?;
         let (doc, rest) = rest.split_first_chunk::<8>()?;
+        let (extras, rest) = Extras::decode(rest)?;
         let (id_bytes, rest) = rest.split_first_chunk::<4>()?;
         let (id, tokens) = match u32::from_le_bytes(*id_bytes) {
             u32::MAX => (None, rest),
@@ -94,7 +118,46 @@ impl TokenEntry {
             doc: u64::from_le_bytes(*doc),
             id,
             tokens: tokens.iter().map(|token| u32::from_le_bytes(*token)).collect(),
+            mask: extras.mask,
+            label: extras.label,
         })
+    }
+}
+
+/// Stands in place of the length of an identifier where a mask or a label comes first.
+const EXTENDED: u32 = u32::MAX - 1;
+const HAS_MASK: u8 = 1;
+const HAS_LABEL: u8 = 2;
+
+/// What few entries have.
+#[derive(Default)]
+struct Extras {
+    mask: Option<Vec<u32>>,
+    label: Option<u32>,
+}
+
+impl Extras {
+    /// Reads what stands before the length of the identifier, if anything.
+    fn decode(bytes: &[u8]) -> Option<(Self, &[u8])> {
+        let (mark, rest) = bytes.split_first_chunk::<4>()?;
+        if u32::from_le_bytes(*mark) != EXTENDED {
+            return Some((Self::default(), bytes));
+        }
+        let (&flags, mut rest) = rest.split_first()?;
+        let mut extras = Self::default();
+        if flags & HAS_MASK != 0 {
+            let (length, behind) = rest.split_first_chunk::<4>()?;
+            let (runs, behind) = behind.split_at_checked(u32::from_le_bytes(*length) as usize * 4)?;
+            let (runs, _) = runs.as_chunks::<4>();
+            extras.mask = Some(runs.iter().map(|run| u32::from_le_bytes(*run)).collect());
+            rest = behind;
+        }
+        if flags & HAS_LABEL != 0 {
+            let (label, behind) = rest.split_first_chunk::<4>()?;
+            extras.label = Some(u32::from_le_bytes(*label));
+            rest = behind;
+        }
+        Some((extras, rest))
     }
 }
 
@@ -115,12 +178,15 @@ pub struct TokenRun {
 }
 
 /// What a split holds so far.
-#[derive(Debug, Default, Clone, Copy, serde::Serialize)]
+#[derive(Debug, Default, Clone, serde::Serialize)]
 pub struct SplitCounts {
     /// Documents.
     pub documents: u64,
     /// Tokens.
     pub tokens: u64,
+    /// What documents teach, where a recipe asks for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub supervised: Option<SupervisedCounts>,
 }
 
 impl TokenRun {
@@ -153,6 +219,20 @@ impl TokenRun {
     /// # Errors
     /// When writing fails.
     pub fn push(&mut self, split: usize, position: u64, docref: u64, entry: &TokenEntry) -> Result<()> {
+        self.orders[split].2.documents += 1;
+        self.push_part(split, position, docref, entry)
+    }
+
+    /// Counts of the split at `split`.
+    pub fn counts(&mut self, split: usize) -> &mut SplitCounts {
+        &mut self.orders[split].2
+    }
+
+    /// Appends a row of a document that has several, or is counted by the caller.
+    ///
+    /// # Errors
+    /// When writing fails.
+    pub fn push_part(&mut self, split: usize, position: u64, docref: u64, entry: &TokenEntry) -> Result<()> {
         self.buffer.clear();
         entry.encode(&mut self.buffer);
         let (_, sorter, counts) = &mut self.orders[split];
@@ -164,7 +244,6 @@ impl TokenRun {
             num_tokens: entry.tokens.len() as u32,
         };
         sorter.push(&record.encode())?;
-        counts.documents += 1;
         counts.tokens += entry.tokens.len() as u64;
         self.num_entries += 1;
         self.tokens.append(&self.buffer)
@@ -204,6 +283,24 @@ mod tests {
                 doc: 7,
                 id,
                 tokens: vec![0, 1, u32::MAX],
+                mask: None,
+                label: None,
+            };
+            let mut buffer = Vec::new();
+            entry.encode(&mut buffer);
+            assert_eq!(TokenEntry::decode(&buffer), Some(entry));
+            assert_eq!(TokenEntry::decode(&buffer[..buffer.len() - 1]), None);
+        }
+        for (mask, label) in [
+            (Some(vec![0, 2, 1]), None),
+            (None, Some(7)),
+            (Some(vec![]), Some(u32::MAX)),
+        ] {
+            let entry = TokenEntry {
+                tokens: vec![9, 8, 7],
+                mask,
+                label,
+                ..TokenEntry::default()
             };
             let mut buffer = Vec::new();
             entry.encode(&mut buffer);

@@ -8,6 +8,7 @@
 //! `Tokenizer.encode(text, add_special_tokens=False)`. A list: `plain`, apart from the tokens it names. No mode adds
 //! beginning- or end-of-text ids; the shard writer does that by id.
 
+pub mod chat;
 mod files;
 mod plan;
 mod self_check;

@@ -289,7 +289,7 @@ fn segment_spec(
                 Arc::new(references.clone().map(id_of).collect::<StringArray>()),
                 Arc::new(references.map(|_| None::<String>).collect::<StringArray>()),
             ];
-            let schema = crate::schema::carried();
+            let schema = crate::schema::carried(false, false);
             let batch = RecordBatch::try_new(Arc::clone(&schema), columns).unwrap();
             let mut writer = FileWriter::try_new(std::fs::File::create(&path).unwrap(), &schema).unwrap();
             writer.write(&batch).unwrap();

@@ -54,11 +54,15 @@ impl Ranked<'_> {
                 }
             }
         }
-        let vocabulary: serde_json::Map<String, Value> = self
+        let mut vocabulary: serde_json::Map<String, Value> = self
             .tokens
             .iter()
             .map(|(bytes, id)| (spelt(bytes), (*id).into()))
             .collect();
+        // The library numbers added tokens anew unless the vocabulary has them. No pattern cuts out one as a word.
+        for (content, id) in &self.controls {
+            vocabulary.entry(content.as_str()).or_insert_with(|| (*id).into());
+        }
         let added: Vec<Value> = self
             .controls
             .iter()
@@ -73,8 +77,8 @@ impl Ranked<'_> {
         let mut file = json!({
             "version": "1.0", "truncation": null, "padding": null, "added_tokens": added,
             "normalizer": if self.nfc { json!({"type": "NFC"}) } else { Value::Null },
-            "pre_tokenizer": {"type": "Sequence", "pretokenizers": [split, to_bytes]},
-            "post_processor": null, "decoder": null,
+            "pre_tokenizer": {"type": "Sequence", "pretokenizers": [split, to_bytes.clone()]},
+            "post_processor": null, "decoder": to_bytes,
             "model": {"type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
                       "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false, "ignore_merges": true},
         });

@@ -181,7 +181,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<TokenizerFile, String> {
     Ok(TokenizerFile {
         json: json!({
             "version": "1.0", "truncation": null, "padding": null, "added_tokens": added, "normalizer": null,
-            "pre_tokenizer": null, "post_processor": null, "decoder": null, "model": parts,
+            "pre_tokenizer": null, "post_processor": null, "decoder": decoder(&model), "model": parts,
         }),
         merge_ranks,
         unigram,
@@ -189,6 +189,19 @@ pub(super) fn read(bytes: &[u8]) -> Result<TokenizerFile, String> {
         fused_unknown: fused,
         kind: FileKind::SentencePiece,
     })
+}
+
+/// How ids become text again.
+fn decoder(model: &Model<'_>) -> Value {
+    let mut parts = vec![
+        json!({"type": "Replace", "pattern": {"String": "\u{2581}"}, "content": " "}),
+        json!({"type": "ByteFallback"}),
+        json!({"type": "Fuse"}),
+    ];
+    if model.settings.adds_dummy_prefix {
+        parts.push(json!({"type": "Strip", "content": " ", "start": 1, "stop": 0}));
+    }
+    json!({"type": "Sequence", "decoders": parts})
 }
 
 /// A name that no text spells by chance, for a piece that text never becomes.
