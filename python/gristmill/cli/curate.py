@@ -90,6 +90,11 @@ def show(finished: CuratedRun, printer: Printer) -> None:
             f"{cut['step']}: cut {counted(done['spans'], 'span')}, {counted(done['bytes'], 'byte')}, out of "
             f"{counted(done['changed'], 'document')} that stay"
         )
+    for choice in cast("Sequence[Mapping[str, object]]", finished.manifest.get("choices", ())):
+        printer.data(
+            f"{choice['step']}: chose {choice['kept']:,} of {counted(cast(int, choice['documents']), 'document')}, "
+            f"{choice['kept_amount']:,} of {choice['amount']:,} {choice['unit']}"
+        )
     printer.data(f"{finished.path}")
     for step, count in cast(Mapping[str, int], finished.counts.get("in_scope", {})).items():
         if not count:

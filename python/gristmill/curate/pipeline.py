@@ -14,6 +14,7 @@ from typing import cast
 
 from gristmill import _native
 from gristmill.curate import dedup_index
+from gristmill.curate.choose import ChoiceOutcome, run_choices, tokenise_choices
 from gristmill.curate.cuts import (
     CutOutcome,
     PartitionText,
@@ -47,6 +48,7 @@ class Outcome:
     stats: Mapping[str, object]
     plan: Plan
     """As it was resolved: with the segments of an index that the run was checked against."""
+    chosen: ChoiceOutcome
     segment: Sequence[Json] = ()
 
 
@@ -89,9 +91,11 @@ def run_pipeline(plan: Plan, folder: RunFolder, runner: Stages) -> Outcome:
     settle = dedup.settle
     if settle is not None:
         check_removals(plan, cast(Mapping[str, object], counts(settle)["settle"]))
+    chosen = run_choices(plan, runner, maps, cut.version, settle)
+    more = tokenise_choices(plan, chosen.tasks)
     tokenise = runner.run(
         "tokenise",
-        [_tokenise_task(plan, index, maps, part, settle) for index, part in enumerate(cut.version)],
+        [_tokenise_task(plan, index, maps, part, settle, more) for index, part in enumerate(chosen.version)],
     )
     lineage = lineage_of(plan, maps)
     shards = {split: _shards(plan, folder, runner, tokenise, split, lineage) for split in plan.splits}
@@ -109,6 +113,7 @@ def run_pipeline(plan: Plan, folder: RunFolder, runner: Stages) -> Outcome:
         shards=shards,
         stats=dedup.stats(),
         plan=plan,
+        chosen=chosen,
         segment=segment,
     )
 
@@ -312,7 +317,7 @@ def confirm_of(plan: Plan) -> dict[str, object] | None:
 
 
 def _tokenise_task(
-    plan: Plan, index: int, maps: Sequence[Json], part: PartitionText, settle: Json | None
+    plan: Plan, index: int, maps: Sequence[Json], part: PartitionText, settle: Json | None, more: Json
 ) -> Task:
     found = maps[index]
     wanted = ("carried", "signals", "unreadable")
@@ -351,6 +356,7 @@ def _tokenise_task(
         "tokenizer": plan.tokenizer.engine if plan.tokenizer else None,
         "excerpt_characters": plan.excerpt_characters,
         "sort_memory_bytes": plan.sort_memory_bytes,
+        **more,
     }
     if old := dedup_index.name_parts(plan.index):
         spec["old"] = old

@@ -14,6 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gristmill.curate import passages
+from gristmill.curate.choose import (
+    check_choices_fit,
+    choice_stages,
+    describe_choices,
+    disk_of_choices,
+    novelty_bytes,
+    plan_choices,
+)
 from gristmill.curate.compile import CompiledSteps, compile_steps
 from gristmill.curate.cuts import CUT_DISK, CUT_SPANS, check_filters, cut_stages, describe_cuts, filter_bytes
 from gristmill.curate.dedup_index.segments import BYTES_PER_DOCUMENT as INDEX_BYTES_PER_DOCUMENT
@@ -21,7 +29,7 @@ from gristmill.curate.dedup_index.segments import IndexUse, read_segments
 from gristmill.curate.footprint import FileCost, assumed_documents, disk_lines, file_costs, memory_lines
 from gristmill.curate.inputs import MAX_FILES, InputFile, Partition, find_files, make_partitions
 from gristmill.curate.semantic import SEMANTIC_STAGES, SemanticPlan
-from gristmill.curate.stages import CUT_STAGES, INDEX_STAGES, STAGE_VERSIONS, strip_neutral
+from gristmill.curate.stages import CHOICE_STAGES, CUT_STAGES, INDEX_STAGES, STAGE_VERSIONS, strip_neutral
 from gristmill.curate.tokens import ResolvedTokenizer, resolve_tokenizer
 from gristmill.errors import GristmillError
 from gristmill.recipe import Recipe
@@ -97,6 +105,7 @@ class Plan:
     batch_bytes: int = BATCH_BYTES
     batch_rows: int = BATCH_ROWS
     index: IndexUse | None = None
+    choices: tuple[Mapping[str, object], ...] = ()
 
     @property
     def sort_memory_bytes(self) -> int:
@@ -131,6 +140,7 @@ class Plan:
                 if (self.cuts or name not in CUT_STAGES)
                 and (self.semantic is not None or name not in SEMANTIC_STAGES)
                 and (self.index is not None or name not in INDEX_STAGES)
+                and (self.choices or name not in CHOICE_STAGES)
             },
             "sources": [
                 {"engine": strip_neutral(source.engine), "reader": source.reader, "rank": source.rank}
@@ -144,6 +154,7 @@ class Plan:
             "operators": list(self.operators),
             "thresholds": list(self.thresholds),
             **({"cuts": list(self.cuts)} if self.cuts else {}),
+            **({"choices": [strip_neutral(choice) for choice in self.choices]} if self.choices else {}),
             **({"exact_normalise": self.exact_normalise} if self.exact_normalise != "none" else {}),
             "dedup": [self.exact_step, self.near_step, self.minhash, self.min_similarity, self.measure]
             # Only where there is one, so that other recipes keep their fingerprint.
@@ -204,6 +215,7 @@ class Plan:
             counts |= dict.fromkeys(self.semantic.stages(), self.num_ranges)
         if self.dedup_steps:
             counts["settle"] = 1
+        counts |= choice_stages(self)
         counts["tokenise"] = len(self.partitions)
         if self.splits:
             counts["shard"] = len(self.splits)
@@ -218,14 +230,14 @@ class Plan:
         (up to 200 MiB where there is one), three batches of text, 24 bytes of segmentation for each byte of the longest
         document, row groups of four tables (64 MiB) and its sort budget; with `semantic_dedup` the hyperplanes, and a
         batch of embeddings, which as numbers take less than as the text of their metadata; and the largest Bloom filter
-        of a step, or all of `scratch_memory` where repeated passages are found.
+        of a step that cuts or selects, or all of `scratch_memory` where repeated passages are found.
         """
         tokenizer = 0 if self.tokenizer is None else 200 << 20
         batches = 3 * (self.batch_bytes + self.max_document_bytes)
         if self.semantic is not None:
             batches += self.batch_bytes + self.semantic.hyperplane_bytes
         worker = (160 << 20) + tokenizer + batches + 24 * self.max_document_bytes + (64 << 20)
-        filters = max([0, *(filter_bytes(cut) for cut in self.cuts)])
+        filters = max([0, *map(filter_bytes, self.cuts), *map(novelty_bytes, self.choices)])
         texts = self.scratch_memory_bytes if passages.holds_all_texts(self.cuts) else 0
         return (160 << 20) + workers * (worker + self.sort_memory_bytes) + max(filters, texts)
 
@@ -245,6 +257,7 @@ class Plan:
             lines.append(f"  {number}. {step['name']} ({kind}; {_counted(len(rules), 'threshold')})")
         lines += describe_cuts(self.cuts)
         lines += [f"  then {name} (over all documents)" for name in self.dedup_steps]
+        lines += describe_choices(self.choices)
         lines.append("stages: " + ", ".join(f"{name} {count}" for name, count in self.stage_counts().items()))
         if self.caveat:
             lines.append(f"caution: {self.caveat}")
@@ -267,6 +280,7 @@ class Plan:
             "disk in work/: the edited text, and what follows",
             *self.footprint(),
             *(f"disk of {cut['step']}: {CUT_DISK.get(str(cut['producer']), CUT_SPANS)}" for cut in self.cuts),
+            *disk_of_choices(self),
         ]
         return lines
 
@@ -304,6 +318,8 @@ def make_plan(recipe: Recipe) -> Plan:
     files = _find_all_files(recipe)
     compiled = compile_steps(recipe)
     check_filters(compiled.cuts, recipe.run.scratch_memory)
+    choices = plan_choices(recipe)
+    check_choices_fit(choices, recipe.run.scratch_memory)
     num_bytes = sum(file.num_bytes for file in files)
     tokenizer = None
     if recipe.tokens is not None:
@@ -345,6 +361,7 @@ def make_plan(recipe: Recipe) -> Plan:
         index=None
         if recipe.dedup_index is None
         else IndexUse(path=recipe.dedup_index, segments=read_segments(recipe.dedup_index)),
+        choices=choices,
     )
 
 

@@ -149,6 +149,25 @@ pub fn log_weight(words: &[u64], ratios: &[i64]) -> i64 {
     sum
 }
 
+/// Returns the weight that a text of `words` words would have if it went on like that for `length` words, rounded towards
+/// negative infinity; 0 for one without words.
+///
+/// The texts of the paper are pieces of 128 words. Sums over texts of any length do not compare: where most features are
+/// rarer in the target, the shortest texts weigh most.
+///
+/// ```
+/// use gristmill_core::importance::at_length;
+/// assert_eq!(at_length(-300, 30, 10), -100);
+/// assert_eq!(at_length(5, 0, 10), 0);
+/// ```
+pub fn at_length(weight: i64, words: usize, length: u32) -> i64 {
+    if words == 0 {
+        return 0;
+    }
+    let scaled = (i128::from(weight) * i128::from(length)).div_euclid(words as i128);
+    i64::try_from(scaled).unwrap_or(if weight < 0 { i64::MIN } else { i64::MAX })
+}
+
 /// Returns standard Gumbel noise, `-ln(-ln u)`, in multiples of 2^-20, for a uniform 64-bit number.
 ///
 /// The largest of `weight + noise` over documents is each document with a probability in proportion to
@@ -189,12 +208,20 @@ mod tests {
     /// The features of a text, spelt out.
     fn features(words: &[u64], num_buckets: u32) -> BTreeMap<u32, u64> {
         let mut found = BTreeMap::new();
-        for_each_feature(words, num_buckets, |bucket| *found.entry(bucket).or_default() += 1);
+        for_each_feature(words, num_buckets, |bucket| {
+            *found.entry(bucket).or_default() += 1
+        });
         found
     }
 
     /// The definition in floating point: distributions, their logarithms, a dot product.
-    fn plain_weight(document: &[u64], target: &[Vec<u64>], raw: &[Vec<u64>], buckets: u32, smoothing: f64) -> f64 {
+    fn plain_weight(
+        document: &[u64],
+        target: &[Vec<u64>],
+        raw: &[Vec<u64>],
+        buckets: u32,
+        smoothing: f64,
+    ) -> f64 {
         let counted = |texts: &[Vec<u64>]| {
             let mut counts = vec![0.0; buckets as usize];
             for text in texts {
@@ -208,7 +235,13 @@ mod tests {
             let total: f64 = counts.iter().map(|count| count + smoothing).sum();
             counts
                 .iter()
-                .map(|count| if total > 0.0 { (count + smoothing) / total } else { 0.0 })
+                .map(|count| {
+                    if total > 0.0 {
+                        (count + smoothing) / total
+                    } else {
+                        0.0
+                    }
+                })
                 .collect::<Vec<f64>>()
         };
         let wanted = distribution(counted(target), smoothing);
@@ -273,12 +306,25 @@ mod tests {
     }
 
     #[test]
+    fn a_text_said_twice_weighs_the_same_at_one_length() {
+        let ratios: Vec<i64> = (0..10).map(|bucket| (bucket - 5) * ONE).collect();
+        let once: Vec<u64> = (0..50).collect();
+        let twice: Vec<u64> = once.iter().chain(&once).copied().collect();
+        let weight = |words: &[u64]| at_length(log_weight(words, &ratios), words.len(), 128);
+        // But for the pair where the second copy begins.
+        assert!((weight(&once) - weight(&twice)).abs() <= 128 * 10 * ONE / 100 + 2);
+        assert_eq!(at_length(i64::MIN, 1, 128), i64::MIN);
+    }
+
+    #[test]
     fn features_are_the_published_ones() {
         let mut buckets = Vec::new();
         for_each_feature(&[1, 2, 3], NUM_BUCKETS, |bucket| buckets.push(bucket));
         assert_eq!(buckets.len(), 5);
         assert_eq!(buckets, GOLDEN);
-        for_each_feature(&[], NUM_BUCKETS, |_| panic!("a text without words has no features"));
+        for_each_feature(&[], NUM_BUCKETS, |_| {
+            panic!("a text without words has no features")
+        });
     }
 
     /// Selections of earlier runs stay the same only while these do.

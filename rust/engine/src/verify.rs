@@ -42,6 +42,9 @@ pub struct IdentitySpec {
     /// Indexes of the texts that earlier runs kept, where the run was checked against an index that can be reached.
     #[serde(default)]
     pub earlier: Vec<PathBuf>,
+    /// Reasons (`step.rule`) of steps that choose: what they leave out may be the survivor of a duplicate.
+    #[serde(default)]
+    pub choosing: Vec<String>,
     /// Folder for spill files.
     pub scratch: PathBuf,
 }
@@ -250,7 +253,7 @@ fn rejects(
     survivors: &mut ExternalSorter<17>,
     findings: &mut Findings,
 ) -> Result<()> {
-    let (docs, _) = identity_columns(batch, path)?;
+    let (docs, keys) = identity_columns(batch, path)?;
     let string = |name: &str| -> Result<&StringArray> {
         batch
             .column_by_name(name)
@@ -283,6 +286,9 @@ fn rejects(
             *findings.quarantined.entry(source).or_default() += 1;
         } else {
             let reason = format!("{}.{}", steps.value(row), rules.value(row));
+            if spec.choosing.contains(&reason) {
+                survivors.push(&survivor_record(key_at(keys, row), KEPT))?;
+            }
             *findings
                 .dropped
                 .entry(source)
