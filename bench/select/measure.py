@@ -23,7 +23,6 @@ import math
 import os
 import platform
 import re
-import resource
 import subprocess
 import sys
 import tempfile
@@ -109,20 +108,30 @@ def divergence(target: Counter[int], kept: Counter[int]) -> float:
     )
 
 
+CHILD = """
+import json, re, resource, sys
+from pathlib import Path
+from gristmill.curate.run import curate
+
+curate(sys.argv[1], workers=1)
+# Not ru_maxrss of this process, which remembers the size of the one that started it.
+own = int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+workers = resource.getrusage(resource.RUSAGE_CHILDREN)
+driver = resource.getrusage(resource.RUSAGE_SELF)
+cpu_s = sum(used.ru_utime + used.ru_stime for used in (driver, workers))
+print(json.dumps({"cpu_s": round(cpu_s, 2), "driver_mib": own >> 10, "worker_mib": workers.ru_maxrss >> 10}))
+"""
+
+
 def measure(folder: Path, name: str, recipe: str) -> dict[str, object]:
     """Run one recipe in a process of its own and return what it took."""
     output = name.replace(" ", "-").replace(",", "")
     path = folder / f"{output}.toml"
     path.write_text(HEAD.format(output=output) + recipe, encoding="utf-8")
-    code = "import sys; from gristmill.curate.run import curate; curate(sys.argv[1], workers=1)"
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, "-c", code, str(path)], check=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return {
-        "cpu_s": round(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, 2),
-        "peak_mib": after.ru_maxrss >> 10,
-        "run": str(folder / output),
-    }
+    done = subprocess.run(
+        [sys.executable, "-c", CHILD, str(path)], check=True, capture_output=True, text=True
+    )
+    return {**json.loads(done.stdout), "run": str(folder / output)}
 
 
 def main() -> None:
@@ -134,6 +143,7 @@ def main() -> None:
     )
     parser.add_argument("--questions", type=Path, required=True, help="JSON Lines with the field `question`")
     parser.add_argument("--documents", type=int, default=20_000)
+    parser.add_argument("--without-times", action="store_true", help="for builds that are not optimised")
     parser.add_argument("--out", type=Path, help="where to write the figures as JSON")
     options = parser.parse_args()
     questions = [json.loads(line)["question"] for line in options.questions.read_text("utf-8").splitlines()]
@@ -170,6 +180,9 @@ def main() -> None:
             print(json.dumps(row), flush=True)
     base = float(str(rows[0]["cpu_s"]))
     for row in rows:
+        if options.without_times:
+            del row["cpu_s"]
+            continue
         row["cpu_s_more"] = round(float(str(row["cpu_s"])) - base, 2)
     result = {
         "pool": {

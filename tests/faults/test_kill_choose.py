@@ -91,7 +91,8 @@ def test_a_damaged_file_of_reasons_is_refused(tmp_path: Path) -> None:
     recipe = write(tmp_path / "run", 60)
     reference = curate(recipe, workers=1).digest
     run = recipe.parent / "run"
-    [damaged, *_] = sorted((run / "work" / "data").glob("choose-*.choices.bin"))
+    files = (run / "work" / "data").glob("choose-*.choices.bin")
+    damaged = next(file for file in sorted(files) if file.stat().st_size)
     content = bytearray(damaged.read_bytes())
     content[9] ^= 1
     damaged.write_bytes(content)

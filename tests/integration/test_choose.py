@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from tests.support import prose
+from tests.support import prose, write_tokenizer
 
 from gristmill.cli.main import main
 from gristmill.curate.run import CuratedRun, curate
@@ -46,9 +46,10 @@ QUESTION = "How many apples does {} have left if she eats {} and gives {} to her
 
 def row(number: int) -> dict[str, object]:
     """Return a document: copies, short ones, questions, and scores that are null or NaN among them."""
-    text = prose(number % 170, words=20 + number % 90)
-    if number % 11 == 5:
-        text = " ".join(QUESTION.format(f"girl {number}", number % 7, number) for _ in range(6)) + text
+    base = number % 170
+    text = prose(base, words=20 + base % 90)
+    if base % 11 == 5:
+        text = " ".join(QUESTION.format(f"girl {base}", base % 7, base) for _ in range(6)) + text
     score = [None, 0.5, number / 7, -number / 3][number % 4]
     return {"id": f"d{number}", "text": text, "score": score, "lang": ["en", "de", None][number % 3]}
 
@@ -143,6 +144,18 @@ def test_an_amount_is_met_as_nearly_as_documents_allow(
         share = one["amount"] / total * cast(int, told["kept_amount"])
         largest = {"documents": 1, "bytes": longest, "words": 140}[unit]
         assert abs(one["kept_amount"] - share) <= 2 * largest
+    assert verify_run(run.path).ok
+
+
+def test_tokens_are_those_of_the_shards(tmp_path: Path) -> None:
+    write_tokenizer(tmp_path / "tokenizer.json")
+    steps = sample("tokens = 6000") + '[tokens]\ntokenizer = "tokenizer.json"\n'
+    run = curate(write(tmp_path, steps), workers=1)
+    documents = kept(run).values()
+    [told] = choices(run)
+    num_tokens = [cast(int, one["num_tokens"]) for one in documents]
+    assert sum(num_tokens) == told["kept_amount"]
+    assert abs(sum(num_tokens) - 6000) <= 200
     assert verify_run(run.path).ok
 
 
