@@ -93,6 +93,11 @@ def show(finished: CuratedRun, printer: Printer) -> None:
         )
     printer.lines(split_lines(finished.manifest))
     printer.lines(supervised_lines(finished.manifest))
+    for choice in cast("Sequence[Mapping[str, object]]", finished.manifest.get("choices", ())):
+        printer.data(
+            f"{choice['step']}: chose {choice['kept']:,} of {counted(cast(int, choice['documents']), 'document')}, "
+            f"{choice['kept_amount']:,} of {choice['amount']:,} {choice['unit']}"
+        )
     printer.data(f"{finished.path}")
     for step, count in cast(Mapping[str, int], finished.counts.get("in_scope", {})).items():
         if not count:

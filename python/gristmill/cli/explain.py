@@ -24,8 +24,12 @@ _DEDUP_RULES = {
     "exact_duplicate": "exact_dedup",
     "near_duplicate": "minhash_dedup",
     "semantic_duplicate": "semantic_dedup",
+    "not_sampled": "sample",
+    "over_share": "mix",
+    "not_selected": "select",
+    "nothing_new": "select",
 }
-"""Steps by the name under which `rejects/` has what they removed."""
+"""Dedup and choosing steps by the name under which `rejects/` has what they removed."""
 _WORDS = {"rule": "rule", "error": "error code", "key": "recipe key"}
 
 

@@ -43,7 +43,7 @@ def step_facts(use: str, *, keys: Sequence[str] | None = None) -> Facts:
         "source": model.source_note,
         "semantics": list(model.semantics_known),
         "edits_text": model.edits_text,
-        "is_dedup": model.is_dedup,
+        "is_dedup": model.is_dedup or model.is_choice,
         "definition": None,
         "cost": None,
         "cost_ns_per_byte": load_costs().get(use),

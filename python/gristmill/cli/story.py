@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import cast
 
+from gristmill.cli.choice_story import left_out
 from gristmill.cli.edit_context import edits_in_context
 from gristmill.cli.judged import Change, Judgement, StepKeys, judge, keeping
 from gristmill.cli.story_lines import story_lines
@@ -169,6 +170,8 @@ class Story:
         if row["duplicate_of"] is not None:
             story["duplicate_of"] = self._survivor(cast(bytes, row["duplicate_of"]))
             story["to_keep"] = self._to_keep_duplicate()
+        elif chosen := left_out(row, cast(Sequence[Row], self._plan.get("choices", []))):
+            story["left_out"] = chosen
         elif row["kind"] == "dropped":
             story["to_keep"] = self._to_keep(judgements)
         return story
@@ -243,6 +246,9 @@ class Story:
                 difference = first_difference(cast(str, excerpt), text, is_beginning=True)
                 found["first_difference"] = None if difference is None else asdict(difference)
             return found
+        for row in find_rows(self._files("rejects"), Wanted.equal("key", key), limit=1):
+            # A choosing step behind dedup left it out.
+            return {"key": key.hex(), "left_out_by": f"{row['step']}.{row['rule']}"}
         return {"key": key.hex()}
 
     def _kept(self) -> Row:

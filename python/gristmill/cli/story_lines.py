@@ -135,6 +135,9 @@ def _reason(story: Row) -> Iterator[str]:
         for judged in _judgements(story, "failed"):
             lead = "because" if judged["is_reason"] else f"{judged['step']} would have dropped it too:"
             yield f"  {lead} {measured(judged)}"
+        left_out = cast("Mapping[str, Sequence[str]]", story.get("left_out", {}))
+        yield from (f"  because {words}" for words in left_out.get("because", ()))
+        yield from (f"  what would have kept it: {words}" for words in left_out.get("to_keep", ()))
     if (story["fate"] == "quarantined" or story["step"] == "split") and "detail" in story:
         details = visible(str(story["detail"])).splitlines()
         yield from (f"  {one_line(line, 400)}" for line in details[:MAX_DETAIL_LINES])
@@ -155,6 +158,8 @@ def _survivor(story: Row) -> Iterator[str]:
         return
     name = f"document {other.get('doc', '?')}, key {other['key']}, id {value_words(other.get('id'))}"
     yield f"  the one that stayed: {name}"
+    if "left_out_by" in other:
+        yield f"    a choosing step left it out later: `{other['left_out_by']}`"
     if "source" in other:
         cluster = "" if other["cluster"] is None else f", in the cluster of {other['cluster']}"
         yield f"    from source `{other['source']}`, split {value_words(other['split'])}{cluster}"

@@ -104,7 +104,7 @@ def compile_steps(recipe: Recipe) -> CompiledSteps:
             ]
             continue
         operators.append({"step": step.name, "use": step.use, "version": step.version})
-        if step.is_dedup:
+        if step.is_dedup or step.is_choice:
             continue
         steps.append({**engine_step(step, recipe.base), "where": conditions})
         thresholds += [

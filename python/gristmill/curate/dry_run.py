@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from gristmill.curate.choose import choices_caveat
 from gristmill.curate.cuts import CutOutcome, run_cuts
 from gristmill.curate.folder import RunFolder
 from gristmill.curate.guards import LargeCluster, largest_clusters, problems
@@ -132,7 +133,7 @@ def look_ahead(prepared: Prepared, runner: StageRunner) -> DryRun:
         largest=() if settled is None else largest_clusters(plan, settled),
         stops=() if settled is None else tuple(problems(plan, settled)),
         disk=_disk(plan, folder, cut, by_source),
-        caveat=plan.caveat,
+        caveat="; ".join(filter(None, (plan.caveat, choices_caveat(plan)))) or None,
         num_reused=runner.num_reused,
         num_run=runner.num_run,
     )

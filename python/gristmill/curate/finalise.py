@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import cast
 
 from gristmill import _native
+from gristmill.curate.choose import choice_counts
 from gristmill.curate.cuts import cut_counts
 from gristmill.curate.dedup_index import IndexUse
 from gristmill.curate.folder import RunFolder, canonical_json, sync_folder, write_atomically
@@ -81,6 +82,7 @@ def build_manifest(plan: Plan, outcome: Outcome) -> dict[str, object]:
         ),
         **({"cuts": cut_counts(plan, outcome.cut)} if plan.cuts else {}),
         "dedup": _dedup_counts(plan, outcome),
+        **({"choices": choice_counts(plan, outcome.chosen.tasks)} if plan.choices else {}),
         **({} if plan.index is None else {"index": _index(plan.index)}),
         "files": [
             {

@@ -14,6 +14,7 @@ from typing import cast
 
 from gristmill import _native
 from gristmill.curate import dedup_index
+from gristmill.curate.choose import ChoiceOutcome, run_choices, tokenise_choices
 from gristmill.curate.cuts import (
     CutOutcome,
     PartitionText,
@@ -48,6 +49,7 @@ class Outcome:
     stats: Mapping[str, object]
     plan: Plan
     """As it was resolved: with the segments of an index that the run was checked against."""
+    chosen: ChoiceOutcome
     segment: Sequence[Json] = ()
     split: SplitTasks | None = None
 
@@ -91,25 +93,30 @@ def run_pipeline(plan: Plan, folder: RunFolder, runner: Stages) -> Outcome:
     settle = dedup.settle
     if settle is not None:
         check_removals(plan, cast(Mapping[str, object], counts(settle)["settle"]))
+    chosen = run_choices(plan, runner, maps, cut.version, settle)
     old = dedup_index.name_parts(plan.index)
     split = run_split(
         plan,
         runner,
         maps,
-        cut.version,
+        chosen.version,
         settle,
-        memory_bytes=pass_memory_bytes(plan, [part.dedup() for part in cut.version]),
+        memory_bytes=pass_memory_bytes(plan, [part.dedup() for part in chosen.version]),
         old_parts={"old": old} if old else {},
     )
+    more = tokenise_choices(plan, chosen.tasks)
     tokenise = runner.run(
         "tokenise",
-        [_tokenise_task(plan, index, maps, part, settle, split) for index, part in enumerate(cut.version)],
+        [
+            _tokenise_task(plan, index, maps, part, settle, {**more, "split": tokenise_split(plan, split, index, maps)})
+            for index, part in enumerate(chosen.version)
+        ],
     )
     lineage = lineage_of(plan, maps)
     shards = {split: _shards(plan, folder, runner, tokenise, split, lineage) for split in plan.splits}
     segment: Sequence[Json] = ()
     if settle is not None:
-        partitions = [part.dedup() for part in cut.version]
+        partitions = [part.dedup() for part in chosen.version]
         carried = [outputs(found)["carried"] for found in maps]
         segment = dedup_index.build_parts(plan, runner, partitions, carried, outputs(settle))
     return Outcome(
@@ -121,6 +128,7 @@ def run_pipeline(plan: Plan, folder: RunFolder, runner: Stages) -> Outcome:
         shards=shards,
         stats=dedup.stats(),
         plan=plan,
+        chosen=chosen,
         segment=segment,
         split=split,
     )
@@ -329,12 +337,7 @@ def confirm_of(plan: Plan) -> dict[str, object] | None:
 
 
 def _tokenise_task(
-    plan: Plan,
-    index: int,
-    maps: Sequence[Json],
-    part: PartitionText,
-    settle: Json | None,
-    split: SplitTasks | None,
+    plan: Plan, index: int, maps: Sequence[Json], part: PartitionText, settle: Json | None, more: Json
 ) -> Task:
     found = maps[index]
     wanted = ("carried", "signals", "unreadable")
@@ -367,11 +370,11 @@ def _tokenise_task(
         "dedup": dedup,
         "indexes": [outputs(other)["index"] for other in maps],
         "seed": plan.seed,
-        "split": tokenise_split(plan, split, index, maps),
         "shuffle": plan.shuffle,
         "tokenizer": plan.tokenizer.engine if plan.tokenizer else None,
         "excerpt_characters": plan.excerpt_characters,
         "sort_memory_bytes": plan.sort_memory_bytes,
+        **more,
     }
     if old := dedup_index.name_parts(plan.index):
         spec["old"] = old

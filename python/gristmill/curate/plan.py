@@ -14,6 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gristmill.curate import passages
+from gristmill.curate.choose import (
+    check_choices_fit,
+    choice_stages,
+    describe_choices,
+    disk_of_choices,
+    novelty_bytes,
+    plan_choices,
+)
 from gristmill.curate.compile import CompiledSteps, compile_steps
 from gristmill.curate.cuts import CUT_DISK, CUT_SPANS, check_filters, cut_stages, describe_cuts, filter_bytes
 from gristmill.curate.dedup_index.segments import BYTES_PER_DOCUMENT as INDEX_BYTES_PER_DOCUMENT
@@ -22,7 +30,7 @@ from gristmill.curate.footprint import FileCost, assumed_documents, disk_lines, 
 from gristmill.curate.inputs import MAX_FILES, InputFile, Partition, find_files, make_partitions
 from gristmill.curate.semantic import SEMANTIC_STAGES, SemanticPlan
 from gristmill.curate.split import PROOF_BYTES, SPLIT_STAGES, SplitPlan, plan_split
-from gristmill.curate.stages import CUT_STAGES, INDEX_STAGES, STAGE_VERSIONS, strip_neutral
+from gristmill.curate.stages import CHOICE_STAGES, CUT_STAGES, INDEX_STAGES, STAGE_VERSIONS, strip_neutral
 from gristmill.curate.supervised import SupervisedPlan, plan_supervised, turns_spec
 from gristmill.curate.tokens import ResolvedTokenizer, resolve_tokenizer
 from gristmill.errors import GristmillError
@@ -99,6 +107,7 @@ class Plan:
     batch_rows: int = BATCH_ROWS
     index: IndexUse | None = None
     supervised: SupervisedPlan | None = None
+    choices: tuple[Mapping[str, object], ...] = ()
 
     @property
     def sort_memory_bytes(self) -> int:
@@ -135,6 +144,7 @@ class Plan:
                 and (self.semantic is not None or name not in SEMANTIC_STAGES)
                 and (self.index is not None or name not in INDEX_STAGES)
                 and (self.split is not None or name not in SPLIT_STAGES)
+                and (self.choices or name not in CHOICE_STAGES)
             },
             "sources": [
                 {"engine": strip_neutral(source.engine), "reader": source.reader, "rank": source.rank}
@@ -148,6 +158,7 @@ class Plan:
             "operators": list(self.operators),
             "thresholds": list(self.thresholds),
             **({"cuts": list(self.cuts)} if self.cuts else {}),
+            **({"choices": [strip_neutral(choice) for choice in self.choices]} if self.choices else {}),
             **({"exact_normalise": self.exact_normalise} if self.exact_normalise != "none" else {}),
             "dedup": [self.exact_step, self.near_step, self.minhash, self.min_similarity, self.measure]
             # Only where there is one, so that other recipes keep their fingerprint.
@@ -210,6 +221,7 @@ class Plan:
             counts |= dict.fromkeys(self.semantic.stages(), self.num_ranges)
         if self.dedup_steps:
             counts["settle"] = 1
+        counts |= choice_stages(self)
         if self.split is not None:
             counts |= self.split.stage_counts(self)
         counts["tokenise"] = len(self.partitions)
@@ -226,8 +238,8 @@ class Plan:
         (up to 200 MiB where there is one), three batches of text, 24 bytes of segmentation for each byte of the longest
         document, row groups of four tables (64 MiB) and its sort budget; with `semantic_dedup` the hyperplanes, and a
         batch of embeddings, which as numbers take less than as the text of their metadata; with `[split]` the index of
-        its proof (160 MiB); and the largest Bloom filter
-        of a step, or all of `scratch_memory` where repeated passages are found.
+        its proof (160 MiB); and the largest Bloom filter of a step that cuts or selects, or all of `scratch_memory`
+        where repeated passages are found.
         """
         tokenizer = 0 if self.tokenizer is None else 200 << 20
         batches = 3 * (self.batch_bytes + self.max_document_bytes)
@@ -235,7 +247,7 @@ class Plan:
             batches += self.batch_bytes + self.semantic.hyperplane_bytes
         worker = (160 << 20) + tokenizer + batches + 24 * self.max_document_bytes + (64 << 20)
         worker += 0 if self.split is None else PROOF_BYTES
-        filters = max([0, *(filter_bytes(cut) for cut in self.cuts)])
+        filters = max([0, *map(filter_bytes, self.cuts), *map(novelty_bytes, self.choices)])
         texts = self.scratch_memory_bytes if passages.holds_all_texts(self.cuts) else 0
         return (160 << 20) + workers * (worker + self.sort_memory_bytes) + max(filters, texts)
 
@@ -255,6 +267,7 @@ class Plan:
             lines.append(f"  {number}. {step['name']} ({kind}; {_counted(len(rules), 'threshold')})")
         lines += describe_cuts(self.cuts)
         lines += [f"  then {name} (over all documents)" for name in self.dedup_steps]
+        lines += describe_choices(self.choices)
         lines.append("stages: " + ", ".join(f"{name} {count}" for name, count in self.stage_counts().items()))
         if self.caveat:
             lines.append(f"caution: {self.caveat}")
@@ -279,6 +292,7 @@ class Plan:
             *self.footprint(),
             *([] if self.split is None else [self.split.disk()]),
             *(f"disk of {cut['step']}: {CUT_DISK.get(str(cut['producer']), CUT_SPANS)}" for cut in self.cuts),
+            *disk_of_choices(self),
         ]
         return lines
 
@@ -316,6 +330,8 @@ def make_plan(recipe: Recipe) -> Plan:
     files = _find_all_files(recipe)
     compiled = compile_steps(recipe)
     check_filters(compiled.cuts, recipe.run.scratch_memory)
+    choices = plan_choices(recipe)
+    check_choices_fit(choices, recipe.run.scratch_memory)
     num_bytes = sum(file.num_bytes for file in files)
     tokenizer = None
     if recipe.tokens is not None:
@@ -357,6 +373,7 @@ def make_plan(recipe: Recipe) -> Plan:
         if recipe.dedup_index is None
         else IndexUse(path=recipe.dedup_index, segments=read_segments(recipe.dedup_index)),
         supervised=plan_supervised(recipe, tokenizer),
+        choices=choices,
     )
 
 

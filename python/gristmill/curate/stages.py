@@ -35,6 +35,11 @@ STAGE_VERSIONS = {
     "semantic_verify": 1,
     "semantic_join": 1,
     "settle": 2,
+    "amounts": 1,
+    "features": 1,
+    "target": 1,
+    "scores": 1,
+    "choose": 1,
     "check": 1,
     "segment": 1,
     "split_keys": 1,
@@ -52,6 +57,9 @@ STAGE_VERSIONS = {
 
 CUT_STAGES = frozenset({"units", "copies", "bloom", "substring", "cut"})
 """Stages of steps that cut spans out of texts: no part of the identity of a plan without such a step."""
+
+CHOICE_STAGES = frozenset({"amounts", "features", "target", "scores", "choose"})
+"""Stages of steps that choose among documents: no part of the identity of a plan without one."""
 
 INDEX_STAGES = frozenset({"check", "segment"})
 """Stages of an index of earlier runs: no part of the identity of a plan without one."""

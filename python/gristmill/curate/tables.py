@@ -326,7 +326,7 @@ def _compile(steps: Sequence[Mapping[str, object]]) -> list[_Compiled]:
     """Return steps ready to run."""
     compiled = []
     for parsed in _parse(steps):
-        if isinstance(parsed, PluginStep) or parsed.is_dedup:
+        if isinstance(parsed, PluginStep) or parsed.is_dedup or parsed.is_choice:
             raise GristmillError(
                 "GM-RECIPE-090",
                 f"`{parsed.use}` is no built-in signal or correction",

@@ -201,6 +201,8 @@ def _why_not(step: AnyStep, key: str) -> str:
         return reserved[key]
     if isinstance(step, BuiltinStep) and step.is_dedup:
         return "it decides which documents are compared, or which of them stays"
+    if isinstance(step, BuiltinStep) and step.is_choice:
+        return "it decides which of the kept documents are chosen"
     if isinstance(step, BuiltinStep) and step.edits_text:
         return "it edits the text"
     return "it decides what is measured"

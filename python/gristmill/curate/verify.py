@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import cast
 
 from gristmill import _native
+from gristmill.curate.choose import choice_rules
 from gristmill.curate.dedup_index import earlier_indexes
 from gristmill.curate.run import open_run
 from gristmill.curate.split import recheck_problems, recheck_spec
@@ -76,7 +77,11 @@ def verify_run(path: str | Path) -> VerifyReport:
             ),
             _check("shards", findings["correspondence"], _shards_detail(findings)),
             _check("order", findings["order"], "every shard is in its order"),
-            _check("survivors", findings["survivors"], _survivors_detail(findings, earlier)),
+            _check(
+                "survivors",
+                findings["survivors"],
+                _survivors_detail(findings, earlier, has_choices="choices" in run.manifest),
+            ),
             split,
         )
     )
@@ -138,12 +143,15 @@ def _check_conservation(counts: Mapping[str, object], findings: Mapping[str, obj
     return _check("conservation", problems, detail)
 
 
-def _survivors_detail(findings: Mapping[str, object], earlier: Sequence[str] | None) -> str:
+def _survivors_detail(
+    findings: Mapping[str, object], earlier: Sequence[str] | None, *, has_choices: bool
+) -> str:
+    kept = "a document that dedup kept" if has_choices else "a kept document"
     number = cast(int, findings["of_earlier_runs"])
     if not number:
-        return "every removed duplicate names a kept document"
+        return f"every removed duplicate names {kept}"
     where = "in the index" if earlier else "which was not checked: the index is not where it was, or another"
-    return f"every removed duplicate names a kept document; {number} name one of an earlier run, {where}"
+    return f"every removed duplicate names {kept}; {number} name one of an earlier run, {where}"
 
 
 def _shards_detail(findings: Mapping[str, object]) -> str:
@@ -170,5 +178,6 @@ def _spec(root: Path, manifest: Mapping[str, object], scratch: Path) -> dict[str
         "signals": under("signals/"),
         "shards": [under(f"tokens/{split}/") for split in splits],
         "shuffle_seed": shuffle["seed"] if shuffle["enabled"] else None,
+        "choosing": choice_rules(cast(Sequence[Mapping[str, object]], manifest.get("choices", ()))),
         "scratch": str(scratch),
     }

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import cast
 
 from gristmill import _native
+from gristmill.curate.choose import choice_rules, choices_after
 from gristmill.curate.compile import compile_steps
 from gristmill.curate.cuts import cut_rules
 from gristmill.curate.dedup_again import DedupAfter, Removed, decide_dedup_again, verdict_folder
@@ -149,7 +150,7 @@ def _refuse_other_recipe(plan: Plan, folder: RunFolder, manifest: Json) -> None:
             hint="finish it with `gristmill curate RECIPE`",
         )
     new: dict[str, object] = json.loads(json.dumps(plan.to_json_dict()))
-    compared = ("sources", "partitions", "steps", "operators", "cuts", "exact_normalise", "dedup")
+    compared = ("sources", "partitions", "steps", "operators", "cuts", "exact_normalise", "dedup", "choices")
     differing = [name for name in compared if old.get(name) != new.get(name)]
     if plan.plugins and old["seed"] != new["seed"]:
         differing.append("seed")
@@ -255,7 +256,7 @@ def _check_before(
     plan: Plan,
 ) -> None:
     """Compare what the tables say of the run with what its manifest counts."""
-    of_dedup = {*_dedup_rules(plan), *cut_rules(plan)}
+    of_dedup = {*_dedup_rules(plan), *cut_rules(plan), *choice_rules(plan.choices)}
     for name, source in sources.items():
         hits = _first_hits(thresholds, cast(Sequence[int], source["first_before"]))
         known = {rule: count for rule, count in counts[name].dropped.items() if rule not in of_dedup}
@@ -285,7 +286,28 @@ def _after(
             kept=cast(int, source["passed_after"]) - sum(removed.values()),
             dropped=dropped,
         )
-    return after
+    return _choose_again(plan, before, after) if plan.choices else after
+
+
+def _choose_again(
+    plan: Plan, before: Mapping[str, SourceCounts], after: Mapping[str, SourceCounts]
+) -> dict[str, SourceCounts]:
+    """Take out what choosing steps would leave out, as far as that can be known."""
+    rules = choice_rules(plan.choices)
+    left_out = choices_after(
+        plan,
+        {name: {rule: counts.dropped.get(rule, 0) for rule in rules} for name, counts in before.items()},
+        {name: counts.kept for name, counts in before.items()},
+        {name: counts.kept for name, counts in after.items()},
+    )
+    return {
+        name: replace(
+            counts,
+            kept=counts.kept - sum(left_out[name].values()),
+            dropped={**counts.dropped, **{rule: count for rule, count in left_out[name].items() if count}},
+        )
+        for name, counts in after.items()
+    }
 
 
 def _left_empty(plan: Plan, before: SourceCounts, source: Mapping[str, object]) -> dict[str, int]:
@@ -306,6 +328,13 @@ def _estimates(plan: Plan, dedup: DedupAfter, *, has_changed: bool) -> dict[str,
         steps = {"exact": plan.exact_step, "near": plan.near_step}
         known = [*cut_rules(plan), *(rules[name] for name, step in steps.items() if step is not None)]
         estimates = {rule: estimates.get(rule, reason) for rule in known}
+    if plan.choices and has_changed:
+        reason = (
+            "documents change sides, so the choosing steps would choose among others; of each source the "
+            "run's share was "
+            "taken, or its amount"
+        )
+        estimates |= dict.fromkeys(choice_rules(plan.choices), reason)
     if estimates:
         estimates["kept"] = next(iter(estimates.values()))
     return estimates
@@ -351,7 +380,8 @@ def _rules(before: Sequence[Json], plan: Plan) -> tuple[str, ...]:
     names = [f"{one['step']}.{one['rule']}" for one in (*plan.thresholds, *before)]
     names += cut_rules(plan)
     steps = zip((plan.exact_step, plan.near_step, plan.semantic), _dedup_rules(plan), strict=True)
-    return tuple(dict.fromkeys([*names, *(rule for step, rule in steps if step is not None)]))
+    names += [rule for step, rule in steps if step is not None]
+    return tuple(dict.fromkeys([*names, *choice_rules(plan.choices)]))
 
 
 def _named(rows: Sequence[Mapping[str, object]], sources: Sequence[str]) -> list[dict[str, object]]:

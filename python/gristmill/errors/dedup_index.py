@@ -50,7 +50,9 @@ CODES = {
         title="`index` beside steps that it does not serve",
         explanation="`[dedup] index` names an index of what earlier runs kept. The recipe has no step that compares "
         "documents with it, or one that an index has nothing for: `semantic_dedup`, whose embeddings it does not hold, "
-        'or `minhash_dedup` with `semantics = "datatrove"` and `verify = false`, which may remove any document.',
+        'or `minhash_dedup` with `semantics = "datatrove"` and `verify = false`, which may remove any '
+        "document. Nor can a "
+        "step that chooses be there (`sample`, `mix`, `select`): what it leaves out would count as kept in later runs.",
         remedy='add `[[step]]` with `use = "exact_dedup"` or `use = "minhash_dedup"`, or remove `index`',
     ),
 }

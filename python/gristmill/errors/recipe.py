@@ -59,7 +59,8 @@ CODES = {
         explanation="Dedup compares the texts that all other steps leave, so its steps come last: `exact_dedup` first, "
         "since it is cheap and leaves less to do, then `minhash_dedup`, then `semantic_dedup`. Each can be there once. "
         "Steps that cut parts out of texts (`exact_dedup` with a `unit`, `bloom_dedup`) stand before them, in any "
-        "number; a rule behind them would judge texts that are no longer there.",
+        "number; a rule behind them would judge texts that are no longer there. Only steps that choose "
+        "stand behind dedup.",
         remedy="move the dedup steps to the end of the recipe",
     ),
     "GM-RECIPE-010": ErrorPage(

@@ -21,9 +21,9 @@ class BuiltinStep(Step):
     """A step of the engine.
 
     Class attributes say what a plan needs: `version` is raised when results change; `columns` are the signals in
-    engine order, named without the step; `rules` maps threshold keys to what they do; `edits_text` and `is_dedup` say
-    what kind of step it is; `source_note` says where the rule comes from; `semantics_known` names the tools whose
-    definition it can follow, beside its own; `limits` are keys that may stop a run and change no result.
+    engine order, named without the step; `rules` maps threshold keys to what they do; `edits_text`, `is_dedup` and
+    `is_choice` say what kind of step it is; `source_note` says where the rule comes from; `semantics_known` names the
+    tools whose definition it can follow, beside its own; `limits` are keys that may stop a run and change no result.
     """
 
     version: ClassVar[int] = 1
@@ -31,6 +31,7 @@ class BuiltinStep(Step):
     rules: ClassVar[Mapping[str, Rule]] = {}
     edits_text: ClassVar[bool] = False
     is_dedup: ClassVar[bool] = False
+    is_choice: ClassVar[bool] = False
     source_note: ClassVar[str] = ""
     semantics_known: ClassVar[tuple[str, ...]] = ("gristmill",)
     limits: ClassVar[tuple[str, ...]] = ()
@@ -41,6 +42,10 @@ class BuiltinStep(Step):
 
     def required_columns(self) -> tuple[str, ...]:
         """Return the string columns that the step reads beside the text."""
+        return ()
+
+    def required_numbers(self) -> tuple[str, ...]:
+        """Return the columns of numbers that the step reads."""
         return ()
 
     def list_files(self, base: Path) -> Mapping[str, tuple[Path, ...]]:  # noqa: ARG002 - for those that have some

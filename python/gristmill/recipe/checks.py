@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gristmill.recipe.builtin import BuiltinStep
+from gristmill.recipe.choose_checks import check_choices
 from gristmill.recipe.dedup import ExactDedup, HighestColumn, LowestColumn, PreferredSources
 from gristmill.recipe.problems import Problem, nearest
 from gristmill.recipe.sections import RESERVED_COLUMNS
@@ -42,6 +43,7 @@ def check_recipe(recipe: Recipe) -> list[Problem]:
         *check_supervised(recipe),
         *_column_types(recipe),
         *_split(recipe),
+        *check_choices(recipe, _unknown_column),
     ]
 
 
@@ -108,6 +110,8 @@ def _step_order(steps: Sequence[AnyStep]) -> Iterator[Problem]:
     seen: list[str] = []
     cuts: list[str] = []
     for position, step in enumerate(steps):
+        if isinstance(step, BuiltinStep) and step.is_choice:
+            continue
         if isinstance(step, BuiltinStep) and step.cut() is not None:
             if seen:
                 yield Problem(

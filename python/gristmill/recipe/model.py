@@ -12,6 +12,7 @@ from typing import cast
 from pydantic import BaseModel
 
 from gristmill.recipe.builtin import BuiltinStep
+from gristmill.recipe.choose import ChoiceStep
 from gristmill.recipe.dedup import (
     ExactDedup,
     HighestColumn,
@@ -115,6 +116,11 @@ class Recipe:
         return next((step for step in self.steps if isinstance(step, SemanticDedup)), None)
 
     @property
+    def choices(self) -> tuple[ChoiceStep, ...]:
+        """The steps that choose among what all others keep, in order."""
+        return tuple(step for step in self.steps if isinstance(step, ChoiceStep))
+
+    @property
     def survivor(self) -> Survivor:
         """Which of several duplicates stays: one policy for all dedup steps."""
         if self.minhash_dedup is not None:
@@ -148,6 +154,9 @@ class Recipe:
                 for column in step.required_columns():
                     if not self.is_signal_column(column):
                         wanted.setdefault(column, "utf8")
+                for column in step.required_numbers():
+                    if not self.is_signal_column(column):
+                        wanted.setdefault(column, "float64")
         if self.tokens is not None and self.tokens.label is not None:
             wanted.setdefault(self.tokens.label.field, "utf8")
         survivor = self.survivor

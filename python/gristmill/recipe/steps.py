@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from gristmill.recipe import choose
 from gristmill.recipe.builtin import BuiltinStep
 from gristmill.recipe.cuts import BloomDedup
 from gristmill.recipe.dedup import ExactDedup, MinhashDedup
@@ -77,5 +78,6 @@ BUILTIN_STEPS: Mapping[str, type[BuiltinStep]] = {
     "minhash_dedup": MinhashDedup,
     "substring_dedup": SubstringDedup,
     "semantic_dedup": SemanticDedup,
+    **choose.STEPS,
 }
 """Built-in steps by the name that `use` gives."""

@@ -5,11 +5,13 @@
 //! a function of its arguments, so the same input gives the same bytes on every machine.
 #![deny(unsafe_code)]
 
+pub mod allotment;
 pub mod bloom;
 mod dispatch;
 pub mod edit;
 pub mod hash;
 pub mod hyperplanes;
+pub mod importance;
 pub mod minhash;
 pub mod repeats;
 pub mod segment;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use gristmill_core::minhash::MinHashError;
 
+use crate::choose::ChooseError;
 use crate::dedup::DedupError;
 use crate::read::ReadError;
 use crate::substring::SubstringError;
@@ -24,6 +25,9 @@ pub enum EngineError {
     /// Repeated passages cannot be found.
     #[error(transparent)]
     Substring(#[from] SubstringError),
+    /// A choosing step cannot choose.
+    #[error(transparent)]
+    Choose(#[from] ChooseError),
     /// The operating system refused an operation on a file.
     #[error("cannot {action} `{}`: {source}", path.display())]
     Io {
@@ -136,6 +140,7 @@ impl EngineError {
             Self::Read(error) => error.code(),
             Self::Dedup(error) => error.code(),
             Self::Substring(error) => error.code(),
+            Self::Choose(error) => error.code(),
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => "GM-IO-002",
             Self::Io { .. } => "GM-IO-001",
             Self::Damaged { .. } => "GM-IO-003",
@@ -158,6 +163,7 @@ impl EngineError {
             Self::Read(error) => error.hint().map(str::to_owned),
             Self::Dedup(error) => error.hint().map(str::to_owned),
             Self::Substring(error) => Some(error.hint()),
+            Self::Choose(error) => Some(error.hint().to_owned()),
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
                 Some("free some space and run the same command again; finished tasks are kept".to_owned())
             }

@@ -4,6 +4,7 @@
 //! that plugins may join. Between tasks there is nothing but files and their manifests ([`commit`]). Not here:
 //! Python, planning, and which task runs where.
 
+pub mod choose;
 pub mod commit;
 pub mod cut;
 pub mod decide;

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::commit::{Artefact, TaskManifest, open_verified};
 use crate::error::{EngineError, Result};
-use crate::{cut, decide, dedup, dedup_index, shard, split, substring, tokenise};
+use crate::{choose, cut, decide, dedup, dedup_index, shard, split, substring, tokenise};
 
 /// What the tasks of one process share: the request to stop, and which files have been verified already.
 #[derive(Debug, Default)]
@@ -77,6 +77,11 @@ enum TaskSpec {
     SemanticJoin(dedup::semantic::stages::SemanticJoinSpec),
     Settle(dedup::stages::SettleSpec),
     Substring(substring::SubstringSpec),
+    Amounts(Box<choose::amounts::AmountsSpec>),
+    Features(choose::features::FeaturesSpec),
+    Target(choose::features::TargetSpec),
+    Scores(choose::features::ScoresSpec),
+    Choose(Box<choose::spec::ChooseSpec>),
     Check(dedup_index::check::CheckSpec),
     Segment(dedup_index::build::SegmentSpec),
     SplitKeys(split::keys::KeysSpec),
@@ -109,6 +114,11 @@ pub fn run(spec: &str, session: &Session) -> Result<TaskManifest> {
         TaskSpec::SemanticJoin(spec) => dedup::semantic::stages::semantic_join(&spec, session),
         TaskSpec::Settle(spec) => dedup::stages::settle(&spec, session),
         TaskSpec::Substring(spec) => substring::run(&spec, session),
+        TaskSpec::Amounts(spec) => choose::amounts::run(&spec, session),
+        TaskSpec::Features(spec) => choose::features::features(&spec, session),
+        TaskSpec::Target(spec) => choose::features::target(&spec, session),
+        TaskSpec::Scores(spec) => choose::features::scores(&spec, session),
+        TaskSpec::Choose(spec) => choose::task::run(&spec, session),
         TaskSpec::Check(spec) => dedup_index::check::check(&spec, session),
         TaskSpec::Segment(spec) => dedup_index::build::build(&spec, session),
         TaskSpec::SplitKeys(spec) => split::keys::run(&spec, session),

@@ -43,6 +43,9 @@ pub struct IdentitySpec {
     /// Indexes of the texts that earlier runs kept, where the run was checked against an index that can be reached.
     #[serde(default)]
     pub earlier: Vec<PathBuf>,
+    /// Reasons (`step.rule`) of steps that choose: what they leave out may be the survivor of a duplicate.
+    #[serde(default)]
+    pub choosing: Vec<String>,
     /// Folder for spill files.
     pub scratch: PathBuf,
 }
@@ -284,11 +287,12 @@ fn rejects(
             *findings.quarantined.entry(source).or_default() += 1;
         } else {
             let (step, rule) = (steps.value(row), rules.value(row));
-            if step == SPLIT_STEP && crate::split::is_rule(rule) {
-                // What duplicates it went before the split left it out.
+            let reason = format!("{step}.{rule}");
+            let by_split = step == SPLIT_STEP && crate::split::is_rule(rule);
+            if by_split || spec.choosing.contains(&reason) {
+                // What duplicates it went before the split, or a step that chooses, left it out.
                 survivors.push(&survivor_record(key_at(keys, row), KEPT))?;
             }
-            let reason = format!("{step}.{rule}");
             *findings
                 .dropped
                 .entry(source)

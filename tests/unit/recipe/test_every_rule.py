@@ -19,7 +19,9 @@ FIGURES = REPOSITORY / "bench/results/rules/figures.json"
 SIGNALS = REPOSITORY / "rust/core/src/signals"
 LEAST_CASES = 5
 
-RULES = [use for use, model in BUILTIN_STEPS.items() if not model.is_dedup and use != "clean"]
+RULES = [
+    use for use, model in BUILTIN_STEPS.items() if not (model.is_dedup or model.is_choice) and use != "clean"
+]
 
 
 def test_these_are_the_rules() -> None:

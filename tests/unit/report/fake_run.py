@@ -349,6 +349,7 @@ def _manifest(folder: Path, rows: _Rows, sources: list[str], num_documents: int)
             "by_source": by_source,
             "tokens": tokens,
         },
+        "choices": [_choice(sources)],
         "files": files,
         "operators": [
             {"name": name, "version": "1.0.0", "distribution": "gristmill 0.1.0"}
@@ -376,6 +377,33 @@ def _manifest(folder: Path, rows: _Rows, sources: list[str], num_documents: int)
             },
         },
     }
+
+
+def _choice(sources: list[str]) -> dict[str, object]:
+    """Return what a mixture that left nothing out says: rows of the tables above know of no choice."""
+    strata = [
+        {
+            "name": source,
+            "documents": 9,
+            "amount": 900,
+            "kept": 9,
+            "kept_amount": 900,
+            "target": 1800,
+            "repeat": 2.0,
+        }
+        for source in sources
+    ]
+    numbers = {
+        "documents": 27,
+        "amount": 2700,
+        "kept": 27,
+        "kept_amount": 2700,
+        "beyond": 0,
+        "nothing_new": 0,
+    }
+    rules = ["over_share", "nothing_new"]
+    named = {"step": "mix", "use": "mix", "by": "source", "unit": "bytes", "rules": rules, "cut_off": None}
+    return {**named, **numbers, "strata": strata}
 
 
 def _write_metrics(folder: Path, chance: random.Random) -> None:

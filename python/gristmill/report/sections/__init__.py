@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from gristmill.report.blocks import Block, SectionContent
 from gristmill.report.folder import RunFolder
 from gristmill.report.sections import (
+    choices,
     distributions,
     duplicates,
     edits,
@@ -52,6 +53,7 @@ STANDARD: tuple[Section, ...] = (
     Section(name="quarantine", title="Quarantine", build=quarantine.build),
     Section(name="distributions", title="Lengths, languages, sources", build=distributions.build),
     Section(name="duplicates", title="Duplicates", build=duplicates.build),
+    Section(name="choices", title="What was chosen", build=choices.build),
     Section(name="split", title="Held out", build=split.build),
     Section(name="supervised", title="What documents teach", build=supervised.build),
     Section(name="training", title="Training", build=training.build),

@@ -16,7 +16,7 @@ pub mod copies;
 mod keys;
 pub mod spans;
 pub mod task;
-mod texts;
+pub(crate) mod texts;
 pub mod units;
 
 #[cfg(test)]

@@ -15,19 +15,19 @@ use crate::task::Session;
 const BUFFER_BYTES: u64 = 256 << 10;
 
 /// One document of a text version.
-pub(super) struct StoredText<'stream> {
+pub(crate) struct StoredText<'stream> {
     /// Position in the partition.
-    pub(super) ordinal: u32,
+    pub(crate) ordinal: u32,
     /// Its index record.
-    pub(super) record: IndexRecord,
+    pub(crate) record: IndexRecord,
     /// 0 for a document that is still in the flow.
-    pub(super) verdict: u16,
+    pub(crate) verdict: u16,
     /// What it says.
-    pub(super) text: &'stream str,
+    pub(crate) text: &'stream str,
 }
 
 /// Reads text, index and verdicts side by side. Memory: three buffers of 256 KiB and the longest document.
-pub(super) struct TextStream {
+pub(crate) struct TextStream {
     path: PathBuf,
     text: BufReader<File>,
     position: u64,
@@ -42,7 +42,7 @@ impl TextStream {
     ///
     /// # Errors
     /// When one is damaged or has another number of records than the partition has documents.
-    pub(super) fn open(partition: &PartitionSpec, data: &std::path::Path, session: &Session) -> Result<Self> {
+    pub(crate) fn open(partition: &PartitionSpec, data: &std::path::Path, session: &Session) -> Result<Self> {
         let path = session.open(data, &partition.text)?;
         let documents = u64::from(partition.num_documents);
         let index = Records::open_with_count(&session.open(data, &partition.index)?, documents)?;
@@ -63,7 +63,7 @@ impl TextStream {
     ///
     /// # Errors
     /// When reading fails or a text is not UTF-8.
-    pub(super) fn next_text(&mut self) -> Result<Option<StoredText<'_>>> {
+    pub(crate) fn next_text(&mut self) -> Result<Option<StoredText<'_>>> {
         let (Some(record), Some(verdict)) = (self.index.next_record()?, self.verdicts.next_record()?) else {
             return Ok(None);
         };

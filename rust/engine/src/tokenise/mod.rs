@@ -21,6 +21,7 @@ use arrow_ipc::reader::FileReader;
 use gristmill_core::hash::seeded_order;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
+use crate::choose::{CHOICE_BYTES, choice_facts};
 use crate::commit::{TaskManifest, commit};
 use crate::cut::task::DROP_BYTES;
 use crate::dedup::formats::{CLUSTER_BYTES, REMOVAL_BYTES, Removal, RemovalStep};
@@ -126,6 +127,7 @@ struct Pass<'task> {
     removals: Option<Cursor<REMOVAL_BYTES>>,
     clusters: Option<Cursor<CLUSTER_BYTES>>,
     drops: Vec<Cursor<DROP_BYTES>>,
+    choices: Vec<Cursor<CHOICE_BYTES>>,
     other_indexes: HashMap<u32, RecordFile<RECORD_BYTES>>,
     old: OldNames<'task>,
     tokenizer: Option<Tokenizer>,
@@ -194,6 +196,11 @@ impl<'task> Pass<'task> {
                 .cuts
                 .iter()
                 .map(|cut| Cursor::open(&session.open(&place.data, &cut.drops)?, first))
+                .collect::<Result<_>>()?,
+            choices: spec
+                .choices
+                .iter()
+                .map(|choice| Cursor::open(&session.open(&place.data, &choice.choices)?, first))
                 .collect::<Result<_>>()?,
             other_indexes: HashMap::new(),
             old: OldNames::new(&spec.old, spec.indexes.len()),
@@ -307,6 +314,10 @@ impl<'task> Pass<'task> {
         };
         if usize::from(verdict) > self.spec.thresholds.len() {
             let behind = usize::from(verdict) - self.spec.thresholds.len() - 1;
+            if let Some(behind) = behind.checked_sub(2 * self.spec.cuts.len()) {
+                self.describe_choice(behind, docref, &mut reject)?;
+                return self.reject(&reject);
+            }
             let (Some(cut), Some(drops)) = (self.spec.cuts.get(behind / 2), self.drops.get_mut(behind / 2))
             else {
                 return Err(EngineError::Spec(format!("no step has verdict {verdict}")));
@@ -406,11 +417,42 @@ impl<'task> Pass<'task> {
             }
             reject.reason = reject.rule;
         }
+        self.reject(&reject)
+    }
+
+    fn reject(&mut self, reject: &Reject<'_>) -> Result<()> {
         *self
             .dropped
             .entry(format!("{}.{}", reject.step, reject.rule))
             .or_default() += 1;
-        self.reject_rows.push(&reject);
+        self.reject_rows.push(reject);
+        Ok(())
+    }
+
+    /// Fills in which step left a document out, and why; `behind` counts verdicts behind those of the cuts.
+    fn describe_choice<'row>(&mut self, behind: usize, docref: u64, reject: &mut Reject<'row>) -> Result<()>
+    where
+        'task: 'row,
+    {
+        let (Some(choice), Some(choices)) = (
+            self.spec.choices.get(behind / 2),
+            self.choices.get_mut(behind / 2),
+        ) else {
+            return Err(EngineError::Spec(format!(
+                "no step has the verdict of choice {behind}"
+            )));
+        };
+        reject.step = &choice.step;
+        reject.rule = &choice.rules[behind % 2];
+        reject.reason = reject.rule;
+        let Some(found) = choices.find(docref)? else {
+            let path = self.spec.place.data.join(&choice.choices.file);
+            let detail = format!("it does not hold document {docref}, which its step left out");
+            return Err(EngineError::Damaged { path, detail });
+        };
+        let rank;
+        (reject.value, reject.threshold, rank) = choice_facts(&found);
+        reject.detail = rank.map(|rank| format!("number {rank} in the order of choosing"));
         Ok(())
     }
 

@@ -25,6 +25,9 @@ pub struct TokeniseSpec {
     pub edits: Vec<Artefact>,
     /// The steps that cut spans out of texts, in order; their verdicts come behind those of the thresholds, two each.
     pub cuts: Vec<CutOutcome>,
+    /// The steps that chose among documents, in order; their verdicts come behind those of the cuts, two each.
+    #[serde(default)]
+    pub choices: Vec<ChoiceOutcome>,
     /// Counts of that task.
     pub map_counts: MapCounts,
     /// Verdicts of the thresholds.
@@ -118,6 +121,18 @@ pub struct CutOutcome {
     pub min_words_left: Option<u32>,
     /// Documents with less, see [`crate::cut::task::DROP_BYTES`].
     pub drops: Artefact,
+}
+
+/// What a step that chose among documents left out.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChoiceOutcome {
+    /// Name of the step.
+    pub step: String,
+    /// Rules behind its two verdicts.
+    pub rules: [String; 2],
+    /// Documents that it left out, of all partitions; see [`crate::choose::CHOICE_BYTES`].
+    pub choices: Artefact,
 }
 
 /// Counts of a map task.
