@@ -9,6 +9,7 @@ import pyarrow as pa
 __all__ = [
     "BUILD_PROFILE",
     "TOKENIZER_LIBRARY",
+    "Decoder",
     "FileTable",
     "MapTask",
     "Session",
@@ -82,6 +83,14 @@ class Tokenizer:
 
     def encode_batch(self, texts: pa.Array, session: Session) -> pa.Array:
         """Return the token ids of each large_string text; null for a null text."""
+
+@final
+class Decoder:
+    """A loaded `tokenizer.json` that turns ids back into text."""
+
+    def __new__(cls, path: str | PathLike[str], session: Session) -> Decoder: ...
+    def decode(self, ids: Sequence[int], session: Session) -> str:
+        """Return the text of some ids, control tokens written out."""
 
 @final
 class FileTable:

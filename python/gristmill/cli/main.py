@@ -29,6 +29,7 @@ VERBS = {
     "clusters": "show what dedup found: clusters, similarities, members side by side",
     "diff": "show what two curated corpora differ in, by source, reason and document",
     "verify": "prove that a run lost, doubled and changed nothing",
+    "export": "write the shards in the format of Megatron-LM, MosaicML Streaming, or as Parquet",
     "plugin": "list, show, make and test plugins",
     "gc": "remove files of a run that no result needs",
     "doctor": "show versions, extras, processor, memory and disk",

@@ -3,6 +3,7 @@
 
 use pyo3::prelude::*;
 
+mod decoder;
 mod enter;
 mod map_task;
 mod session;
@@ -14,6 +15,8 @@ mod what_if;
 /// Declares what Python sees.
 #[pymodule]
 mod _native {
+    #[pymodule_export]
+    use crate::decoder::Decoder;
     #[pymodule_export]
     use crate::map_task::MapTask;
     #[pymodule_export]

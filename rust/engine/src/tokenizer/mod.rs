@@ -7,6 +7,7 @@
 //! `Tokenizer.encode(text, add_special_tokens=False)`. A list: `plain`, apart from the tokens it names. No mode adds
 //! beginning- or end-of-text ids; the shard writer does that by id.
 
+mod decode;
 mod plan;
 
 use std::path::Path;
@@ -17,6 +18,8 @@ use serde::{Deserialize, Serialize};
 use tokenizers::Tokenizer as HfTokenizer;
 
 use crate::error::{EngineError, Result};
+
+pub use decode::Decoder;
 
 /// The library behind every id, with the version that the workspace pins.
 pub const LIBRARY: &str = "tokenizers 0.23.2";
