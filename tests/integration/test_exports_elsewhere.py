@@ -17,10 +17,10 @@ from pathlib import Path
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
+from tests.integration.masked_run import masked_run
 
 from gristmill.export.run import export
 from gristmill.shards import Shards, open_shards
-from tests.integration.masked_run import masked_run
 
 PYTHON = os.environ.get("GRISTMILL_READERS_PYTHON", sys.executable)
 READERS = Path(__file__).parent / "readers"

@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-import numpy
+import numpy as np
 import torch
 from megatron.core.datasets.indexed_dataset import IndexedDataset, IndexedDatasetBuilder
 
@@ -18,11 +18,11 @@ for name in ("train", "train.mask"):
         continue
     dataset = IndexedDataset(str(prefix))
     scratch = Path(sys.argv[2]) / name
-    kind = numpy.uint8 if name.endswith("mask") else dataset.index.dtype
+    kind = np.uint8 if name.endswith("mask") else dataset.index.dtype
     builder = IndexedDatasetBuilder(f"{scratch}.bin", dtype=kind)
     for number in range(len(dataset)):
         # torch has no uint16 that numpy takes back; the builder converts to its own type.
-        builder.add_document(torch.tensor(dataset[number].astype(numpy.int64)), [len(dataset[number])])
+        builder.add_document(torch.tensor(dataset[number].astype(np.int64)), [len(dataset[number])])
     builder.finalize(f"{scratch}.idx")
     found[name] = {
         "sequences": [dataset[number].tolist() for number in range(len(dataset))],
@@ -33,4 +33,4 @@ for name in ("train", "train.mask"):
             for suffix in (".bin", ".idx")
         ),
     }
-print(json.dumps(found))
+sys.stdout.write(json.dumps(found))

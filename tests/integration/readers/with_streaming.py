@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-import numpy
+import numpy as np
 from streaming import LocalDataset, MDSWriter, StreamingDataset
 
 
@@ -17,7 +17,7 @@ def plain(sample: dict[str, object]) -> dict[str, object]:
         name: value.hex()
         if isinstance(value, bytes)
         else value.tolist()
-        if isinstance(value, (numpy.ndarray, numpy.generic))
+        if isinstance(value, (np.ndarray, np.generic))
         else value
         for name, value in sample.items()
     }
@@ -46,17 +46,21 @@ if is_writable:
             writer.write(sample)
 raw_names = [shard["raw_data"]["basename"] for shard in index["shards"]]
 again = json.loads((scratch / "train/index.json").read_bytes()) if is_writable else {"shards": []}
-print(
+sys.stdout.write(
     json.dumps(
         {
             "samples": [plain(sample) for sample in samples],
             "local": None if local is None else [plain(local[number]) for number in range(len(local))],
             "same_index": is_writable
-            and [shard["raw_data"] for shard in again["shards"]] == [shard["raw_data"] for shard in index["shards"]],
+            and [shard["raw_data"] for shard in again["shards"]]
+            == [shard["raw_data"] for shard in index["shards"]],
             "same_bytes": is_writable
             and not is_compressed
             and (scratch / "train/index.json").read_bytes() == (folder / "train/index.json").read_bytes()
-            and all((scratch / "train" / name).read_bytes() == (folder / "train" / name).read_bytes() for name in raw_names),
+            and all(
+                (scratch / "train" / name).read_bytes() == (folder / "train" / name).read_bytes()
+                for name in raw_names
+            ),
         }
     )
 )
