@@ -1,4 +1,4 @@
-"""A result as a picture: bars as SVG, drawn here, without a library; alone or in a page of HTML that needs no network."""
+"""A result as a picture: bars as SVG, drawn without a library; alone or in a page of HTML that needs no network."""
 
 from __future__ import annotations
 

@@ -96,9 +96,12 @@ class Pipeline:
     workers
         Tasks at the same time.
     seconds_by_stage
-        Medians over the rounds: processor time with one worker, time on the clock with more.
+        Medians over the rounds, what the text costs: processor time with one worker, time on the clock with more.
+    fixed_by_stage
+        What the same takes with next to no text: loading a tokenizer, starting processes, committing. It is not in
+        `seconds_by_stage`, since it does not grow with the corpus.
     mb_per_s
-        Megabytes of text a second, a value a round, by the same clock.
+        Megabytes of text a second, a value a round, by the same clock, fixed costs aside.
     documents_per_s, tokens_per_s
         Medians.
     kept_fraction
@@ -116,6 +119,7 @@ class Pipeline:
 
     workers: int
     seconds_by_stage: Mapping[str, float] = field(default_factory=dict)
+    fixed_by_stage: Mapping[str, float] = field(default_factory=dict)
     mb_per_s: tuple[float, ...] = ()
     documents_per_s: float = 0.0
     tokens_per_s: float = 0.0
@@ -139,7 +143,11 @@ class Pipeline:
             "workers": self.workers,
             "clock": "processor" if self.workers == 1 else "wall",
             "stages": {
-                name: {"seconds": round(seconds, 4), "share": round(self.share(name), 4)}
+                name: {
+                    "seconds": round(seconds, 4),
+                    "fixed_seconds": round(self.fixed_by_stage.get(name, 0.0), 4),
+                    "share": round(self.share(name), 4),
+                }
                 for name, seconds in self.seconds_by_stage.items()
             },
             "mb_per_s": round(self.median, 3),
@@ -247,8 +255,9 @@ def compare(old: Mapping[str, object], new: Mapping[str, object]) -> list[Change
 
     Examples
     --------
-    >>> old = {"measured": [{"stage": "read", "name": "gristmill", "mb_per_s": 10.0, "rounds": [9.0, 10.0]}], "pipelines": []}
-    >>> new = {"measured": [{"stage": "read", "name": "gristmill", "mb_per_s": 20.0, "rounds": [20.0]}], "pipelines": []}
+    >>> one = {"stage": "read", "name": "gristmill"}
+    >>> old = {"measured": [{**one, "mb_per_s": 10.0, "rounds": [9.0, 10.0]}], "pipelines": []}
+    >>> new = {"measured": [{**one, "mb_per_s": 20.0, "rounds": [20.0]}], "pipelines": []}
     >>> [(change.name, change.ratio, change.is_beyond_spread) for change in compare(old, new)]
     [('read, gristmill', 2.0, True)]
     """

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -23,9 +23,12 @@ from gristmill.bench.sample import PARTS_PER_CORE, STARTER, Sample, made_up, own
 from gristmill.errors import GristmillError
 
 CURATE = "curate"
+FIXED = "curate nothing"
+"""The same with a sentence or two for each part: what does not grow with the corpus."""
 """Name of the whole curation among the stages."""
 ALL_STAGES = (*STAGES, CURATE)
 LONGEST_CHILD_S = 600.0
+SHORTEST_S = 1e-6
 SHORTEST_SLICE_S, LONGEST_SLICE_S = 0.2, 2.0
 START_S = 0.7
 """What starting a process and loading its libraries takes, about, in dividing the time."""
@@ -60,7 +63,7 @@ class BenchOptions:
     tokenizer: Path | None = None
     recipe: Path | None = None
     seconds: float = 40.0
-    max_bytes: int = 8 << 20
+    max_bytes: int = 16 << 20
     max_rounds: int = 9
     stages: Sequence[str] = ALL_STAGES
     has_rivals: bool = True
@@ -138,6 +141,10 @@ def _tokenizer(options: BenchOptions) -> Path:
     file = path / "tokenizer.json" if path.is_dir() else path
     if not file.is_file():
         raise GristmillError("GM-TOKENS-001", f"no tokenizer at `{path}`")
+    from gristmill import _native
+
+    # Loaded once, to say now and not a minute later that it is none.
+    _native.tokenizer_vocabulary_size(file, '"plain"', _native.Session())
     return file.absolute()
 
 
@@ -167,12 +174,19 @@ class _Bench:
         if CURATE in options.stages:
             cores = len(os.sched_getaffinity(0))
             self._workers = [1] if cores == 1 else [1, cores]
-            self._recipe = write_recipe(folder / "curate", sample, tokenizer, options.recipe)
+            (folder / "nothing").mkdir()
+            nothing = write_sample(
+                made_up(len(sample.files)), folder / "nothing", "nothing", num_parts=len(sample.files)
+            )
+            self._recipes = {
+                CURATE: write_recipe(folder / "curate", sample, tokenizer, options.recipe),
+                FIXED: write_recipe(folder / "curate-nothing", nothing, tokenizer, options.recipe),
+            }
 
     def rounds(self, on_event: EventSink | None) -> None:
         """Measure all in turn, again and again, as long as another round fits into the time."""
         began = time.perf_counter()
-        num_turns = len(self._contenders) + len(self._workers)
+        num_turns = len(self._contenders) + 2 * len(self._workers)
         share = self._options.seconds / 3 / max(1, num_turns) - START_S
         slice_s = min(LONGEST_SLICE_S, max(SHORTEST_SLICE_S, share))
         for number in count(1):
@@ -205,14 +219,14 @@ class _Bench:
             }
             turns.append((one.stage, one.name, task))
         for workers in self._workers:
-            output = self._folder / f"run-{number}-{workers}"
-            task = {
-                "kind": "pipeline",
-                "recipe": str(self._recipe),
-                "workers": workers,
-                "output": str(output),
-            }
-            turns.append((CURATE, str(workers), task))
+            for stage in (FIXED, CURATE):
+                task = {
+                    "kind": "pipeline",
+                    "recipe": str(self._recipes[stage]),
+                    "workers": workers,
+                    "output": str(self._folder / f"{stage.replace(' ', '-')}-{number}-{workers}"),
+                }
+                turns.append((stage, str(workers), task))
         return turns
 
     def measured(self) -> list[Measured]:
@@ -236,24 +250,27 @@ class _Bench:
 
     def pipelines(self) -> list[Pipeline]:
         """Return the whole curations."""
-        return [self._pipeline(workers, self._found[CURATE, str(workers)]) for workers in self._workers]
+        return [self._pipeline(workers) for workers in self._workers]
 
-    def _pipeline(self, workers: int, rounds: Sequence[Mapping[str, object]]) -> Pipeline:
+    def _pipeline(self, workers: int) -> Pipeline:
+        rounds, idle = self._found[CURATE, str(workers)], self._found[FIXED, str(workers)]
         good = [found for found in rounds if "error" not in found]
         if not good:
             return Pipeline(workers=workers, error=str(rounds[0]["error"]))
-        seconds = [cast(Mapping[str, float], found["stages"]) for found in good]
-        names = dict.fromkeys(name for stages in seconds for name in stages)
+        fixed = _least([found for found in idle if "error" not in found])
+        spent = [_beyond(cast(Mapping[str, float], found["stages"]), fixed) for found in good]
+        seconds = [max(sum(stages.values()), SHORTEST_S) for stages in spent]
         return Pipeline(
             workers=workers,
-            seconds_by_stage={
-                name: statistics.median(stages.get(name, 0.0) for stages in seconds) for name in names
-            },
-            mb_per_s=tuple(
-                self._sample.num_bytes / MEGABYTE / cast(float, found["seconds"]) for found in good
+            seconds_by_stage={name: statistics.median(stages[name] for stages in spent) for name in spent[0]},
+            fixed_by_stage=fixed,
+            mb_per_s=tuple(self._sample.num_bytes / MEGABYTE / one for one in seconds),
+            documents_per_s=_median(
+                cast(int, found["documents"]) / one for found, one in zip(good, seconds, strict=True)
             ),
-            documents_per_s=_median(_rate(found, "documents") for found in good),
-            tokens_per_s=_median(_rate(found, "tokens") for found in good),
+            tokens_per_s=_median(
+                cast(int, found["tokens"]) / one for found, one in zip(good, seconds, strict=True)
+            ),
             kept_fraction=cast(int, good[0]["kept"]) / max(1, cast(int, good[0]["documents"])),
             peak_bytes=max(cast(int, found["peak_bytes"]) for found in good),
         )
@@ -263,8 +280,20 @@ def _rate(found: Mapping[str, object], name: str) -> float:
     return cast(int, found[name]) / cast(float, found["seconds"])
 
 
-def _median(values: Sequence[float] | object) -> float:
-    found = list(cast(Sequence[float], values))
+def _least(rounds: Sequence[Mapping[str, object]]) -> dict[str, float]:
+    """Return the least seconds of each stage: what it takes for sure, so that no text seems to cost nothing."""
+    stages = [cast(Mapping[str, float], found["stages"]) for found in rounds]
+    names = dict.fromkeys(name for one in stages for name in one)
+    return {name: min(one.get(name, 0.0) for one in stages) for name in names}
+
+
+def _beyond(seconds: Mapping[str, float], fixed: Mapping[str, float]) -> dict[str, float]:
+    """Return what each stage took beyond its fixed cost, which a noisy machine can make more than the whole."""
+    return {name: max(0.0, taken - fixed.get(name, 0.0)) for name, taken in seconds.items()}
+
+
+def _median(values: Iterable[float]) -> float:
+    found = list(values)
     return statistics.median(found) if found else 0.0
 
 

@@ -1,8 +1,8 @@
 """The documents that are measured: the user's own, or made up from words of several languages, the same everywhere.
 
 Made-up documents draw words as often as a small corpus has them, in sentences and paragraphs; a fifth is in other
-scripts; one in twelve is a copy of an earlier one, and one in twelve nearly one. They are no model of the web: speeds on
-documents of one's own are worth more.
+scripts; one in twelve is a copy of an earlier one, and one in twelve nearly one. They are no model of the web: speeds
+on documents of one's own are worth more.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ OTHER_SCRIPTS = 5
 """One document in so many is in another script."""
 COPIES = 12
 """One document in so many is a copy, and one nearly a copy, of an earlier one."""
+NEW_WORDS = 6
+"""One word in so many is put together from two."""
 PARTS_PER_CORE = 2
 LONGEST_TEXT = 200_000
 
@@ -124,8 +126,17 @@ def _text(chance: _Chance, words: Sequence[str], language: str) -> str:
     return "\n".join(paragraphs)
 
 
+def _word(chance: _Chance, words: Sequence[str]) -> str:
+    """Return a word, now and then a new one from the halves of two: a corpus never runs out of new words."""
+    word = words[chance.below(len(words))]
+    if chance.below(NEW_WORDS):
+        return word
+    other = words[chance.below(len(words))]
+    return word[: len(word) // 2 + 1] + other[len(other) // 2 :]
+
+
 def _sentence(chance: _Chance, words: Sequence[str], language: str) -> str:
-    drawn = [words[chance.below(len(words))] for _ in range(6 + chance.below(16))]
+    drawn = [_word(chance, words) for _ in range(6 + chance.below(16))]
     text = ("" if language == "Han" else " ").join(drawn)
     return text[:1].upper() + text[1:] + ENDS.get(language, ".")
 

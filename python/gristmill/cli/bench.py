@@ -53,7 +53,7 @@ def add_parser(subparsers: Subparsers) -> None:
         "--seconds", metavar="S", type=float, default=40.0, help="time for all rounds; by default 40"
     )
     parser.add_argument(
-        "--max-bytes", metavar="SIZE", default="8MiB", help='text that is taken; by default "8MiB"'
+        "--max-bytes", metavar="SIZE", default="16MiB", help='text that is taken; by default "16MiB"'
     )
     parser.add_argument("--rounds", metavar="N", type=int, default=9, help="rounds at most; by default 9")
     parser.add_argument(
@@ -181,13 +181,18 @@ def _pipeline_lines(pipeline: Pipeline, cores: int) -> Iterator[str]:
     yield (
         f"{who}: {pipeline.median:,.1f} MB/s{a_core}, {pipeline.documents_per_s:,.0f} documents/s, "
         f"{pipeline.tokens_per_s:,.0f} tokens/s, {pipeline.peak_bytes / (1 << 20):,.0f} MiB at most a process, "
-        f"{pipeline.kept_fraction:.0%} of the documents kept; {clock}:"
+        f"{pipeline.kept_fraction:.0%} of the documents kept; {clock}, and what does not grow with the corpus:"
     )
     rows = [
-        (name, f"{seconds:.3f} s", f"{pipeline.share(name):.1%}")
+        (
+            name,
+            f"{seconds:.3f} s",
+            f"{pipeline.share(name):.1%}",
+            f"{pipeline.fixed_by_stage.get(name, 0):.3f} s",
+        )
         for name, seconds in pipeline.seconds_by_stage.items()
     ]
-    yield from align(("stage", "", "share"), rows)
+    yield from align(("stage", "", "share", "fixed"), rows)
 
 
 def _show_changes(
