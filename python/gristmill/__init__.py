@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gristmill.curate.run import curate
     from gristmill.curate.tables import Tokenizer, clean, near_duplicates, read, signals
     from gristmill.errors import GristmillError
+    from gristmill.export.run import export
     from gristmill.shards import open_shards
 
     __version__: str
@@ -32,12 +33,16 @@ _HOMES = {
     "signals": "gristmill.curate.tables",
 }
 
+_CALLABLE = {"curate": "gristmill.curate.run", "export": "gristmill.export.run"}
+"""Subpackages that are functions, too, with the module where the function of that name is."""
+
 __all__ = [
     "GristmillError",
     "Tokenizer",
     "__version__",
     "clean",
     "curate",
+    "export",
     "near_duplicates",
     "open_shards",
     "read",
@@ -53,8 +58,8 @@ def __getattr__(name: str) -> object:
             return version("gristmill")
         except PackageNotFoundError:
             return "0+source"  # a source tree on the path that was never installed
-    if name == "curate":
-        return import_module("gristmill.curate")
+    if name in _CALLABLE:
+        return import_module(f"gristmill.{name}")
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module `gristmill` has no attribute `{name}`")
@@ -64,20 +69,21 @@ def __dir__() -> list[str]:
     return sorted(__all__)
 
 
-class _CurateModule(ModuleType):
-    """The subpackage `gristmill.curate`, which can also be called: `gristmill.curate("recipe.toml")`."""
+class _CallableModule(ModuleType):
+    """A subpackage that can also be called, such as `gristmill.curate("recipe.toml")`."""
 
     def __call__(self, *arguments: object, **options: object) -> object:
-        # The one place that passes arguments through: the signature is that of `gristmill.curate.run.curate`.
-        return import_module("gristmill.curate.run").curate(*arguments, **options)
+        # The one place that passes arguments through: the signature is that of the function itself.
+        name = self.__name__.rpartition(".")[2]
+        return getattr(import_module(_CALLABLE[name]), name)(*arguments, **options)
 
 
 class _Package(ModuleType):
-    """The package itself. Importing a subpackage binds its name here; `curate` is a function and a subpackage."""
+    """The package itself. Importing a subpackage binds its name here; some names are a function and a subpackage."""
 
     def __setattr__(self, name: str, value: object) -> None:
-        if name == "curate" and isinstance(value, ModuleType):
-            value.__class__ = _CurateModule
+        if name in _CALLABLE and isinstance(value, ModuleType):
+            value.__class__ = _CallableModule
         super().__setattr__(name, value)
 
 

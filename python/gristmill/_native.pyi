@@ -9,6 +9,7 @@ import pyarrow as pa
 __all__ = [
     "BUILD_PROFILE",
     "TOKENIZER_LIBRARY",
+    "Decoder",
     "FileTable",
     "MapTask",
     "Session",
@@ -88,6 +89,14 @@ class Tokenizer:
         """Return the token ids of each large_string text; null for a null text."""
 
 @final
+class Decoder:
+    """A loaded `tokenizer.json` that turns ids back into text."""
+
+    def __new__(cls, path: str | PathLike[str], session: Session) -> Decoder: ...
+    def decode(self, ids: Sequence[int], session: Session) -> str:
+        """Return the text of some ids, control tokens written out."""
+
+@final
 class FileTable:
     """Reads one file as record batches: `row`, `id`, `text`, `metadata`, `unreadable`."""
 
@@ -138,9 +147,6 @@ def plan_shards(
     session: Session,
 ) -> list[tuple[int, int]]:
     """Return where each shard of a split starts, as (position, docref) pairs."""
-
-def decode_tokens(path: str | PathLike[str], runs: Sequence[Sequence[int]], session: Session) -> list[str]:
-    """Return the text of each list of ids of a `tokenizer.json`, control tokens included."""
 
 def bloom_filter_bytes(expected: int, false_positive_rate: float) -> int | None:
     """Return the bytes of a Bloom filter for so many elements and that rate of mistakes; None if there is none."""

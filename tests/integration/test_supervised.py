@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -345,7 +346,8 @@ def test_inspect_shows_what_is_trained_and_the_class(tmp_path: Path) -> None:
         if pa.ipc.open_file(path).num_record_batches
     ]
     lines = "\n".join(describe(look(shard, num_rows=3)))
-    assert "<|im_start|>assistant\n    ⟦Yes<|im_end|>⟧" in lines
+    assert re.search(r"text 1, not trained +.*<\|im_start\|>assistant", lines)
+    assert re.search(r"text 2, trained +Yes<\|im_end\|>", lines)
     assert "class" in lines
     assert "kind" in lines
     assert json.loads((run.path / "plan.json").read_bytes())["tokenizer_path"]

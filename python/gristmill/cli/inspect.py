@@ -1,4 +1,4 @@
-"""`gristmill inspect`: what is in a shard, a table, a manifest, a plan, a run folder, an index or a checkpoint."""
+"""`gristmill inspect`: what is in a shard, a table, a manifest, a run folder, an export, an index or a checkpoint."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from gristmill.cli.curate import funnel
+from gristmill.cli.inspect_export import describe_export
 from gristmill.cli.options import add_verb, printer_of
-from gristmill.cli.shard_text import CLOSE, OPEN, class_names, row_texts
 from gristmill.cli.split_lines import split_lines
 from gristmill.cli.tables import batches, manifest_of, read_json
 from gristmill.cli.text import counted, one_line, value_words
+from gristmill.cli.token_rows import SHORT, class_names, decoder_for, rows_named, words_of
 from gristmill.cli.unfinished import unfinished_run
 from gristmill.errors import ExitCode, GristmillError
+from gristmill.export.look import look_at_export
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,36 +35,69 @@ def add_parser(subparsers: Subparsers) -> None:
         subparsers,
         "inspect",
         run,
-        description="Show schema, counts, lineage and sample rows of a file or folder that a run made.",
+        description="Show schema, counts, lineage and sample rows of a file or folder that a run made. Rows of a token "
+        "shard are shown as text, too, with what is trained of it.",
     )
     parser.add_argument("path", metavar="PATH", type=Path, help="a file or folder of a run")
     parser.add_argument("--rows", metavar="N", type=int, default=3, help="sample rows to show; by default 3")
+    parser.add_argument(
+        "--doc", metavar="NAME", help="show this document of a shard or table: its number, key or id"
+    )
+    parser.add_argument(
+        "--tokenizer",
+        metavar="PATH",
+        type=Path,
+        help="the shard's tokenizer; by default the one that the run's recipe names",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Show what is in a file or folder."""
     printer = printer_of(options)
     with unfinished_run(options.path):
-        found = look(options.path, num_rows=max(0, options.rows))
+        found = look(
+            options.path, num_rows=max(0, options.rows), doc=options.doc, tokenizer=options.tokenizer
+        )
     printer.lines(describe(found))
     printer.result(found)
     return ExitCode.DONE
 
 
-def look(path: Path, *, num_rows: int) -> dict[str, object]:
+def look(
+    path: Path, *, num_rows: int, doc: str | None = None, tokenizer: Path | None = None
+) -> dict[str, object]:
     """Return what is in a file or folder as JSON values; `kind` says what it is.
+
+    Parameters
+    ----------
+    path
+        The file or folder.
+    num_rows
+        Rows to show of a shard or table.
+    doc
+        Show the rows of this document instead.
+    tokenizer
+        The tokenizer of a shard, where the run around it does not lead to it.
 
     Raises
     ------
     GristmillError
         ``GM-CLI-008`` when there is nothing, or nothing of ours.
     """
+    if doc is not None and path.suffix not in (".parquet", ".arrow"):
+        raise GristmillError(
+            "GM-CLI-001",
+            f"`--doc` looks into a shard or table, and `{path}` is neither",
+            hint=f"`gristmill explain doc {doc} --run RUN` finds it in a run",
+        )
     if path.is_dir():
         return _folder(path)
     if not path.is_file():
         raise GristmillError("GM-CLI-008", f"`{path}` does not exist")
     if path.suffix in (".parquet", ".arrow"):
-        return _table(path, num_rows)
+        return _table(path, num_rows, doc, tokenizer)
+    if path.suffix == ".idx":
+        return look_at_export(path) or {}
     if path.suffix == ".safetensors":
         return {"kind": "tensors", "path": str(path), **_tensors(path)}
     if path.suffix == ".json":
@@ -70,7 +105,8 @@ def look(path: Path, *, num_rows: int) -> dict[str, object]:
     raise GristmillError(
         "GM-CLI-008",
         f"`{path}` is of no kind that can be shown",
-        hint="give a run folder, an index, a checkpoint, or a .arrow, .parquet, .safetensors or .json file",
+        hint="give a run folder, an export, an index, a checkpoint, or a .arrow, .parquet, .safetensors, .idx or .json "
+        "file",
     )
 
 
@@ -80,6 +116,9 @@ def _folder(path: Path) -> dict[str, object]:
         return {"kind": "run", "path": str(path), **manifest}
     if (path / "segment-000001").is_dir():
         return _index(path)
+    export = look_at_export(path)
+    if export is not None:
+        return export
     tensors = sorted(path.glob("*.safetensors"))
     if tensors:
         documents = {
@@ -99,7 +138,7 @@ def _folder(path: Path) -> dict[str, object]:
             f"no finished run in `{path}`",
             hint="run `gristmill curate RECIPE`; it continues where it stopped",
         )
-    raise GristmillError("GM-CLI-008", f"`{path}` is neither a run folder nor an index nor a checkpoint")
+    raise GristmillError("GM-CLI-008", f"`{path}` is neither a run folder nor an export, index or checkpoint")
 
 
 def _index(path: Path) -> dict[str, object]:
@@ -129,23 +168,32 @@ def _index(path: Path) -> dict[str, object]:
     }
 
 
-def _table(path: Path, num_rows: int) -> dict[str, object]:
+def _table(path: Path, num_rows: int, doc: str | None, tokenizer: Path | None) -> dict[str, object]:
     schema: pa.Schema | None = None
     total = 0
     samples: list[dict[str, object]] = []
     for batch in batches(path):
         schema = schema or batch.schema
         missing = num_rows - len(samples)
-        if missing > 0:
+        if missing > 0 and doc is None:
             samples += batch.slice(0, missing).to_pylist()
         total += batch.num_rows
     if schema is None:
         schema = _schema_of(path)
+    numbers: Sequence[int] = range(len(samples))
+    if doc is not None:
+        found = list(rows_named(path, doc))
+        numbers, samples = [number for number, _ in found], [row for _, row in found]
+    digest = (schema.metadata or {}).get(b"gristmill.tokenizer_digest", b"").decode()
+    decoder, no_text = None, ""
+    if samples and digest and "tokens" in schema.names:
+        decoder, no_text = decoder_for(path, digest, tokenizer)
+    limit = None if doc is not None else SHORT
     metadata = {
         key.decode(): one_line(value.decode(errors="replace"), 200)
         for key, value in (schema.metadata or {}).items()
     }
-    more = _shown(path, samples, metadata) if path.suffix == ".arrow" else {}
+    classes = class_names(path) if samples and "label" in samples[0] else None
     return {
         "kind": "shard" if path.suffix == ".arrow" else "table",
         "path": str(path),
@@ -153,23 +201,15 @@ def _table(path: Path, num_rows: int) -> dict[str, object]:
         "rows": total,
         "columns": {field.name: str(field.type) for field in schema},
         "metadata": {key: value for key, value in metadata.items() if key != "ARROW:schema"},
-        "sample": [{key: value_words(value) for key, value in row.items()} for row in samples],
-        **more,
+        "sample": [
+            {key: value_words(value) for key, value in row.items()}
+            | ({} if classes is None else {"class": one_line(classes[cast(int, row["label"])], 200)})
+            | ({} if decoder is None else words_of(row, decoder, limit=limit))
+            for row in samples
+        ],
+        "sample_rows": list(numbers),
+        "no_text": no_text or None,
     }
-
-
-def _shown(
-    path: Path, samples: Sequence[Mapping[str, object]], metadata: Mapping[str, str]
-) -> dict[str, object]:
-    """Return what the sample rows of a shard say, where the run's tokenizer and classes are there."""
-    if not samples or not {"tokens", "mask"} <= samples[0].keys():
-        return {}
-    texts = row_texts(path, samples, metadata.get("gristmill.tokenizer_digest"))
-    names = class_names(path) if "label" in samples[0] else None
-    found: dict[str, object] = {} if texts is None else {"texts": texts}
-    if names is not None:
-        found["classes"] = [names[cast(int, row["label"])] for row in samples]
-    return found
 
 
 def _schema_of(path: Path) -> pa.Schema:
@@ -215,6 +255,8 @@ def describe(found: Mapping[str, object]) -> Iterator[str]:
             yield from _describe_run(found)
         case "index":
             yield from _describe_index(found)
+        case "export" | "megatron" | "mds":
+            yield from describe_export(found)
         case "table" | "shard":
             yield from _describe_table(found)
         case "tensors":
@@ -256,21 +298,16 @@ def _describe_table(found: Mapping[str, object]) -> Iterator[str]:
         yield ""
         for name, value in metadata.items():
             yield f"  {name} = {value}"
-    for number, row in enumerate(cast(Sequence[Mapping[str, str]], found["sample"]), start=1):
+    samples = cast(Sequence[Mapping[str, str]], found["sample"])
+    for number, row in zip(cast(Sequence[int], found["sample_rows"]), samples, strict=True):
+        width = max(map(len, row))
         yield ""
         yield f"row {number}"
         for name, value in row.items():
             yield f"  {name.ljust(width)}  {value}"
-        classes = cast("Sequence[str] | None", found.get("classes"))
-        if classes is not None:
-            yield f"  {'class'.ljust(width)}  {one_line(classes[number - 1], 200)}"
-        texts = cast("Sequence[str] | None", found.get("texts"))
-        if texts is not None:
-            trained = (
-                "all of it trained" if row.get("mask") == "null" else f"trained between {OPEN} and {CLOSE}"
-            )
-            yield f"  text, {trained}:"
-            yield from (f"    {line}" for line in texts[number - 1].split("\n"))
+    if found["no_text"]:
+        yield ""
+        yield f"no text: {found['no_text']}"
 
 
 def _sizes(tensors: Mapping[str, object]) -> str:

@@ -29,14 +29,16 @@ VERBS = {
     "clusters": "show what dedup found: clusters, similarities, members side by side",
     "diff": "show what two curated corpora differ in, by source, reason and document",
     "verify": "prove that a run lost, doubled and changed nothing",
+    "export": "write the shards in the format of Megatron-LM, MosaicML Streaming, or as Parquet",
     "plugin": "list, show, make and test plugins",
+    "bench": "measure the throughput of every stage on this machine",
     "gc": "remove files of a run that no result needs",
     "doctor": "show versions, extras, processor, memory and disk",
     "version": "show the version",
 }
 """Every command with its line in `gristmill --help`, so that help needs no command's file."""
 
-NOT_BUILT_VERBS = ("task", "evaluate", "compare", "trace", "bench", "completion")
+NOT_BUILT_VERBS = ("task", "evaluate", "compare", "trace", "completion")
 """Commands of the design that this version does not have."""
 
 

@@ -3,6 +3,7 @@
 
 use pyo3::prelude::*;
 
+mod decoder;
 mod enter;
 mod map_task;
 mod session;
@@ -15,6 +16,8 @@ mod what_if;
 #[pymodule]
 mod _native {
     #[pymodule_export]
+    use crate::decoder::Decoder;
+    #[pymodule_export]
     use crate::map_task::MapTask;
     #[pymodule_export]
     use crate::session::Session;
@@ -22,7 +25,7 @@ mod _native {
     use crate::tables::{FileTable, Tokenizer, near_duplicates, rule_columns, run_steps};
     #[pymodule_export]
     use crate::tasks::{
-        bloom_filter_bytes, decode_tokens, digest_file, plan_shards, put_if_absent, run_task,
+        bloom_filter_bytes, digest_file, plan_shards, put_if_absent, run_task,
         tokenizer_facts, verify_identity, verify_split,
     };
     #[pymodule_export]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use gristmill_core::bloom::BloomShape;
 use gristmill_engine::commit::{self, Artefact};
 use gristmill_engine::split::recheck;
-use gristmill_engine::tokenizer::{self, Route, SpecialMode, Tokenizer};
+use gristmill_engine::tokenizer::{self, SpecialMode, Tokenizer};
 use gristmill_engine::{EngineError, shard, task, verify};
 use pyo3::prelude::*;
 
@@ -107,20 +107,6 @@ pub(crate) fn tokenizer_facts(
             "ids": ids,
             "control_tokens": control_tokens,
         }))
-    })
-}
-
-/// The text of each list of token ids of a `tokenizer.json`, control tokens included.
-#[pyfunction]
-pub(crate) fn decode_tokens(
-    py: Python<'_>,
-    path: PathBuf,
-    runs: Vec<Vec<u32>>,
-    session: &Session,
-) -> PyResult<Vec<String>> {
-    enter_native(py, &session.inner, || {
-        let tokenizer = Tokenizer::load_for(&path, &SpecialMode::Hf, Route::Library)?;
-        runs.iter().map(|ids| tokenizer.decode(ids)).collect()
     })
 }
 

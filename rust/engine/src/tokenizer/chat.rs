@@ -9,7 +9,7 @@ use std::path::Path;
 
 use gristmill_core::tokens::AddedTokens;
 
-use super::{Encoding, Route, SpecialMode, Tokenizer};
+use super::{Encoding, FileKind, Route, SpecialMode, Tokenizer};
 use crate::error::{EngineError, Result};
 
 /// A token and the bytes of the text that it stands for.
@@ -44,6 +44,10 @@ impl ChatTokenizer {
             path: path.to_owned(),
             detail,
         };
+        if hf.kind() != FileKind::TokenizerJson {
+            let detail = format!("conversations need a `tokenizer.json`, and this is a {}", hf.kind());
+            return Err(fail(detail));
+        }
         let json = super::files::read(path).map_err(fail)?.json;
         let greedy = json["added_tokens"]
             .as_array()
@@ -144,22 +148,6 @@ impl Tokenizer {
             end: (offset + end) as u32,
         }));
         Ok(())
-    }
-
-    /// The text of ids, control tokens included.
-    ///
-    /// # Errors
-    /// When an id is beyond the vocabulary. Only for [`Route::Library`] with [`SpecialMode::Hf`].
-    pub fn decode(&self, ids: &[u32]) -> Result<String> {
-        let Encoding::Library(library, _) = &self.encoding else {
-            return Err(EngineError::Spec("our own path does not decode".to_owned()));
-        };
-        library
-            .decode(ids, false)
-            .map_err(|error| EngineError::Tokenizer {
-                path: self.path.clone(),
-                detail: error.to_string(),
-            })
     }
 }
 

@@ -9,6 +9,7 @@
 //! beginning- or end-of-text ids; the shard writer does that by id.
 
 pub mod chat;
+mod decode;
 mod files;
 mod plan;
 mod self_check;
@@ -23,6 +24,8 @@ use serde::{Deserialize, Serialize};
 use tokenizers::Tokenizer as HfTokenizer;
 
 use crate::error::{EngineError, Result};
+
+pub use decode::Decoder;
 
 /// The library behind every id, with the version that the workspace pins.
 pub const LIBRARY: &str = "tokenizers 0.23.2";
