@@ -124,6 +124,7 @@ class Shards:
         self._batches: list[pa.RecordBatch] = []
         self._starts: list[int] = []
         self._sources: tuple[str, ...] = ()
+        self._names: list[str] = []
         self._metadata: ShardMetadata | None = None
         self._num_documents = 0
         self._num_tokens = 0
@@ -150,6 +151,7 @@ class Shards:
                 "GM-SHARDS-005", f"`{path}` and the shards before it disagree about their metadata"
             )
         self._metadata = metadata
+        self._names = reader.schema.names
         for number in range(reader.num_record_batches):
             batch = reader.get_batch(number)
             sources = tuple(batch.column("source").dictionary.to_pylist())
@@ -215,6 +217,11 @@ class Shards:
     def num_tokens(self) -> int:
         """Tokens of all documents."""
         return self._num_tokens
+
+    def token_batches(self) -> list[pa.RecordBatch]:
+        """Return the record batches in order, with the columns that a loader reads; mapped, not copied."""
+        names = [name for name in ("doc", "source", "tokens", "mask", "label") if name in self._names]
+        return [batch.select(names) for batch in self._batches]
 
     def lengths(self) -> pa.Array:
         """Return the number of tokens of every document: int32, in order. Memory: 4 bytes a document."""

@@ -11,6 +11,7 @@ pub mod edit;
 pub mod hash;
 pub mod hyperplanes;
 pub mod minhash;
+pub mod packing;
 pub mod repeats;
 pub mod segment;
 pub mod shingle;

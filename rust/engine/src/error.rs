@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use gristmill_core::minhash::MinHashError;
+use gristmill_core::packing::PackingError;
 
 use crate::dedup::DedupError;
 use crate::read::ReadError;
@@ -24,6 +25,9 @@ pub enum EngineError {
     /// Repeated passages cannot be found.
     #[error(transparent)]
     Substring(#[from] SubstringError),
+    /// Shards cannot be packed into rows.
+    #[error(transparent)]
+    Packing(#[from] PackingError),
     /// The operating system refused an operation on a file.
     #[error("cannot {action} `{}`: {source}", path.display())]
     Io {
@@ -127,6 +131,7 @@ impl EngineError {
             Self::Read(error) => error.code(),
             Self::Dedup(error) => error.code(),
             Self::Substring(error) => error.code(),
+            Self::Packing(error) => error.code(),
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => "GM-IO-002",
             Self::Io { .. } => "GM-IO-001",
             Self::Damaged { .. } => "GM-IO-003",

@@ -4,6 +4,8 @@
 use pyo3::prelude::*;
 
 mod enter;
+mod interop;
+mod loader;
 mod map_task;
 mod session;
 mod tables;
@@ -14,6 +16,8 @@ mod what_if;
 /// Declares what Python sees.
 #[pymodule]
 mod _native {
+    #[pymodule_export]
+    use crate::loader::{RowReader, TokenColumns};
     #[pymodule_export]
     use crate::map_task::MapTask;
     #[pymodule_export]
