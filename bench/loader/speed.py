@@ -22,6 +22,7 @@ import os
 import platform
 import shutil
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -30,6 +31,8 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+
+from gristmill.shards import Shards, open_shards
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests/unit/shards"))
 
@@ -44,17 +47,22 @@ Reader = Callable[[int], Iterator[int]]
 def main() -> None:
     """Make the corpus, time every reader, and write figures and a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--folder", type=Path, required=True, help="scratch folder; three times the corpus")
+    parser.add_argument("--folder", type=Path, help="scratch folder; takes some times the corpus")
     parser.add_argument("--tokens", type=int, default=100_000_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--output", type=Path, default=Path(__file__).parents[1] / "results/loader")
     parser.add_argument("--without-rivals", action="store_true")
+    parser.add_argument("--memory", type=Path, help="only measure memory, with the run in this folder")
     options = parser.parse_args()
+    if options.memory:
+        print(json.dumps(measure_memory(options.memory)))
+        return
     options.folder.mkdir(parents=True, exist_ok=True)
     lengths = make_lengths(options.tokens)
     run = make_run(options.folder / f"run-{options.tokens}", lengths)
     readers: dict[str, tuple[Reader, str]] = {
         "gristmill, int64": (ours(run, "int64"), PACKED),
+        "gristmill, int64, new arrays": (ours(run, "int64", is_reused=False), PACKED),
         "gristmill, int32": (ours(run, "int32"), PACKED),
         "gristmill, int32, masks only": (ours(run, "int32", targets="mask"), PACKED),
         "gristmill, int64, rank 3 of 8": (ours(run, "int64", rank=3, num_ranks=8), PACKED),
@@ -97,7 +105,7 @@ def main() -> None:
             for name, (_, delivers) in readers.items()
         },
         "packing": packing(run),
-        "memory": memory(run),
+        "memory": memory(options.folder),
     }
     options.output.mkdir(parents=True, exist_ok=True)
     (options.output / "figures.json").write_text(json.dumps(figures, indent=2) + "\n")
@@ -119,7 +127,7 @@ def make_lengths(num_tokens: int) -> np.ndarray:
 
 
 def ids_of(number: int, length: int) -> np.ndarray:
-    """Return the tokens of a document: cheap, and different for each."""
+    """Return tokens that are cheap to make."""
     return ((np.arange(length, dtype=np.uint32) * 7 + number * 13) % 49_152).astype(np.uint16)
 
 
@@ -139,10 +147,12 @@ def make_run(folder: Path, lengths: np.ndarray) -> Path:
             for start in range(first, last, BATCH_DOCUMENTS):
                 numbers = range(start, min(last, start + BATCH_DOCUMENTS))
                 offsets = np.concatenate([[0], np.cumsum(lengths[numbers.start : numbers.stop])])
-                ids = np.concatenate([ids_of(number, int(lengths[number])) for number in numbers])
+                ids = ids_of(first, int(offsets[-1]))
                 columns = [
                     pa.array(numbers, pa.uint64()),
-                    pa.array([number.to_bytes(16, "big") for number in numbers], pa.binary(16)),
+                    pa.FixedSizeBinaryArray.from_buffers(
+                        pa.binary(16), len(numbers), [None, pa.py_buffer(bytes(16 * len(numbers)))]
+                    ),
                     pa.nulls(len(numbers), pa.string()),
                     pa.DictionaryArray.from_arrays(
                         pa.array([number % 2 for number in numbers], pa.int16()), list(SOURCES)
@@ -162,10 +172,9 @@ def make_run(folder: Path, lengths: np.ndarray) -> Path:
     return folder
 
 
-def ours(run: Path, dtype: str, *, is_mixed: bool = False, **more: object) -> Reader:
-    """Return a reader of this project's rows, into arrays that are used again."""
+def ours(run: Path, dtype: str, *, is_mixed: bool = False, is_reused: bool = True, **more: object) -> Reader:
+    """Return a reader of this project's rows, into arrays that are used again or not."""
     from gristmill.loader import Loader, Mixing
-    from gristmill.shards import open_shards
 
     shards = open_shards(run, verify=False)
     mixing = Mixing(shares={"web": 0.7, "books": 0.3}, max_epochs=1) if is_mixed else None
@@ -173,7 +182,7 @@ def ours(run: Path, dtype: str, *, is_mixed: bool = False, **more: object) -> Re
     def read(number: int) -> Iterator[int]:
         options = {"seed": number, "batch_rows": BATCH_ROWS, "dtype": dtype, "mixing": mixing, **more}
         loader = Loader(shards, sequence_length=ROW, **options)
-        arrays = loader.new_arrays()
+        arrays = loader.new_arrays() if is_reused else None
         while (batch := loader.next_batch(out=arrays)) is not None:
             yield len(batch.tokens)
 
@@ -183,7 +192,6 @@ def ours(run: Path, dtype: str, *, is_mixed: bool = False, **more: object) -> Re
 def packing(run: Path) -> dict[str, float]:
     """Return the share of padding, and the time of planning alone."""
     from gristmill.loader import Loader
-    from gristmill.shards import open_shards
 
     loader = Loader(open_shards(run, verify=False), sequence_length=ROW)
     started = time.process_time()
@@ -196,29 +204,45 @@ def packing(run: Path) -> dict[str, float]:
     }
 
 
-def memory(run: Path) -> dict[str, int]:
-    """Return what a loader adds to the memory of its process, in kB; mapped files are counted apart."""
-    from gristmill.loader import Loader
-    from gristmill.shards import open_shards
+def memory(folder: Path) -> list[dict[str, int]]:
+    """Return what shards and loader take in processes of their own, for corpora of few and many record batches."""
+    found = []
+    for batches in (20, 2000):
+        run = make_run(folder / f"short-{batches}", np.full(batches * BATCH_DOCUMENTS, 4))
+        done = subprocess.run(
+            [sys.executable, __file__, "--memory", str(run)], capture_output=True, text=True, check=True
+        )
+        found.append(json.loads(done.stdout))
+    return found
 
-    before = status()
+
+def measure_memory(run: Path) -> dict[str, int]:
+    """Return the memory that opening shards and packing from them adds to this process; mapped files do not count."""
+    from gristmill.loader import Loader
+
+    before = anonymous_kb()
     shards = open_shards(run, verify=False)
-    opened = status()
+    opened = anonymous_kb()
     loader = Loader(shards, sequence_length=ROW)
-    loader.skip(1000)
-    made = status()
+    for _ in range(100):
+        loader.next_batch()
     return {
         "documents": len(shards),
-        "record_batches": len(shards.token_batches()),
-        "shards_kb": opened["RssAnon"] - before["RssAnon"],
-        "loader_kb": made["RssAnon"] - opened["RssAnon"],
+        "record_batches": num_batches(shards),
+        "shards_kb": opened - before,
+        "loader_kb": anonymous_kb() - opened,
     }
 
 
-def status() -> dict[str, int]:
-    """Return the memory of this process in kB, by kind."""
-    lines = (line.split() for line in Path("/proc/self/status").read_text().splitlines())
-    return {words[0].rstrip(":"): int(words[1]) for words in lines if words[0].startswith("Rss")}
+def num_batches(shards: Shards) -> int:
+    """Return the number of record batches of all files."""
+    return sum(pa.ipc.open_file(file.buffers()[1]).num_record_batches for file in shards.files())
+
+
+def anonymous_kb() -> int:
+    """Return the memory of this process that no file is behind, in kB."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("RssAnon")).split()[1])
 
 
 def installed(*names: str) -> list[str]:
@@ -246,11 +270,10 @@ def rivals(folder: Path, run: Path, num_tokens: int) -> dict[str, tuple[Reader, 
 
 def rows_of(run: Path) -> Iterator[np.ndarray]:
     """Yield rows cut from all documents, one behind the other."""
-    from gristmill.shards import open_shards
-
     left = np.empty(0, np.uint16)
-    for batch in open_shards(run, verify=False).token_batches():
-        left = np.concatenate([left, batch.column("tokens").flatten().to_numpy()])
+    for path in sorted((run / "tokens/train").glob("*.arrow")):
+        tokens = pa.ipc.open_file(pa.memory_map(str(path))).read_all().column("tokens")
+        left = np.concatenate([left, tokens.combine_chunks().flatten().to_numpy()])
         whole = len(left) // ROW * ROW
         yield from left[:whole].reshape(-1, ROW)
         left = left[whole:]
@@ -289,8 +312,6 @@ def streaming_readers(folder: Path, run: Path) -> dict[str, tuple[Reader, str]]:
     """Return readers by `streaming`: documents and rows, each in MDS files."""
     from streaming import MDSWriter, StreamingDataset
     from streaming.base.util import clean_stale_shared_memory
-
-    from gristmill.shards import open_shards
 
     def write(name: str, arrays: Iterator[np.ndarray]) -> Path:
         out = folder / name
@@ -346,14 +367,18 @@ def table(figures: dict) -> str:
     for name, found in figures["readers"].items():
         spread = f"{found['million_tokens_per_cpu_s']} ({found['least']} to {found['most']})"
         lines.append(f"| {name} | {found['delivers']} | {spread} |")
-    packed, used = figures["packing"], figures["memory"]
+    packed = figures["packing"]
     lines += [
         "",
         f"Median of {figures['rounds']} rounds, least and most. {figures['machine']}, load {figures['load']:.1f}.",
         f"Padding {packed['padding_percent']} %, planning {packed['planning_ns_a_document']} ns a document.",
-        f"Memory for {used['documents']} documents in {used['record_batches']} record batches, without mapped files:",
-        f"{used['shards_kb']} kB for the open shards, {used['loader_kb']} kB for the loader.",
+        "",
+        "| documents | record batches | open shards, kB | loader, kB |",
+        "| ---: | ---: | ---: | ---: |",
     ]
+    for used in figures["memory"]:
+        lines.append("| " + " | ".join(str(value) for value in used.values()) + " |")
+    lines.append("\nMemory of a process without mapped files, 100 batches read.")
     return "\n".join(lines) + "\n"
 
 

@@ -47,13 +47,13 @@ class Session:
 class TokenColumns:
     """The mapped columns of a split's shards; see `gristmill.loader`."""
 
-    def __new__(cls, batches: Sequence[pa.RecordBatch], num_sources: int) -> TokenColumns: ...
+    def __new__(cls, files: Sequence[pa.Array], num_sources: int, session: Session) -> TokenColumns: ...
     def count_sources(self, session: Session) -> tuple[list[int], list[int]]:
         """Documents and tokens of each source. Time: one pass over sources and lengths."""
 
     @property
-    def has_labels(self) -> bool:
-        """Whether there is a column of labels."""
+    def num_blocks(self) -> int:
+        """Number of record batches."""
 
 @final
 class RowReader:

@@ -25,7 +25,7 @@ class Loader:
 
     Rows are one global sequence, the same for any number of ranks; rank r of R takes rows r, r + R, and so on.
 
-    Memory: some hundred bytes a record batch of the shards (about a million tokens), 16 bytes a row of them with
+    Memory: less than 2 kB a record batch of the shards (up to a million tokens), 16 bytes more for each source with
     `mixing` or weights, the documents of one group of record batches (half a megabyte, with `mixing` for each source),
     and the window of 1,000 pieces; nothing that grows with the number of documents. Tokens stay in the mapped shards.
     Time: some nanoseconds a token; with `mixing` or weights also one pass over lengths and sources when it is made.
@@ -103,7 +103,7 @@ class Loader:
         self._dtype, self._targets, self._padding = dtype, targets, padding
         self._is_last_dropped = is_last_dropped
         self._session = Session()
-        self._columns = TokenColumns(shards.token_batches(), len(shards.sources))
+        self._columns = TokenColumns(shards.files(), len(shards.sources), self._session)
         by_source = _weights(shards.sources, weights or {})
         # What decides the rows; `num_epochs` only says where they end, so a longer training may continue.
         self._settings: dict[str, object] = {

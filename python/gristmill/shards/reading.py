@@ -124,7 +124,6 @@ class Shards:
         self._batches: list[pa.RecordBatch] = []
         self._starts: list[int] = []
         self._sources: tuple[str, ...] = ()
-        self._names: list[str] = []
         self._metadata: ShardMetadata | None = None
         self._num_documents = 0
         self._num_tokens = 0
@@ -151,7 +150,6 @@ class Shards:
                 "GM-SHARDS-005", f"`{path}` and the shards before it disagree about their metadata"
             )
         self._metadata = metadata
-        self._names = reader.schema.names
         for number in range(reader.num_record_batches):
             batch = reader.get_batch(number)
             sources = tuple(batch.column("source").dictionary.to_pylist())
@@ -218,10 +216,11 @@ class Shards:
         """Tokens of all documents."""
         return self._num_tokens
 
-    def token_batches(self) -> list[pa.RecordBatch]:
-        """Return the record batches in order, with the columns that a loader reads; mapped, not copied."""
-        names = [name for name in ("doc", "source", "tokens", "mask", "label") if name in self._names]
-        return [batch.select(names) for batch in self._batches]
+    def files(self) -> list[pa.Array]:
+        """Return the bytes of each file, in order, as one uint8 array; mapped, not read."""
+        paths = (self._manifest.run_dir / file.path for file in self._manifest.files)
+        buffers = (pa.memory_map(str(path)).read_buffer() for path in paths)
+        return [pa.Array.from_buffers(pa.uint8(), buffer.size, [None, buffer]) for buffer in buffers]
 
     def lengths(self) -> pa.Array:
         """Return the number of tokens of every document: int32, in order. Memory: 4 bytes a document."""

@@ -2,16 +2,21 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use gristmill_core::packing::{PlanSettings, PlanState};
+use arrow_array::cast::AsArray;
+use arrow_array::types::UInt8Type;
+use gristmill_core::packing::{Corpus, PlanSettings, PlanState};
 use gristmill_engine::EngineError;
 use gristmill_engine::loader::{Columns, Numbers, Out, Reader, Share, Targets, Tokens};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
-use pyo3_arrow::PyRecordBatch;
+use pyo3_arrow::PyArray;
 
 use crate::enter::{enter_briefly, enter_native};
 use crate::interop::{Array, check_apart};
 use crate::session::Session;
+
+/// Rows that are planned in a few milliseconds.
+const BRIEF_ROWS: u64 = 4096;
 
 /// Reads a description.
 fn parse<'a, T: serde::Deserialize<'a>>(text: &'a str) -> Result<T, EngineError> {
@@ -31,9 +36,16 @@ pub(crate) struct TokenColumns {
 #[pymethods]
 impl TokenColumns {
     #[new]
-    fn new(py: Python<'_>, batches: Vec<PyRecordBatch>, num_sources: usize) -> PyResult<Self> {
-        let batches: Vec<_> = batches.into_iter().map(PyRecordBatch::into_inner).collect();
-        let inner = enter_briefly(py, || Columns::new(&batches, num_sources))?;
+    fn new(py: Python<'_>, files: Vec<PyArray>, num_sources: usize, session: &Session) -> PyResult<Self> {
+        let mut buffers = Vec::with_capacity(files.len());
+        for file in files {
+            let (file, _) = file.into_inner();
+            let Some(bytes) = file.as_primitive_opt::<UInt8Type>() else {
+                return Err(PyTypeError::new_err("files are uint8"));
+            };
+            buffers.push(bytes.values().inner().clone());
+        }
+        let inner = enter_native(py, &session.inner, || Columns::from_files(&buffers, num_sources))?;
         Ok(Self {
             inner: Arc::new(inner),
         })
@@ -45,10 +57,10 @@ impl TokenColumns {
         Ok((counts.documents, counts.tokens))
     }
 
-    /// Whether there is a column of labels.
+    /// Number of record batches.
     #[getter]
-    fn has_labels(&self) -> bool {
-        self.inner.has_labels()
+    fn num_blocks(&self) -> usize {
+        self.inner.num_blocks()
     }
 }
 
@@ -119,6 +131,9 @@ impl RowReader {
     /// Leaves out global rows until `rows` were left out or `tokens` placed since the beginning.
     #[pyo3(signature = (rows, session, tokens=u64::MAX))]
     fn skip(&self, py: Python<'_>, rows: u64, session: &Session, tokens: u64) -> PyResult<u64> {
+        if rows < BRIEF_ROWS {
+            return enter_briefly(py, || self.lock()?.skip_until(rows, tokens, &session.inner));
+        }
         enter_native(py, &session.inner, || {
             self.lock()?.skip_until(rows, tokens, &session.inner)
         })

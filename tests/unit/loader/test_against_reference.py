@@ -54,7 +54,7 @@ def reference_of(loader: Loader, shards: Shards, **options) -> Settings:
                 strict=True,
             )
         )
-        for batch in shards.token_batches()
+        for batch in shards._batches
     ]
     chosen = loader.state().settings
     return Settings(

@@ -1,13 +1,24 @@
-//! The columns of a split's shards, as the loader needs them. Mapped, never copied: memory is some hundred bytes a
+//! The columns of a split's shards, as the loader needs them. Mapped, never copied: memory is less than 2 kB a
 //! record batch.
+
+use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int16Type, Int32Type, UInt16Type, UInt32Type, UInt64Type};
 use arrow_array::{Array, Int32Array, ListArray, RecordBatch};
-use arrow_buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow_buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow_ipc::convert::fb_to_schema;
+use arrow_ipc::reader::{FileDecoder, read_footer_length};
+use arrow_ipc::root_as_footer;
 use gristmill_core::packing::{Corpus, PackingError};
 
 use crate::error::{EngineError, Result};
+
+/// Bytes at the end of an Arrow file: length of the footer, and the format's mark.
+const TRAILER_BYTES: usize = 10;
+
+/// The columns that are looked at.
+const NAMES: [&str; 5] = ["doc", "source", "tokens", "mask", "label"];
 
 /// Token ids of a batch, in the width of the shard.
 #[derive(Debug, Clone)]
@@ -52,6 +63,21 @@ pub struct Columns {
 }
 
 impl Columns {
+    /// Takes the shard files of a split in order, each as it is on disk. Time: one look at offsets and sources, which
+    /// are checked; no token is read.
+    ///
+    /// # Errors
+    /// [`EngineError::Foreign`] when a file is damaged, or a column missing or of another type.
+    pub fn from_files(files: &[Buffer], num_sources: usize) -> Result<Self> {
+        let mut blocks = Vec::new();
+        for file in files {
+            read_blocks(file, &mut blocks)
+                .map_err(|detail| EngineError::Foreign(format!("a token shard cannot be read: {detail}")))?;
+        }
+        blocks.shrink_to_fit();
+        Ok(Self { blocks, num_sources })
+    }
+
     /// Takes the batches of a split in order. Reads no row.
     ///
     /// # Errors
@@ -82,11 +108,6 @@ impl Columns {
             }
         }
         Ok(counts)
-    }
-
-    /// Whether any batch has labels.
-    pub fn has_labels(&self) -> bool {
-        self.blocks.iter().any(|block| block.labels.is_some())
     }
 }
 
@@ -145,6 +166,47 @@ impl Corpus for Columns {
         }
         Ok(trained_runs(runs, start, stop).map(|(from, to)| to - from).sum())
     }
+}
+
+/// Adds the record batches of an Arrow file, which stay where they are in its memory.
+fn read_blocks(file: &Buffer, blocks: &mut Vec<Block>) -> std::result::Result<(), String> {
+    let words = |error: &dyn std::fmt::Display| error.to_string();
+    let short = || "it is too short".to_owned();
+    let trailer = file.len().checked_sub(TRAILER_BYTES).ok_or_else(short)?;
+    let length = <[u8; TRAILER_BYTES]>::try_from(&file[trailer..]).map_err(|error| words(&error))?;
+    let length = read_footer_length(length).map_err(|error| words(&error))?;
+    let start = trailer.checked_sub(length).ok_or_else(short)?;
+    let footer = root_as_footer(&file[start..trailer]).map_err(|error| words(&error))?;
+    let schema = fb_to_schema(footer.schema().ok_or("it has no schema")?);
+    let wanted = (0..schema.fields().len())
+        .filter(|&at| NAMES.contains(&schema.field(at).name().as_str()))
+        .collect();
+    let mut decoder = FileDecoder::new(Arc::new(schema), footer.version()).with_projection(wanted);
+    let slice = |block: &arrow_ipc::Block| {
+        let start = usize::try_from(block.offset()).map_err(|error| words(&error))?;
+        let length = usize::try_from(block.bodyLength() + i64::from(block.metaDataLength()))
+            .map_err(|error| words(&error))?;
+        let is_inside = start.checked_add(length).is_some_and(|end| end <= file.len());
+        if is_inside {
+            Ok(file.slice_with_length(start, length))
+        } else {
+            Err(short())
+        }
+    };
+    for block in footer.dictionaries().iter().flatten() {
+        decoder
+            .read_dictionary(block, &slice(block)?)
+            .map_err(|error| words(&error))?;
+    }
+    for block in footer.recordBatches().iter().flatten() {
+        let batch = decoder
+            .read_record_batch(block, &slice(block)?)
+            .map_err(|error| words(&error))?;
+        if let Some(batch) = batch {
+            blocks.push(Block::new(&batch).map_err(|error| words(&error))?);
+        }
+    }
+    Ok(())
 }
 
 impl Block {
