@@ -305,7 +305,15 @@ def datasets_readers(folder: Path, run: Path) -> dict[str, tuple[Reader, str]]:
         ):
             yield int(np.stack(batch["tokens"]).astype(np.int64).size)
 
-    return {"datasets, documents": (read_documents, DOCUMENTS), "datasets, rows": (read_rows, ROWS)}
+    def read_in_order(_: int) -> Iterator[int]:
+        for batch in rows.iter(batch_size=BATCH_ROWS):
+            yield int(np.stack(batch["tokens"]).astype(np.int64).size)
+
+    return {
+        "datasets, documents": (read_documents, DOCUMENTS),
+        "datasets, rows": (read_rows, ROWS),
+        "datasets, rows, not shuffled": (read_in_order, ROWS),
+    }
 
 
 def streaming_readers(folder: Path, run: Path) -> dict[str, tuple[Reader, str]]:

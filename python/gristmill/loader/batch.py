@@ -126,37 +126,42 @@ class Batch:
     @property
     def documents(self) -> npt.NDArray[np.int64]:
         """Position in the split of each piece's document."""
-        return self.table[0]
+        return self._field(0)
 
     @property
     def docs(self) -> npt.NDArray[np.uint64]:
         """`doc` of each piece's document, its name within the run."""
-        return self.table[1].view(np.uint64)
+        found: npt.NDArray[np.uint64] = self._field(1).view(np.uint64)
+        return found
 
     @property
     def starts(self) -> npt.NDArray[np.int64]:
         """First token of each piece in its document."""
-        return self.table[2]
+        return self._field(2)
 
     @property
     def stops(self) -> npt.NDArray[np.int64]:
         """Behind the last token of each piece."""
-        return self.table[3]
+        return self._field(3)
 
     @property
     def rows_of_pieces(self) -> npt.NDArray[np.int64]:
         """Row of each piece in the batch."""
-        return self.table[4]
+        return self._field(4)
 
     @property
     def sources(self) -> npt.NDArray[np.int64]:
         """Source of each piece's document, as a position in `Shards.sources`."""
-        return self.table[5]
+        return self._field(5)
 
     @property
     def labels(self) -> npt.NDArray[np.int64]:
         """Label of each piece's document, -1 where it has none."""
-        return self.table[6]
+        return self._field(6)
+
+    def _field(self, number: int) -> npt.NDArray[np.int64]:
+        found: npt.NDArray[np.int64] = self.table[number]
+        return found
 
     @property
     def pieces(self) -> tuple[Piece, ...]:

@@ -161,7 +161,7 @@ def read_ahead(loader: Loader, device: torch.device | str, *, depth: int = 2) ->
             batch, slot = item
             tensors = to_tensors(batch, place)
             if slot is not None:
-                slot.copied = torch.cuda.Event()
+                slot.copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
                 slot.copied.record()
                 ahead.free.put(slot)
             yield tensors

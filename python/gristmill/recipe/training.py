@@ -92,10 +92,12 @@ class Mixing(Section):
         starts = [phase.at for phase in self.schedule]
         if starts != sorted(set(starts)):
             raise PydanticCustomError("schedule", "`at` of the phases in `schedule` must rise")
-        for part in (self, *self.schedule):
-            if part.shares is not None and not any(part.shares.values()):
+        parts = [(self.shares, self.temperature)]
+        parts += [(phase.shares, phase.temperature) for phase in self.schedule]
+        for shares, temperature in parts:
+            if shares is not None and not any(shares.values()):
                 raise PydanticCustomError("shares", "`shares` must hold one above 0")
-            if part.shares is not None and part.temperature != 1.0:
+            if shares is not None and temperature != 1.0:
                 raise PydanticCustomError("shares", "`temperature` has no effect beside `shares`")
         return self
 
