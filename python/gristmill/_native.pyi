@@ -12,7 +12,9 @@ __all__ = [
     "Decoder",
     "FileTable",
     "MapTask",
+    "RowReader",
     "Session",
+    "TokenColumns",
     "Tokenizer",
     "__version__",
     "bloom_filter_bytes",
@@ -42,6 +44,60 @@ class Session:
     def __new__(cls) -> Session: ...
     def cancel(self) -> None:
         """Ask running tasks to stop."""
+
+@final
+class TokenColumns:
+    """The mapped columns of a split's shards; see `gristmill.loader`."""
+
+    def __new__(cls, files: Sequence[pa.Array], num_sources: int, session: Session) -> TokenColumns: ...
+    def count_sources(self, session: Session) -> tuple[list[int], list[int]]:
+        """Documents and tokens of each source. Time: one pass over sources and lengths."""
+
+    @property
+    def num_blocks(self) -> int:
+        """Number of record batches."""
+
+@final
+class RowReader:
+    """Packed rows, planned and then filled; see `gristmill.loader`."""
+
+    def __new__(
+        cls, columns: TokenColumns, settings: str, state: str | None, session: Session
+    ) -> RowReader: ...
+    def state(self) -> str:
+        """Where it stands, as JSON."""
+
+    def ledger(self) -> str:
+        """The token ledger, as JSON."""
+
+    @property
+    def epoch(self) -> int:
+        """Epoch of the next row."""
+
+    @property
+    def placed_by_source(self) -> list[int]:
+        """Tokens in rows so far, by source."""
+
+    def skip(self, rows: int, session: Session, tokens: int = ...) -> int:
+        """Leave out global rows until `rows` were left out or `tokens` placed since the beginning."""
+
+    def plan(
+        self, rows: int, rank: int, num_ranks: int, session: Session
+    ) -> tuple[int, int, int, int, int]:
+        """Plan a batch: rows, global rows, tokens, pieces, rows that are not full."""
+
+    def fill(
+        self,
+        padding: int | None,
+        kind: str,
+        tokens: object,
+        positions: object,
+        targets: object | None,
+        bounds: object,
+        pieces: object,
+        row_bounds: object,
+    ) -> tuple[int, int]:
+        """Fill the planned batch into writable arrays: trained places, tokens of the longest piece."""
 
 @final
 class MapTask:

@@ -34,4 +34,23 @@ CODES = {
         "document, 2.0 twice, 0 never. It cannot be negative or infinite.",
         remedy="set `weight` of the `[[source]]` to a number from 0 upwards",
     ),
+    "GM-LOADER-006": ErrorPage(
+        title="a saved loader state is of another version",
+        explanation="The version says which form a state has and which order of documents it relies on. Continuing "
+        "from a state of another version would repeat some documents and miss others.",
+        remedy="continue with the gristmill that wrote the state, or begin the training anew",
+    ),
+    "GM-LOADER-007": ErrorPage(
+        title="a mixture makes no sense",
+        explanation="A mixture names sources of the shards, gives them shares from 0 upwards of which one is above 0, "
+        "temperatures from 1 upwards and caps above 0. Its phases begin one after the other at fractions from 0 to "
+        "below 1 of a training whose length is known.",
+        remedy="look at `mixing` in `[train]` and at the names of the `[[source]]` tables",
+    ),
+    "GM-LOADER-008": ErrorPage(
+        title="a loader is set up wrongly",
+        explanation="A batch has at least one row; a rank is below the number of ranks; tokens are `int64`, `int32`, "
+        "`uint32` or `uint16`; targets are `next`, `labels`, `mask` or `none`.",
+        remedy="correct the argument that the message names",
+    ),
 }

@@ -1,23 +1,27 @@
-"""From token shards to packed rows: order, packing, masks, and exact resume.
+"""From token shards to packed rows: order, mixing, packing, masks, and exact resume.
 
-Needs numpy and pyarrow; no torch. Not here: tensors, devices, the optimiser (`gristmill.train`).
+Needs numpy and pyarrow; no torch. `gristmill.loader.torch_data` holds what needs torch: a data set, and reading ahead
+to a GPU. Not here: models, devices, the optimiser (`gristmill.train`).
 """
 
+from gristmill.loader.batch import Batch, BatchArrays
 from gristmill.loader.ledger import Ledger
-from gristmill.loader.loader import Loader, LoaderState
-from gristmill.loader.order import EpochOrder, KeyedPermutation
-from gristmill.loader.packing import PackingStream, Piece
-from gristmill.loader.rows import IGNORED, Row, build_row
+from gristmill.loader.loader import Loader
+from gristmill.loader.mixing import Mixing, Phase, unimax
+from gristmill.loader.rows import IGNORED, Piece, Row, build_row
+from gristmill.loader.state import LoaderState
 
 __all__ = [
     "IGNORED",
-    "EpochOrder",
-    "KeyedPermutation",
+    "Batch",
+    "BatchArrays",
     "Ledger",
     "Loader",
     "LoaderState",
-    "PackingStream",
+    "Mixing",
+    "Phase",
     "Piece",
     "Row",
     "build_row",
+    "unimax",
 ]

@@ -1,18 +1,40 @@
-"""From pieces to the numbers that a model reads: tokens, restarting positions, targets."""
+"""One row at a time, from pieces to the numbers that a model reads: tokens, restarting positions, targets.
+
+For rows that are made again from records; batches of a loader are filled natively, and are tested against this.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from gristmill.errors import GristmillError
-from gristmill.loader.packing import Piece
 from gristmill.shards import Document, Shards
 
 IGNORED = -100
 """Target of a place where nothing is predicted; torch's own convention."""
+
+
+class Piece(NamedTuple):
+    """Tokens ``start .. stop-1`` of a document; a piece with start > 0 begins with one token of context.
+
+    Examples
+    --------
+    >>> Piece(document=4, start=10, stop=15).length
+    5
+    """
+
+    document: int
+    start: int
+    stop: int
+
+    @property
+    def length(self) -> int:
+        """Tokens in the piece."""
+        return self.stop - self.start
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -44,6 +44,7 @@ def check_recipe(recipe: Recipe) -> list[Problem]:
         *_column_types(recipe),
         *_split(recipe),
         *check_choices(recipe, _unknown_column),
+        *_mixing(recipe),
     ]
 
 
@@ -358,3 +359,18 @@ def _conflict(column: str, kind: str, place: str, other: str, other_place: str) 
         details=(f"{other} in {other_place}",),
         hint="compare a column with values of one type",
     )
+
+
+def _mixing(recipe: Recipe) -> Iterator[Problem]:
+    mixing = None if recipe.train is None else recipe.train.mixing
+    names = [source.name for source in recipe.sources]
+    for name in [] if mixing is None else sorted(mixing.named()):
+        if name not in names:
+            close = nearest(name, names)
+            yield Problem(
+                code="GM-LOADER-007",
+                message=f"`mixing` names the source `{name}`, which the recipe does not have"
+                + (f"; did you mean `{close}`?" if close else ""),
+                place="[train]",
+                details=(f"sources: {', '.join(f'`{name}`' for name in names)}",),
+            )

@@ -94,7 +94,7 @@ def _sections_with(key: str) -> list[str]:
     from gristmill.recipe.sections import Run, Source, Tokens
     from gristmill.recipe.split import Split, SplitTime
     from gristmill.recipe.step_base import Step
-    from gristmill.recipe.training import Lora, Train
+    from gristmill.recipe.training import Lora, Mixing, Train
 
     sections: dict[str, type[BaseModel]] = {
         "[run]": Run,
@@ -105,6 +105,7 @@ def _sections_with(key: str) -> list[str]:
         "[tokens]": Tokens,
         "[train]": Train,
         "[train.lora]": Lora,
+        "[train.mixing]": Mixing,
     }
     return [section for section, model in sections.items() if key in model.model_fields]
 

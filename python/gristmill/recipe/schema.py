@@ -16,7 +16,7 @@ from gristmill.recipe.sections import Dedup, Run, Source, Tokens
 from gristmill.recipe.split import Split, SplitTime
 from gristmill.recipe.step_base import PLUGIN_USE, PluginStep, Step
 from gristmill.recipe.steps import BUILTIN_STEPS
-from gristmill.recipe.training import Lora, Train
+from gristmill.recipe.training import Lora, Mixing, Train
 from gristmill.recipe.values import format_bytes
 
 SECTION_MODELS: Mapping[str, type[BaseModel]] = {
@@ -31,6 +31,7 @@ SECTION_MODELS: Mapping[str, type[BaseModel]] = {
     "tokens": Tokens,
     "train": Train,
     "train.lora": Lora,
+    "train.mixing": Mixing,
 }
 """Tables by the name that stands before the dot in `run.seed` or `gopher_quality.min_words`."""
 

@@ -1,4 +1,4 @@
-"""The section `[train]` and its table `[train.lora]`. A field's description is its help text."""
+"""The section `[train]` with its tables `lora` and `mixing`. A field's description is its help text."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ from gristmill.recipe.values import (
     as_tuple,
     told,
 )
+
+Temperature = Annotated[Positive, Field(ge=1)]
+"""How even a mixture is: from 1 upwards."""
 
 LENGTH_KEYS = ("epochs", "steps", "tokens")
 """Exactly one of these says how long training lasts."""
@@ -46,6 +49,64 @@ class Lora(Section):
         '`["q_proj", "v_proj"]`.',
     )
     rslora: bool = Field(False, description="Scale by alpha / sqrt(rank) instead.")
+
+
+class MixingPhase(Section):
+    """An entry of `schedule` in `mixing`: shares from a point of the training on."""
+
+    at: OpenFraction = Field(gt=0, description="Where it begins, as a fraction of the training's tokens.")
+    shares: dict[Text, NotNegative] | None = Field(
+        None,
+        description="Share of each source in the tokens; they need not add up, and a source not named has none.",
+    )
+    temperature: Temperature = Field(
+        1.0, description="As `temperature` of the mixture, where no shares are given."
+    )
+
+
+class Mixing(Section):
+    """`mixing = { ... }` in `[train]`: in which shares sources stand, by tokens."""
+
+    shares: dict[Text, NotNegative] | None = Field(
+        None,
+        description="Share of each source in the tokens; they need not add up, and a source not named has none. "
+        "By default the temperature decides.",
+    )
+    temperature: Temperature = Field(
+        1.0,
+        description="Shares follow (tokens of the source) ** (1 / temperature), times its `weight`: 1 is as it comes, "
+        "larger is more even.",
+    )
+    max_epochs: (
+        Annotated[Positive | dict[Text, Positive], told("must be a number or a table of numbers")] | None
+    ) = Field(
+        None,
+        description="How often a source is read at most, for all or by name; then the others take its share.",
+    )
+    schedule: Annotated[tuple[MixingPhase, ...], BeforeValidator(as_tuple)] = Field(
+        (), description="Later shares: `[{ at = 0.8, shares = { books = 0.7, web = 0.3 } }]`."
+    )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        starts = [phase.at for phase in self.schedule]
+        if starts != sorted(set(starts)):
+            raise PydanticCustomError("schedule", "`at` of the phases in `schedule` must rise")
+        parts = [(self.shares, self.temperature)]
+        parts += [(phase.shares, phase.temperature) for phase in self.schedule]
+        for shares, temperature in parts:
+            if shares is not None and not any(shares.values()):
+                raise PydanticCustomError("shares", "`shares` must hold one above 0")
+            if shares is not None and temperature != 1.0:
+                raise PydanticCustomError("shares", "`temperature` has no effect beside `shares`")
+        return self
+
+    def named(self) -> set[str]:
+        """Return the names of sources that stand in it."""
+        tables = [self.shares, *(phase.shares for phase in self.schedule)]
+        if isinstance(self.max_epochs, dict):
+            tables.append(self.max_epochs)
+        return {name for table in tables for name in table or {}}
 
 
 class Train(Section):
@@ -97,6 +158,11 @@ class Train(Section):
     allow_unproven_split: bool = Field(
         False,
         description="Train although the run holds documents out and has no proof that none of them is trained on.",
+    )
+    mixing: Mixing | None = Field(
+        None,
+        description="Shares of the sources in the tokens; by default every document as often as its source's `weight` "
+        "says.",
     )
     lora: Lora = Field(default_factory=Lora, description='Adapters, for `method = "lora"`.')
 

@@ -220,6 +220,12 @@ class Shards:
         """Tokens of all documents."""
         return self._num_tokens
 
+    def files(self) -> list[pa.Array]:
+        """Return the bytes of each file, in order, as one uint8 array; mapped, not read."""
+        paths = (self._manifest.run_dir / file.path for file in self._manifest.files)
+        buffers = (pa.memory_map(str(path)).read_buffer() for path in paths)
+        return [pa.Array.from_buffers(pa.uint8(), buffer.size, [None, buffer]) for buffer in buffers]
+
     def lengths(self) -> pa.Array:
         """Return the number of tokens of every document: int32, in order. Memory: 4 bytes a document."""
         lengths = (pc.list_value_length(batch.column("tokens")) for batch in self._batches)

@@ -20,7 +20,7 @@ from torch import Tensor
 from gristmill.shards import digest_file
 from gristmill.train.files import read_json, sync, write_json
 
-FORMAT = 1
+FORMAT = 2
 _PREFIX = "step-"
 
 

@@ -117,6 +117,9 @@ class TrainConfig:
         Training stops after this many non-finite steps in a row.
     weights
         How often a source's documents are seen in an epoch, by name; 1.0 where none is given.
+    mixing
+        A mixture of the sources as plain values, see `gristmill.loader.Mixing`; None: every document as often as its
+        source's weight says.
     tokenizer
         A `tokenizer.json` or a folder to copy into the exported model; None: from the model's folder.
     allow_unproven_split
@@ -153,6 +156,7 @@ class TrainConfig:
     threads: int | None = None
     max_skipped_steps: int = 5
     weights: Mapping[str, float] = field(default_factory=dict)
+    mixing: Mapping[str, object] | None = None
     tokenizer: Path | None = None
     allow_unproven_split: bool = False
     lora: LoraConfig = field(default_factory=LoraConfig)

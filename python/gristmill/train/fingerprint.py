@@ -17,7 +17,7 @@ from gristmill.shards import Shards, digest_file
 from gristmill.train.config import TrainConfig
 from gristmill.train.models import check_folder
 
-ALGORITHM_VERSION = 1
+ALGORITHM_VERSION = 2
 """Raised when the same settings begin to give other numbers."""
 _OUTSIDE = (
     "model",

@@ -60,6 +60,7 @@ def train_config(recipe: Recipe) -> TrainConfig:
         keep_checkpoints=section.keep_checkpoints,
         threads=section.threads,
         weights={source.name: source.weight for source in recipe.sources},
+        mixing=None if section.mixing is None else section.mixing.model_dump(mode="json", exclude_none=True),
         tokenizer=None if tokens is None else recipe.resolve(tokens.tokenizer),
         allow_unproven_split=section.allow_unproven_split,
         lora=LoraConfig(

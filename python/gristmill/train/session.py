@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from gristmill.errors import GristmillError
-from gristmill.loader import Loader, LoaderState
+from gristmill.loader import Loader, LoaderState, Mixing
 from gristmill.shards import Shards
 from gristmill.train.checkpoint import Checkpoint, load_latest, save_checkpoint
 from gristmill.train.config import TrainConfig
@@ -98,8 +98,20 @@ class Session:
             seed=self._config.seed,
             num_epochs=None,
             weights=self._config.weights,
+            mixing=None if self._config.mixing is None else Mixing.from_json(self._config.mixing),
+            total_tokens=self._total_tokens(),
             state=state,
         )
+
+    def _total_tokens(self) -> int:
+        """Length of the training in tokens, by which a mixture's phases are placed."""
+        config = self._config
+        if config.steps is not None:
+            return config.steps * config.rows_per_step * config.sequence_length
+        if config.tokens is not None:
+            return config.tokens
+        assert config.epochs is not None, "one of three is given"
+        return round(config.epochs * self._shards.num_tokens)
 
     def train(self, should_stop: Callable[[], bool]) -> TrainResult:
         """Continue from the latest checkpoint, or start; go to the end unless told to stop."""
@@ -153,6 +165,12 @@ class Session:
         started_s = time.monotonic()
         num_rows = min(config.rows_per_step, self._num_rows - self._loader.ledger.rows)
         rows = self._loader.take(num_rows)
+        if not rows:
+            raise GristmillError(
+                "GM-LOADER-007",
+                f"every source of the mixture was read `max_epochs` times after {step - 1} of {self._num_steps} steps",
+                hint="raise `max_epochs` in `mixing`, or train for less",
+            )
         waited_s = time.monotonic() - started_s
         rate = learning_rate(
             step,

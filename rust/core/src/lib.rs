@@ -13,6 +13,7 @@ pub mod hash;
 pub mod hyperplanes;
 pub mod importance;
 pub mod minhash;
+pub mod packing;
 pub mod repeats;
 pub mod segment;
 pub mod shingle;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use gristmill_core::minhash::MinHashError;
+use gristmill_core::packing::PackingError;
 
 use crate::choose::ChooseError;
 use crate::dedup::DedupError;
@@ -28,6 +29,9 @@ pub enum EngineError {
     /// A choosing step cannot choose.
     #[error(transparent)]
     Choose(#[from] ChooseError),
+    /// Shards cannot be packed into rows.
+    #[error(transparent)]
+    Packing(#[from] PackingError),
     /// The operating system refused an operation on a file.
     #[error("cannot {action} `{}`: {source}", path.display())]
     Io {
@@ -141,6 +145,7 @@ impl EngineError {
             Self::Dedup(error) => error.code(),
             Self::Substring(error) => error.code(),
             Self::Choose(error) => error.code(),
+            Self::Packing(error) => error.code(),
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => "GM-IO-002",
             Self::Io { .. } => "GM-IO-001",
             Self::Damaged { .. } => "GM-IO-003",

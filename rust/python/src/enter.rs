@@ -48,20 +48,34 @@ pub(crate) fn enter_native<T: Send>(
         (Some(interrupt), _) => Err(interrupt),
         (None, Some(Ok(Ok(value)))) => Ok(value),
         (None, Some(Ok(Err(error)))) => Err(to_python(py, &error)),
-        (None, Some(Err(panic))) => {
-            let message = panic
-                .downcast_ref::<String>()
-                .map(String::as_str)
-                .or_else(|| panic.downcast_ref::<&str>().copied())
-                .unwrap_or("no message");
-            Err(PyRuntimeError::new_err(format!(
-                "a fault inside gristmill: {message}"
-            )))
-        }
+        (None, Some(Err(panic))) => Err(fault(&*panic)),
         (None, None) => Err(PyRuntimeError::new_err(
             "a fault inside gristmill: a native call ended without a word",
         )),
     }
+}
+
+/// Runs `work` with the interpreter released, in this thread: for calls of less than a millisecond or so, which another
+/// thread would slow down. Nothing looks for Ctrl-C meanwhile; Python does when the call returns.
+pub(crate) fn enter_briefly<T: Send>(
+    py: Python<'_>,
+    work: impl FnOnce() -> Result<T, EngineError> + Send,
+) -> PyResult<T> {
+    match py.detach(|| catch_unwind(AssertUnwindSafe(work))) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(to_python(py, &error)),
+        Err(panic) => Err(fault(&*panic)),
+    }
+}
+
+/// A panic as an exception.
+fn fault(panic: &(dyn std::any::Any + Send)) -> PyErr {
+    let message = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no message");
+    PyRuntimeError::new_err(format!("a fault inside gristmill: {message}"))
 }
 
 /// Converts an engine error to `gristmill.errors.GristmillError`, with its code and hint.

@@ -5,6 +5,8 @@ use pyo3::prelude::*;
 
 mod decoder;
 mod enter;
+mod interop;
+mod loader;
 mod map_task;
 mod session;
 mod tables;
@@ -17,6 +19,8 @@ mod what_if;
 mod _native {
     #[pymodule_export]
     use crate::decoder::Decoder;
+    #[pymodule_export]
+    use crate::loader::{RowReader, TokenColumns};
     #[pymodule_export]
     use crate::map_task::MapTask;
     #[pymodule_export]

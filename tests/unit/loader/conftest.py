@@ -1,4 +1,4 @@
-"""Makes `shard_fixture` importable whatever pytest's import mode."""
+"""Makes `shard_fixture` and `reference` importable whatever pytest's import mode."""
 
 from __future__ import annotations
 
@@ -6,3 +6,4 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "shards"))
+sys.path.insert(0, str(Path(__file__).parent))

@@ -12,6 +12,7 @@ from tiny import LLAMA, run_folder
 
 import gristmill.train
 from gristmill.errors import GristmillError
+from gristmill.loader import Mixing, Phase
 from gristmill.recipe import load_recipe
 from gristmill.train.from_recipe import train_config, train_recipe
 
@@ -70,6 +71,7 @@ def written(folder: Path, train: str) -> Path:
 def test_every_key_of_the_section_reaches_the_training(tmp_path: Path) -> None:
     section = SETTINGS | {"method": "lora", "model": "models/tiny"}
     text = "[train]\n" + "".join(f"{key} = {toml_of(value)}\n" for key, value in section.items())
+    text += "mixing = { temperature = 2, schedule = [{ at = 0.5, shares = { web = 1, books = 3 } }] }\n"
     text += '[train.lora]\nrank = 3\nalpha = 5.0\ndropout = 0.1\ntargets = ["q_proj"]\nrslora = true\n'
     recipe = load_recipe(written(tmp_path, text))
     found = train_config(recipe)
@@ -87,6 +89,9 @@ def test_every_key_of_the_section_reaches_the_training(tmp_path: Path) -> None:
     )
     assert found.tokenizer == tmp_path / "tokenizer.json"
     assert found.weights == {"web": 1.0, "books": 2.0}
+    assert Mixing.from_json(found.mixing) == Mixing(
+        temperature=2.0, schedule=(Phase(at=0.5, shares={"web": 1.0, "books": 3.0}),)
+    )
     assert set(type(recipe.train).model_fields) == {
         "model",
         "task",
@@ -94,6 +99,7 @@ def test_every_key_of_the_section_reaches_the_training(tmp_path: Path) -> None:
         "epochs",
         "tokens",
         "lora",
+        "mixing",
         *SETTINGS,
     }
 
@@ -131,6 +137,7 @@ import sys
 sys.modules[{absent!r}] = None
 from pathlib import Path
 from gristmill.errors import GristmillError
+from gristmill.loader import Mixing, Phase
 from gristmill.train import train_recipe
 try:
     train_recipe(Path({str(written(tmp_path, text))!r}), on_event=lambda _: None)

@@ -217,6 +217,29 @@ def test_a_step_can_be_made_again_from_its_records(tmp_path: Path) -> None:
     assert rows_of_step(result.folder, shards, result.steps + 1) == []
 
 
+def test_a_mixture_is_what_was_trained_on_and_continues(tmp_path: Path) -> None:
+    options = {"steps": 12, "mixing": {"shares": {"books": 3.0, "web": 1.0}}}
+    whole = trained(tmp_path / "whole", **options)
+    run_folder(tmp_path / "parts")
+    while not train(
+        config(**options), tmp_path / "parts", on_event=lambda _: None, should_stop=lambda: True
+    ).is_complete:
+        pass
+    assert losses(tmp_path / "parts") == losses(tmp_path / "whole")
+    pieces = pq.read_table(whole.folder / "batches").to_pylist()
+    shards = open_shards(tmp_path / "whole")
+    tokens = {"books": 0, "web": 0}
+    for piece in pieces:
+        tokens[shards.doc(piece["index"]).source] += piece["stop"] - piece["start"]
+    assert tokens["books"] > 2 * tokens["web"] > 0
+
+
+def test_a_mixture_that_ends_before_the_training_says_so(tmp_path: Path) -> None:
+    with pytest.raises(GristmillError) as error:
+        trained(tmp_path, steps=1000, mixing={"max_epochs": 1})
+    assert error.value.code == "GM-LOADER-007"
+
+
 def full_disk(*_, **__):
     raise OSError(errno.ENOSPC, "No space left on device")
 
