@@ -16,6 +16,7 @@ mod merges;
 mod normal_form;
 mod sentence_piece;
 mod split;
+mod words;
 
 pub use added::AddedTokens;
 pub use byte_level::decode_byte_level;
