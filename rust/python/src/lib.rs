@@ -29,8 +29,8 @@ mod _native {
     use crate::tables::{FileTable, Tokenizer, near_duplicates, rule_columns, run_steps};
     #[pymodule_export]
     use crate::tasks::{
-        bloom_filter_bytes, digest_file, plan_shards, put_if_absent, run_task,
-        tokenizer_facts, verify_identity, verify_split,
+        bloom_filter_bytes, digest_file, plan_shards, put_if_absent, run_task, tokenizer_facts,
+        verify_identity, verify_split,
     };
     #[pymodule_export]
     use crate::vectors::near_vectors;

@@ -6,11 +6,9 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use crate::hash::mix64;
-
 /// No merge.
-const NONE: u64 = u64::MAX;
-/// Up to so many symbols, looking through all pairs for the best one beats a heap.
+pub(super) const NONE: u64 = u64::MAX;
+/// Up to so many symbols, looking through all pairs for the best one beats a heap; one bit each in a number.
 const MAX_SCANNED: usize = 64;
 
 /// The merges, by pair: rank in the upper half, new symbol in the lower one.
@@ -18,6 +16,10 @@ const MAX_SCANNED: usize = 64;
 pub(super) struct Merges {
     slots: Vec<Slot>,
     mask: usize,
+    /// By how much a product is shifted to leave the number of a slot.
+    shift: u32,
+    /// Whether merges that make different symbols have one rank, so that a merge alone does not say which goes first.
+    has_ties: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +44,8 @@ impl Merges {
         let mut table = Self {
             slots: vec![empty; num_slots],
             mask: num_slots - 1,
+            shift: 64 - num_slots.trailing_zeros(),
+            has_ties: ranks.is_some_and(|ranks| has_ties(merges, ranks)),
         };
         for (place, &(left, right, made)) in merges.iter().enumerate() {
             let rank = ranks.map_or(place as u64, |ranks| u64::from(ranks[place]));
@@ -56,7 +60,8 @@ impl Merges {
 
     #[inline(always)]
     fn slot_of(&self, pair: u64) -> usize {
-        let mut slot = mix64(pair) as usize & self.mask;
+        // The highest bits of a product depend on all bits of the pair.
+        let mut slot = (pair.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> self.shift) as usize;
         while self.slots[slot].pair != pair && self.slots[slot].pair != NONE {
             slot = (slot + 1) & self.mask;
         }
@@ -65,67 +70,92 @@ impl Merges {
 
     /// Rank and symbol of a pair; [`NONE`] if it does not merge.
     #[inline(always)]
-    fn of(&self, left: u32, right: u32) -> u64 {
+    pub(super) fn of(&self, left: u32, right: u32) -> u64 {
         self.slots[self.slot_of(pair_of(left, right))].merge
     }
 
-    /// Merges `symbols` as far as it goes. Time: linear for common words, `n log n` for long ones.
-    pub(super) fn merge(&self, symbols: &mut Vec<u32>, scratch: &mut MergeScratch) {
-        if symbols.len() <= MAX_SCANNED {
-            self.merge_scanning(symbols, &mut scratch.pairs);
+    /// Merges the symbols as far as it goes. Time: linear for common words, `n log n` for long ones.
+    pub(super) fn merge(&self, word: &mut Word) {
+        if word.symbols.len() <= MAX_SCANNED && !self.has_ties {
+            self.merge_scanning(&mut word.symbols, &mut word.pairs);
         } else {
-            self.merge_by_heap(symbols, scratch);
+            self.merge_by_heap(word);
         }
     }
 
     fn merge_scanning(&self, symbols: &mut Vec<u32>, pairs: &mut Vec<u64>) {
-        pairs.clear();
-        pairs.extend(symbols.windows(2).map(|pair| self.of(pair[0], pair[1])));
+        let count = symbols.len();
+        // One bit for each symbol that stands; one that was merged into the symbol before it stands no longer.
+        let mut standing = u64::MAX.checked_shr(64 - count as u32).unwrap_or(0);
+        pairs.resize(count, NONE);
+        let (symbols_left, pairs) = (&mut symbols[..], &mut pairs[..count]);
         loop {
             let (mut best, mut at) = (NONE, 0);
             for (index, &pair) in pairs.iter().enumerate() {
-                // By rank alone: of equal ranks the first goes first, whatever it makes.
-                if pair >> 32 < best >> 32 {
+                if pair < best {
                     (best, at) = (pair, index);
                 }
             }
             if best == NONE {
-                return;
+                break;
             }
-            symbols[at] = best as u32;
-            symbols.remove(at + 1);
-            pairs.remove(at);
-            if at > 0 {
-                pairs[at - 1] = self.of(symbols[at - 1], symbols[at]);
-            }
-            if at < pairs.len() {
-                pairs[at] = self.of(symbols[at], symbols[at + 1]);
+            symbols_left[at] = best as u32;
+            let behind = standing & (u64::MAX << at) & !(1 << at);
+            let right = behind.trailing_zeros() as usize;
+            standing &= !(1 << right);
+            pairs[right] = NONE;
+            let after = behind & (behind - 1);
+            pairs[at] = if after == 0 {
+                NONE
+            } else {
+                self.of(symbols_left[at], symbols_left[after.trailing_zeros() as usize])
+            };
+            let before = standing & !(u64::MAX << at);
+            if before != 0 {
+                let left = 63 - before.leading_zeros() as usize;
+                pairs[left] = self.of(symbols_left[left], symbols_left[at]);
             }
         }
+        let mut kept = 0;
+        while standing != 0 {
+            symbols_left[kept] = symbols_left[standing.trailing_zeros() as usize];
+            standing &= standing - 1;
+            kept += 1;
+        }
+        symbols.truncate(kept);
     }
 
-    fn merge_by_heap(&self, symbols: &mut Vec<u32>, scratch: &mut MergeScratch) {
-        let MergeScratch {
-            heap, next, previous, ..
-        } = scratch;
+    fn merge_by_heap(&self, word: &mut Word) {
+        let Word {
+            symbols,
+            pairs,
+            heap,
+            next,
+            previous,
+        } = word;
         let count = symbols.len() as u32;
         next.clear();
         next.extend(1..=count);
         previous.clear();
         previous.extend((0..count).map(|index| index.wrapping_sub(1)));
-        let mut found = Vec::with_capacity(symbols.len());
-        let offer = |symbols: &[u32], left: u32, right: u32| {
-            let merge = self.of(symbols[left as usize], symbols[right as usize]);
+        let of = |merge: u64, symbols: &[u32], left: u32, right: u32| {
             (merge != NONE).then(|| {
                 let pair = pair_of(symbols[left as usize], symbols[right as usize]);
                 Reverse(((merge >> 32) as u32, left, merge as u32, pair))
             })
         };
-        for left in 0..count.saturating_sub(1) {
-            found.extend(offer(symbols, left, left + 1));
-        }
-        heap.clear();
-        heap.extend(found);
+        let offer = |symbols: &[u32], left: u32, right: u32| {
+            let merge = self.of(symbols[left as usize], symbols[right as usize]);
+            of(merge, symbols, left, right)
+        };
+        let mut found = std::mem::take(heap).into_vec();
+        found.clear();
+        found.extend(
+            (0..count.saturating_sub(1))
+                .zip(pairs.iter())
+                .filter_map(|(left, &merge)| of(merge, symbols, left, left + 1)),
+        );
+        *heap = BinaryHeap::from(found);
         while let Some(Reverse((_, left, made, pair))) = heap.pop() {
             let right = next[left as usize];
             // Out of date where one of the two has become part of another symbol since.
@@ -152,13 +182,28 @@ impl Merges {
     }
 }
 
+/// Whether two symbols are made with the same rank.
+fn has_ties(merges: &[(u32, u32, u32)], ranks: &[u32]) -> bool {
+    let mut made: Vec<(u32, u32)> = ranks
+        .iter()
+        .zip(merges)
+        .map(|(&rank, merge)| (rank, merge.2))
+        .collect();
+    made.sort_unstable();
+    made.dedup();
+    made.windows(2).any(|pair| pair[0].0 == pair[1].0)
+}
+
 /// Stands for a symbol that was merged into the one before it.
 const GONE: u32 = u32::MAX;
 
-/// Buffers of merging.
+/// A word while it is merged, and the buffers for that.
 #[derive(Debug, Clone, Default)]
-pub(super) struct MergeScratch {
-    pairs: Vec<u64>,
+pub(super) struct Word {
+    /// What it is made of; after merging, its ids.
+    pub(super) symbols: Vec<u32>,
+    /// For each symbol and the next one the merge of both, before merging.
+    pub(super) pairs: Vec<u64>,
     heap: BinaryHeap<Reverse<(u32, u32, u32, u64)>>,
     next: Vec<u32>,
     previous: Vec<u32>,
@@ -195,6 +240,22 @@ mod tests {
         }
     }
 
+    #[test]
+    fn of_equal_ranks_the_first_pair_goes_first_whatever_it_makes() {
+        // "ab" makes 9 and "bc" 8, both of rank 5: by the merge alone "bc" would go first.
+        let merges = [(1, 2, 9), (2, 3, 8)];
+        let table = Merges::new(&merges, Some(&[5, 5]));
+        assert!(table.has_ties);
+        let mut word = Word {
+            symbols: vec![1, 2, 3],
+            pairs: vec![table.of(1, 2), table.of(2, 3)],
+            ..Word::default()
+        };
+        table.merge(&mut word);
+        assert_eq!(word.symbols, [9, 3]);
+        assert!(!Merges::new(&[(1, 2, 9), (3, 4, 9)], Some(&[5, 5])).has_ties);
+    }
+
     proptest! {
         #[test]
         fn both_ways_follow_the_definition(
@@ -207,15 +268,23 @@ mod tests {
                 .map(|(index, (left, right))| (left, right, 4 + index as u32 % 8))
                 .collect();
             let table = Merges::new(&merges, None);
-            let expected = by_definition(&merges, &symbols);
-            let mut scratch = MergeScratch::default();
-            let mut scanned = symbols.clone();
-            table.merge_scanning(&mut scanned, &mut scratch.pairs);
-            prop_assert_eq!(&scanned, &expected);
-            let mut heaped = symbols;
-            table.merge_by_heap(&mut heaped, &mut scratch);
-            prop_assert_eq!(&heaped, &expected);
+            let mut word = Word::default();
+            for length in [0, 1, 2, 63, 64, 65, symbols.len()] {
+                let symbols = &symbols[..length.min(symbols.len())];
+                let expected = by_definition(&merges, symbols);
+                let begin = |word: &mut Word| {
+                    word.symbols = symbols.to_vec();
+                    word.pairs = symbols.windows(2).map(|pair| table.of(pair[0], pair[1])).collect();
+                };
+                if symbols.len() <= MAX_SCANNED {
+                    begin(&mut word);
+                    table.merge_scanning(&mut word.symbols, &mut word.pairs);
+                    prop_assert_eq!(&word.symbols, &expected);
+                }
+                begin(&mut word);
+                table.merge_by_heap(&mut word);
+                prop_assert_eq!(&word.symbols, &expected);
+            }
         }
-
     }
 }

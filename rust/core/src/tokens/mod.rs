@@ -18,6 +18,7 @@ mod sentence_piece;
 mod sentence_piece_form;
 mod split;
 mod unigram;
+mod words;
 
 pub use added::AddedTokens;
 pub use byte_level::decode_byte_level;

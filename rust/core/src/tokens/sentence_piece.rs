@@ -6,9 +6,11 @@
 
 use std::collections::HashMap;
 
+use memchr::memmem::Finder;
+
 use super::boundaries::Boundaries;
-use super::cache::{MAX_SHORT_BYTES, WordCache, key_of};
-use super::merges::{MergeScratch, Merges};
+use super::merges::{Merges, NONE, Word};
+use super::words::{Alphabet, Words};
 use super::{BpeModel, CACHE_SETS, ModelError};
 
 /// How SentencePiece writes a space.
@@ -19,17 +21,78 @@ const SPACE_MARK: &str = "\u{2581}";
 pub(super) struct SentencePieceBpe {
     /// Whether a space is put before each text.
     prepends_space: bool,
+    /// For each byte, whether a text can be cut between a character that ends in it and a space behind that.
+    cut_before_space: [bool; 256],
+    space_marks: Finder<'static>,
+    words: Words<Characters>,
+    buffer: Vec<u8>,
+}
+
+/// The token of each character, and of the bytes of those that have none.
+#[derive(Debug, Clone)]
+struct Characters {
     ascii_ids: [Option<u32>; 128],
     character_ids: HashMap<char, u32>,
     byte_ids: [u32; 256],
-    /// Whether a word can be cut between a character and a space behind it, for ASCII characters.
-    cut_before_space: [bool; 128],
-    boundaries: Boundaries,
-    merges: Merges,
-    symbols: Vec<u32>,
-    scratch: MergeScratch,
-    cache: WordCache,
-    buffer: Vec<u8>,
+    /// The merge of each pair of ASCII characters that have a token: most questions, and few enough answers to stay near.
+    ascii_pairs: Vec<u64>,
+}
+
+impl Characters {
+    fn new(character_ids: HashMap<char, u32>, byte_ids: [u32; 256], merges: &Merges) -> Self {
+        let ascii_ids = std::array::from_fn(|code| character_ids.get(&char::from(code as u8)).copied());
+        let ids: &[Option<u32>; 128] = &ascii_ids;
+        let ascii_pairs = ids.iter().flat_map(|&left| {
+            let of = move |right| Some(merges.of(left?, right?));
+            ids.iter().map(move |&right| of(right).unwrap_or(NONE))
+        });
+        Self {
+            ascii_pairs: ascii_pairs.collect(),
+            ascii_ids,
+            character_ids,
+            byte_ids,
+        }
+    }
+
+    fn push(&self, character: char, symbols: &mut Vec<u32>) {
+        let known = match self.ascii_ids.get(character as usize) {
+            Some(&id) => id,
+            None => self.character_ids.get(&character).copied(),
+        };
+        if let Some(id) = known {
+            symbols.push(id);
+            return;
+        }
+        let mut bytes = [0; 4];
+        let bytes = character.encode_utf8(&mut bytes).bytes();
+        symbols.extend(bytes.map(|byte| self.byte_ids[usize::from(byte)]));
+    }
+}
+
+impl Alphabet for Characters {
+    fn spell(&self, merges: &Merges, bytes: &[u8], word: &mut Word) {
+        word.symbols.clear();
+        word.pairs.clear();
+        if bytes.is_ascii()
+            && bytes
+                .iter()
+                .all(|&byte| self.ascii_ids[usize::from(byte)].is_some())
+        {
+            let id = |&byte: &u8| self.ascii_ids[usize::from(byte)];
+            word.symbols.extend(bytes.iter().filter_map(id));
+            let pair = |pair: &[u8]| usize::from(pair[0]) << 7 | usize::from(pair[1]);
+            word.pairs
+                .extend(bytes.windows(2).map(|bytes| self.ascii_pairs[pair(bytes)]));
+            return;
+        }
+        for chunk in bytes.utf8_chunks() {
+            for character in chunk.valid().chars() {
+                self.push(character, &mut word.symbols);
+            }
+        }
+        word.pairs
+            .extend(word.symbols.windows(2).map(|pair| merges.of(pair[0], pair[1])));
+    }
 }
 
 /// A token's bytes with spaces for `▁`.
@@ -69,26 +132,30 @@ impl SentencePieceBpe {
             .find(|(bytes, _)| bytes == SPACE_MARK.as_bytes());
         let &(_, space_id) = space.ok_or(ModelError::NoSpaceToken)?;
         character_ids.insert(' ', space_id);
-        let made = model.merges.iter();
-        let made = made.filter_map(|(_, _, made)| bytes_of.get(made).map(Vec::as_slice));
-        let mut boundaries = Boundaries::new(made);
-        let mut ascii_ids = [None; 128];
-        let mut cut_before_space = [false; 128];
-        for code in 0..128_u8 {
-            ascii_ids[usize::from(code)] = character_ids.get(&char::from(code)).copied();
-            cut_before_space[usize::from(code)] = code != b' ' && boundaries.can_cut(&[code, b' '], 1);
-        }
+        let byte_ids = model.byte_fallback.ok_or(ModelError::NoByteToken)?;
+        let mut made: Vec<u32> = model.merges.iter().map(|(_, _, made)| *made).collect();
+        made.sort_unstable();
+        made.dedup();
+        let made = made
+            .iter()
+            .filter_map(|made| bytes_of.get(made).map(Vec::as_slice));
+        let boundaries = Boundaries::new(made);
+        let mut cut_before_space = boundaries.cuts_before(b' ');
+        cut_before_space[usize::from(b' ')] = false;
+        let merges = Merges::new(&model.merges, model.merge_ranks.as_deref());
+        let mut words = Words::new(
+            Characters::new(character_ids, byte_ids, &merges),
+            merges,
+            boundaries,
+            CACHE_SETS,
+        );
+        let tokens = model.tokens.iter().rev();
+        words.remember(tokens.filter_map(|(_, id)| bytes_of.get(id).map(Vec::as_slice)));
         Ok(Self {
             prepends_space,
-            ascii_ids,
-            character_ids,
-            byte_ids: model.byte_fallback.ok_or(ModelError::NoByteToken)?,
             cut_before_space,
-            boundaries,
-            merges: Merges::new(&model.merges, model.merge_ranks.as_deref()),
-            symbols: Vec::new(),
-            scratch: MergeScratch::default(),
-            cache: WordCache::new(CACHE_SETS),
+            space_marks: Finder::new(SPACE_MARK).into_owned(),
+            words,
             buffer: Vec::new(),
         })
     }
@@ -97,33 +164,43 @@ impl SentencePieceBpe {
         if text.is_empty() {
             return;
         }
+        let text = text.as_bytes();
+        let mut mark = self.space_marks.find(text);
+        if mark.is_none() && !self.prepends_space {
+            self.encode_with_spaces(text, ids);
+            return;
+        }
         let mut buffer = std::mem::take(&mut self.buffer);
         buffer.clear();
         if self.prepends_space {
             buffer.push(b' ');
         }
-        for (number, part) in text.split(SPACE_MARK).enumerate() {
-            if number > 0 {
-                buffer.push(b' ');
-            }
-            buffer.extend_from_slice(part.as_bytes());
-        }
         let mut start = 0;
-        while start < buffer.len() {
-            let end = self.word_end(&buffer, start);
-            if end - start <= MAX_SHORT_BYTES {
-                self.short(&buffer, start, end, ids);
-            } else {
-                self.long(&buffer[start..end], ids);
-            }
-            start = end;
+        while let Some(offset) = mark {
+            buffer.extend_from_slice(&text[start..start + offset]);
+            buffer.push(b' ');
+            start += offset + SPACE_MARK.len();
+            mark = self.space_marks.find(&text[start..]);
         }
+        buffer.extend_from_slice(&text[start..]);
+        self.encode_with_spaces(&buffer, ids);
         self.buffer = buffer;
     }
 
+    /// Encodes a text that has spaces for `▁`.
+    fn encode_with_spaces(&mut self, text: &[u8], ids: &mut Vec<u32>) {
+        let mut start = 0;
+        while start < text.len() {
+            let end = self.word_end(text, start);
+            self.words.push(text, start, end, ids);
+            start = end;
+        }
+        self.words.finish(text, ids);
+    }
+
     /// The next place behind `start` where a run of spaces begins and the text can be cut, or its end.
-    #[inline]
-    fn word_end(&mut self, text: &[u8], start: usize) -> usize {
+    #[inline(always)]
+    fn word_end(&self, text: &[u8], start: usize) -> usize {
         let mut from = start;
         // Spaces at the start belong to the word.
         while text.get(from) == Some(&b' ') {
@@ -131,70 +208,11 @@ impl SentencePieceBpe {
         }
         while let Some(offset) = memchr::memchr(b' ', text.get(from..).unwrap_or_default()) {
             let at = from + offset;
-            let before = text[at - 1];
-            let can_cut = match self.cut_before_space.get(usize::from(before)) {
-                Some(&can_cut) => can_cut,
-                None => self.boundaries.can_cut(text, at),
-            };
-            if can_cut {
+            if self.cut_before_space[usize::from(text[at - 1])] {
                 return at;
             }
             from = at + 1;
         }
         text.len()
-    }
-
-    fn short(&mut self, text: &[u8], start: usize, end: usize, ids: &mut Vec<u32>) {
-        let key = key_of(text, start, end, 0);
-        let set = self.cache.set_of(key);
-        if !self.cache.get(set, key, ids) {
-            self.merge(&text[start..end]);
-            self.cache.put(set, key, &self.symbols);
-            ids.extend_from_slice(&self.symbols);
-        }
-    }
-
-    fn long(&mut self, word: &[u8], ids: &mut Vec<u32>) {
-        if self.cache.get_long(word, ids) {
-            return;
-        }
-        let before = ids.len();
-        let mut start = 0;
-        for at in 1..=word.len() {
-            let is_boundary = at == word.len() || word[at] & 0xc0 != 0x80;
-            if !is_boundary || (at < word.len() && !self.boundaries.can_cut(word, at)) {
-                continue;
-            }
-            if at - start <= MAX_SHORT_BYTES {
-                self.short(word, start, at, ids);
-            } else {
-                self.merge(&word[start..at]);
-                ids.extend_from_slice(&self.symbols);
-            }
-            start = at;
-        }
-        self.cache.put_long(word, &ids[before..]);
-    }
-
-    /// Leaves the ids of `word`, whole characters, in `symbols`.
-    fn merge(&mut self, word: &[u8]) {
-        self.symbols.clear();
-        for chunk in word.utf8_chunks() {
-            for character in chunk.valid().chars() {
-                let known = match self.ascii_ids.get(character as usize) {
-                    Some(&id) => id,
-                    None => self.character_ids.get(&character).copied(),
-                };
-                if let Some(id) = known {
-                    self.symbols.push(id);
-                } else {
-                    let mut bytes = [0; 4];
-                    let bytes = character.encode_utf8(&mut bytes).bytes();
-                    self.symbols
-                        .extend(bytes.map(|byte| self.byte_ids[usize::from(byte)]));
-                }
-            }
-        }
-        self.merges.merge(&mut self.symbols, &mut self.scratch);
     }
 }

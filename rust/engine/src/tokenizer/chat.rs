@@ -45,7 +45,10 @@ impl ChatTokenizer {
             detail,
         };
         if hf.kind() != FileKind::TokenizerJson {
-            let detail = format!("conversations need a `tokenizer.json`, and this is a {}", hf.kind());
+            let detail = format!(
+                "conversations need a `tokenizer.json`, and this is a {}",
+                hf.kind()
+            );
             return Err(fail(detail));
         }
         let json = super::files::read(path).map_err(fail)?.json;

@@ -62,13 +62,11 @@ pub mod expressions {
     ];
 }
 
-/// Where a text is cut next.
+/// Cuts texts by a pattern.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Splitter {
     classes: Classes,
     pattern: Pattern,
-    /// End of the part that the first stages of a pattern cut out.
-    part_end: usize,
 }
 
 impl Splitter {
@@ -76,38 +74,78 @@ impl Splitter {
         Self {
             classes: Classes::new(),
             pattern,
-            part_end: 0,
         }
     }
 
-    /// Begins another text.
-    pub(super) fn start(&mut self) {
-        self.part_end = 0;
-    }
-
-    /// The end of the piece that starts at `at`, which is before the end of the text and where the last piece ended.
-    #[inline(always)]
-    pub(super) fn next(&mut self, text: &[u8], at: usize) -> usize {
+    /// Calls `piece` with the start and the end of each piece of a valid UTF-8 text.
+    #[inline]
+    pub(super) fn split(self, text: &[u8], piece: impl FnMut(usize, usize)) {
+        let classes = self.classes;
         match self.pattern {
-            Pattern::Cl100k { max_digits } => cl100k::next(self.classes, text, at, max_digits),
+            Pattern::Cl100k { max_digits } => {
+                pieces(text, 0, |at| cl100k::next(classes, text, at, max_digits), piece);
+            }
             Pattern::O200k {
                 max_digits,
                 contractions,
-            } => o200k::next(self.classes, text, at, max_digits, contractions),
-            Pattern::Gpt2 { single_digits: false } => gpt2::next(self.classes, text, at),
+            } => {
+                pieces(
+                    text,
+                    0,
+                    |at| o200k::next(classes, text, at, max_digits, contractions),
+                    piece,
+                );
+            }
+            Pattern::Gpt2 { single_digits: false } => {
+                pieces(text, 0, |at| gpt2::next(classes, text, at), piece);
+            }
             Pattern::Gpt2 { single_digits: true } => {
-                if at >= self.part_end {
-                    self.part_end = gpt2::part_end(self.classes, text, at);
-                }
-                gpt2::next(self.classes, &text[..self.part_end], at)
+                let part_end = |at| gpt2::part_end(classes, text, at);
+                parts(text, part_end, |part, at| gpt2::next(classes, part, at), piece);
             }
             Pattern::DeepSeek => {
-                if at >= self.part_end {
-                    self.part_end = deepseek::part_end(self.classes, text, at);
-                }
-                deepseek::next(self.classes, &text[..self.part_end], at)
+                let part_end = |at| deepseek::part_end(classes, text, at);
+                parts(
+                    text,
+                    part_end,
+                    |part, at| deepseek::next(classes, part, at),
+                    piece,
+                );
             }
         }
+    }
+}
+
+/// Calls `piece` for all pieces from `start` on, each of which ends where `next` says.
+#[inline(always)]
+fn pieces(
+    text: &[u8],
+    start: usize,
+    mut next: impl FnMut(usize) -> usize,
+    mut piece: impl FnMut(usize, usize),
+) {
+    let mut at = start;
+    while at < text.len() {
+        let end = next(at);
+        piece(at, end);
+        at = end;
+    }
+}
+
+/// The same where parts are cut out first, which `next` sees with what stands before them.
+#[inline(always)]
+fn parts(
+    text: &[u8],
+    mut part_end: impl FnMut(usize) -> usize,
+    mut next: impl FnMut(&[u8], usize) -> usize,
+    mut piece: impl FnMut(usize, usize),
+) {
+    let mut start = 0;
+    while start < text.len() {
+        let end = part_end(start);
+        let part = &text[..end];
+        pieces(part, start, |at| next(part, at), &mut piece);
+        start = end;
     }
 }
 
@@ -182,15 +220,14 @@ mod tests {
     use super::*;
 
     fn pieces(pattern: Pattern, text: &str) -> Vec<&str> {
-        let mut splitter = Splitter::new(pattern);
         let mut pieces = Vec::new();
-        let mut at = 0;
-        while at < text.len() {
-            let end = splitter.next(text.as_bytes(), at);
-            assert!(end > at, "{text:?} at {at}");
-            pieces.push(&text[at..end]);
-            at = end;
-        }
+        let mut last = 0;
+        Splitter::new(pattern).split(text.as_bytes(), |start, end| {
+            assert!(start == last && end > start, "{text:?} at {start}");
+            pieces.push(&text[start..end]);
+            last = end;
+        });
+        assert_eq!(last, text.len());
         pieces
     }
 
