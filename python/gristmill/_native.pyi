@@ -81,9 +81,7 @@ class RowReader:
     def skip(self, rows: int, session: Session, tokens: int = ...) -> int:
         """Leave out global rows until `rows` were left out or `tokens` placed since the beginning."""
 
-    def plan(
-        self, rows: int, rank: int, num_ranks: int, session: Session
-    ) -> tuple[int, int, int, int, int]:
+    def plan(self, rows: int, rank: int, num_ranks: int, session: Session) -> tuple[int, int, int, int, int]:
         """Plan a batch: rows, global rows, tokens, pieces, rows that are not full."""
 
     def fill(

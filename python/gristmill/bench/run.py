@@ -138,13 +138,9 @@ def _sample(options: BenchOptions, folder: Path) -> Sample:
 def _tokenizer(options: BenchOptions) -> Path:
     path = options.tokenizer or (tokenizer_of(options.recipe) if options.recipe else None)
     path = path or STARTER / "tokenizer.json"
-    file = path / "tokenizer.json" if path.is_dir() else path
-    if not file.is_file():
-        raise GristmillError("GM-TOKENS-001", f"no tokenizer at `{path}`")
-    from gristmill import _native
-
+    file = tokenizer_file(path)
     # Loaded once, to say now and not a minute later that it is none.
-    _native.tokenizer_vocabulary_size(file, '"plain"', _native.Session())
+    Tokenizer(file)
     return file.absolute()
 
 

@@ -138,7 +138,7 @@ def _reason(story: Row) -> Iterator[str]:
         left_out = cast("Mapping[str, Sequence[str]]", story.get("left_out", {}))
         yield from (f"  because {words}" for words in left_out.get("because", ()))
         yield from (f"  what would have kept it: {words}" for words in left_out.get("to_keep", ()))
-    if (story["fate"] == "quarantined" or story["step"] == "split") and "detail" in story:
+    if (story["fate"] == "quarantined" or story.get("step") == "split") and "detail" in story:
         details = visible(str(story["detail"])).splitlines()
         yield from (f"  {one_line(line, 400)}" for line in details[:MAX_DETAIL_LINES])
         if len(details) > MAX_DETAIL_LINES:

@@ -108,7 +108,9 @@ def run_pipeline(plan: Plan, folder: RunFolder, runner: Stages) -> Outcome:
     tokenise = runner.run(
         "tokenise",
         [
-            _tokenise_task(plan, index, maps, part, settle, {**more, "split": tokenise_split(plan, split, index, maps)})
+            _tokenise_task(
+                plan, index, maps, part, settle, {**more, "split": tokenise_split(plan, split, index, maps)}
+            )
             for index, part in enumerate(chosen.version)
         ],
     )

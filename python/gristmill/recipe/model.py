@@ -151,12 +151,11 @@ class Recipe:
                 if not self.is_signal_column(column):
                     wanted[column] = _wider(wanted.get(column), scalar_type(values[0]))
             if isinstance(step, BuiltinStep):
-                for column in step.required_columns():
+                named = [(column, "utf8") for column in step.required_columns()]
+                named += [(column, "float64") for column in step.required_numbers()]
+                for column, kind in named:
                     if not self.is_signal_column(column):
-                        wanted.setdefault(column, "utf8")
-                for column in step.required_numbers():
-                    if not self.is_signal_column(column):
-                        wanted.setdefault(column, "float64")
+                        wanted.setdefault(column, kind)
         if self.tokens is not None and self.tokens.label is not None:
             wanted.setdefault(self.tokens.label.field, "utf8")
         survivor = self.survivor
