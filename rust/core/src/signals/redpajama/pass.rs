@@ -22,7 +22,6 @@ pub(super) struct Pass {
     pub(super) num_words: usize,
     /// For each number of a word, how many words have it.
     num_copies: Vec<u32>,
-    hashes: Vec<u64>,
     /// For each number of a token, whether it is a stop word.
     is_stop: Vec<u8>,
     pub(super) raw: RawCounts,
@@ -80,25 +79,6 @@ impl Pass {
         let id = self.rare.further.find(document.word_ids(), hash);
         id.and_then(|id| self.num_copies.get(id as usize))
             .map_or(0, |&number| number as usize)
-    }
-
-    /// A hash for each normalised word, after [`Self::fill_hashes`].
-    pub(super) fn hashes(&self) -> &[u64] {
-        &self.hashes
-    }
-
-    /// Makes the hashes of the normalised words.
-    pub(super) fn fill_hashes(&mut self, document: Document<'_>) {
-        let (of_tokens, further) = (document.word_ids().hashes(), self.rare.further.hashes());
-        self.hashes.clear();
-        self.hashes.extend(
-            self.ids[..self.num_words]
-                .iter()
-                .map(|&id| match of_tokens.get(id as usize) {
-                    Some(&hash) => hash,
-                    None => further[id as usize - of_tokens.len()],
-                }),
-        );
     }
 
     /// Overwrites everything with what the document has.
