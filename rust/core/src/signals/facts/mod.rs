@@ -20,7 +20,7 @@ pub(crate) use full_lines::full_lines;
 pub(crate) use line_copies::{LineCopies, line_hash};
 pub(crate) use lines::{LineFacts, fill_lines};
 pub(crate) use lower::LowerText;
-pub(crate) use select::select_at_least;
+pub(crate) use select::{select_at_least, select_with_bits};
 pub use spans::Span;
 #[cfg(test)]
 pub(crate) use spans::run_of_marks;
