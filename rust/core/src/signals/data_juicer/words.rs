@@ -3,7 +3,7 @@
 use super::special::SpecialCharacters;
 use crate::segment::{HAS_LETTER, HAS_UPPER, hash_bytes};
 use crate::signals::Document;
-use crate::signals::facts::{FurtherIds, WordIds};
+use crate::signals::facts::{FurtherIds, MARKS, WordIds};
 
 /// A space, tab or line feed.
 const SEPARATOR: u8 = 1;
@@ -54,12 +54,51 @@ impl RefinedWords {
     pub(super) fn fill(&mut self, document: Document<'_>, special: &SpecialCharacters) {
         self.ids.clear();
         self.num_words = 0;
-        let (text, segmentation, words) = (document.text(), document.segmentation(), document.word_ids());
+        let (segmentation, words) = (document.segmentation(), document.word_ids());
         // A word has a token, or white space that separates none.
         let characters = document.characters();
         let num_separators: usize = b" \t\n".iter().map(|&byte| characters.of_ascii(byte)).sum();
         let most = segmentation.num_tokens() + characters.white_space() - num_separators;
         self.further.begin(words, most);
+        if most == segmentation.num_tokens() {
+            self.fill_plain(document, special);
+        } else {
+            self.fill_any(document, special);
+        }
+        self.num_copies.clear();
+        self.num_copies
+            .resize(words.hashes().len() + self.further.hashes().len(), 0);
+        let num_copies = &mut self.num_copies[..];
+        for &id in &self.ids {
+            num_copies[id as usize] += 1;
+        }
+    }
+
+    /// Adds the words of a text without other white space than separators: they are those between white space.
+    fn fill_plain(&mut self, document: Document<'_>, special: &SpecialCharacters) {
+        let (text, words) = (document.text(), document.word_ids());
+        let (flags, ids) = (document.segmentation().flags(), words.of_tokens());
+        let starts = document.space_words().starts();
+        for (&token, &start) in document.plain_words().tokens().iter().zip(starts) {
+            if token == MARKS {
+                continue;
+            }
+            // The hash of a token is known.
+            match flags.get(token as usize) {
+                Some(flags) if flags & !HAS_UPPER == HAS_LETTER => {
+                    self.num_words += 1;
+                    self.ids.push(ids[token as usize]);
+                }
+                _ => {
+                    self.add_at(text, words, start as usize, special);
+                }
+            }
+        }
+    }
+
+    /// Adds the words of any text.
+    fn fill_any(&mut self, document: Document<'_>, special: &SpecialCharacters) {
+        let (text, segmentation, words) = (document.text(), document.segmentation(), document.word_ids());
         let bytes = text.as_bytes();
         let (starts, ends) = (segmentation.starts(), segmentation.ends());
         let (flags, ids) = (segmentation.flags(), words.of_tokens());
@@ -90,13 +129,6 @@ impl RefinedWords {
         let last = self.add_between(text, words, (next, bytes.len()), special);
         if last < bytes.len() {
             self.add_at(text, words, last, special);
-        }
-        self.num_copies.clear();
-        self.num_copies
-            .resize(words.hashes().len() + self.further.hashes().len(), 0);
-        let num_copies = &mut self.num_copies[..];
-        for &id in &self.ids {
-            num_copies[id as usize] += 1;
         }
     }
 
@@ -169,7 +201,15 @@ impl RefinedWords {
 
     /// How many of them are in a set.
     pub(super) fn num_in(&self, document: Document<'_>, set: &WordSet) -> usize {
-        let hashes = document.word_ids().hashes().iter().chain(self.further.hashes());
+        let (words, further) = (document.word_ids(), self.further.hashes());
+        if 2 * set.hashes.len() < words.hashes().len() + further.len() {
+            let ids = set
+                .hashes
+                .iter()
+                .filter_map(|&hash| self.further.find(words, hash));
+            return ids.map(|id| self.num_copies[id as usize] as usize).sum();
+        }
+        let hashes = words.hashes().iter().chain(further);
         let copies = hashes
             .zip(&self.num_copies)
             .map(|(&hash, &copies)| usize::from(set.contains(hash)) * copies as usize);
@@ -180,31 +220,21 @@ impl RefinedWords {
     /// occur more than once. Between two runs stands a symbol that no other place has.
     pub(super) fn repeated_runs(&self, length: usize, symbols: &mut Vec<u64>) {
         symbols.clear();
-        // In prose, none is that long, and where one ends nobody can foresee.
-        let (mut run, mut longest) = (0, 0);
-        for &id in &self.ids {
-            run = if self.num_copies[id as usize] > 1 {
-                run + 1
-            } else {
-                0
-            };
-            longest = longest.max(run);
-        }
-        if longest < length {
-            return;
-        }
-        let mut start = 0;
-        for end in 0..=self.ids.len() {
-            let word = self.ids.get(end);
-            if word.is_some_and(|&id| self.num_copies[id as usize] > 1) {
+        let is_repeated = |&at: &usize| self.num_copies[self.ids[at] as usize] > 1;
+        // In prose, hardly any is that long: one word in a few is enough to tell. Words from `known` on up to the last one
+        // looked at are repeated.
+        let (mut start, mut known) = (0, 0);
+        while start + length <= self.ids.len() {
+            let last = start + length - 1;
+            if let Some(single) = (known..=last).rev().find(|at| !is_repeated(at)) {
+                (start, known) = (single + 1, last + 1);
                 continue;
             }
-            if end - start >= length {
-                // Numbers of words are below; the hash of n-grams mixes them.
-                symbols.extend(self.ids[start..end].iter().map(|&id| u64::from(id)));
-                symbols.push(u64::MAX - end as u64);
-            }
-            start = end + 1;
+            let end = last + 1 + (last + 1..self.ids.len()).take_while(is_repeated).count();
+            // Numbers of words are below; the hash of n-grams mixes them.
+            symbols.extend(self.ids[start..end].iter().map(|&id| u64::from(id)));
+            symbols.push(u64::MAX - end as u64);
+            (start, known) = (end + 1, end + 1);
         }
     }
 
@@ -271,6 +301,8 @@ fn lower_case(text: &str, lower: &mut String) {
 pub(super) struct WordSet {
     /// Open addressing by buckets, from the left; 0 is free. The hash 0 belongs to no word that anybody has found.
     buckets: Vec<[u64; BUCKET]>,
+    /// Each once.
+    hashes: Vec<u64>,
 }
 
 /// Hashes that are compared at once.
@@ -278,12 +310,14 @@ const BUCKET: usize = 4;
 
 impl WordSet {
     pub(super) fn new<'w>(words: impl IntoIterator<Item = &'w str>) -> Self {
-        let hashes: Vec<u64> = words
+        let mut hashes: Vec<u64> = words
             .into_iter()
             .map(|word| hash_bytes(word.as_bytes()))
             .collect();
+        hashes.sort_unstable();
+        hashes.dedup();
         let mut buckets = vec![[0; BUCKET]; (2 * hashes.len()).next_power_of_two()];
-        for hash in hashes {
+        for &hash in &hashes {
             let mut index = hash as usize % buckets.len();
             loop {
                 // The word itself, if it is there already.
@@ -297,7 +331,7 @@ impl WordSet {
                 index = (index + 1) % buckets.len();
             }
         }
-        Self { buckets }
+        Self { buckets, hashes }
     }
 
     /// Whether the hash is that of a word in the set.
@@ -337,6 +371,47 @@ mod tests {
         let hashes = ["the", "The", "a", "", "über", "b"].map(|word| hash_bytes(word.as_bytes()));
         assert_eq!(count(&set, &hashes), 3);
         assert_eq!(count(&WordSet::new([]), &hashes), 0);
+    }
+
+    #[test]
+    fn repeated_runs_are_those_of_every_word() {
+        for (length, ids) in [
+            (3, "aabcabdefabc"),
+            (1, "abcabd"),
+            (2, "xabyabzab"),
+            (4, "abcd"),
+            (3, "aaa"),
+            (3, "bxaaaycaaaacz"),
+            (5, "aaaaxaaaabaaaaabyaaaa"),
+        ] {
+            let ids: Vec<u32> = ids.bytes().map(u32::from).collect();
+            let mut words = RefinedWords {
+                num_copies: vec![0; 128],
+                ids,
+                ..RefinedWords::default()
+            };
+            for &id in &words.ids {
+                words.num_copies[id as usize] += 1;
+            }
+            let (mut expected, mut start) = (Vec::new(), 0);
+            for end in 0..=words.ids.len() {
+                if words
+                    .ids
+                    .get(end)
+                    .is_some_and(|&id| words.num_copies[id as usize] > 1)
+                {
+                    continue;
+                }
+                if end - start >= length {
+                    expected.extend(words.ids[start..end].iter().map(|&id| u64::from(id)));
+                    expected.push(u64::MAX - end as u64);
+                }
+                start = end + 1;
+            }
+            let mut symbols = vec![5];
+            words.repeated_runs(length, &mut symbols);
+            assert_eq!(symbols, expected);
+        }
     }
 
     #[test]

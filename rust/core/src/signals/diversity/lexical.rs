@@ -1,5 +1,6 @@
 //! The rule `lexical_diversity`: how many different words a text has, by several measures.
 
+use crate::dispatch::{self, Kernel};
 use crate::signals::{Column, Document, Entry, Setup, Signal, Value, Wanted, count, float, share, uint};
 use serde::{Deserialize, Serialize};
 
@@ -100,6 +101,45 @@ impl Copies {
     }
 }
 
+/// Adds up, over all windows, the words that are the first of their kind in them.
+struct FirstsInWindows<'a> {
+    after_previous: &'a [u32],
+    /// At most as many as there are words.
+    window: u32,
+}
+
+impl FirstsInWindows<'_> {
+    #[inline(always)]
+    fn sum(self) -> u64 {
+        let num_words = self.after_previous.len() as u32;
+        let num_windows = num_words - self.window + 1;
+        // A word is the first of its kind in the windows that hold it and not its last copy before.
+        let num_firsts = |position: u32, after_previous: u32| {
+            let first = (position + 1).saturating_sub(self.window).max(after_previous);
+            u64::from((position + 1).min(num_windows).saturating_sub(first))
+        };
+        let mut sum = 0;
+        for (position, &after_previous) in (0..num_words).zip(self.after_previous) {
+            sum += num_firsts(position, after_previous);
+        }
+        sum
+    }
+}
+
+impl Kernel for FirstsInWindows<'_> {
+    type Output = u64;
+
+    fn portable(self) -> u64 {
+        self.sum()
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn wide(self, _avx2: dispatch::Avx2) -> u64 {
+        self.sum()
+    }
+}
+
 /// For numbers of words, how many different ones they have when their ratio is at the limit.
 #[derive(Debug)]
 struct RatioLimits {
@@ -132,23 +172,51 @@ impl RatioLimits {
         }
     }
 
-    /// How often the ratio falls to the limit, the rest of the text counted in part; 1 if no word comes twice.
+    /// How often the ratio falls to the limit when words are read forward, and backward.
     ///
-    /// `is_new` says of the words, in the order in which they are read, and of how many of them the stretch began
-    /// behind, whether the word is the first of its kind in the stretch.
+    /// Both in one loop, because neither has to wait for the other.
     #[inline(always)]
-    fn num_factors(&self, num_words: u32, is_new: impl Fn(u32, u32) -> bool) -> f64 {
-        let (mut start, mut num_distinct, mut num_factors) = (0, 0, 0.0);
-        for position in 0..num_words {
-            num_distinct += u32::from(is_new(position, start));
-            if self.is_reached(num_distinct, position + 1 - start) {
-                (start, num_distinct) = (position + 1, 0);
-                num_factors += 1.0;
-            }
+    fn num_factors(&self, after_previous: &[u32], next: &[u32]) -> [f64; 2] {
+        let num_words = after_previous.len() as u32;
+        let (mut forward, mut backward) = (Stretch::default(), Stretch::default());
+        let words = after_previous.iter().zip(next.iter().rev());
+        for (position, (&after_previous, &next)) in (0..num_words).zip(words) {
+            // A word is the first of its kind in the stretch if its copy before is not in it.
+            forward.add(after_previous <= forward.start, position, self);
+            // Read from the end, the stretch began before the word at `num_words - start`.
+            backward.add(next >= num_words - backward.start, position, self);
         }
-        if start < num_words {
-            let ratio = f64::from(num_distinct) / f64::from(num_words - start);
-            num_factors += (1.0 - ratio) / (1.0 - self.limit);
+        [forward, backward].map(|stretch| stretch.num_factors(num_words, self.limit))
+    }
+}
+
+/// A stretch of words whose ratio is above the limit.
+#[derive(Debug, Clone, Copy, Default)]
+struct Stretch {
+    /// How many words were read before it.
+    start: u32,
+    num_distinct: u32,
+    /// How many stretches ended before it.
+    num_before: u32,
+}
+
+impl Stretch {
+    /// Adds the word that is read after `position` others.
+    #[inline(always)]
+    fn add(&mut self, is_new: bool, position: u32, limits: &RatioLimits) {
+        self.num_distinct += u32::from(is_new);
+        if limits.is_reached(self.num_distinct, position + 1 - self.start) {
+            (self.start, self.num_distinct) = (position + 1, 0);
+            self.num_before += 1;
+        }
+    }
+
+    /// How many stretches there are, the last one counted in part; 1 if no word comes twice.
+    fn num_factors(self, num_words: u32, limit: f64) -> f64 {
+        let mut num_factors = f64::from(self.num_before);
+        if self.start < num_words {
+            let ratio = f64::from(self.num_distinct) / f64::from(num_words - self.start);
+            num_factors += (1.0 - ratio) / (1.0 - limit);
         }
         if num_factors == 0.0 { 1.0 } else { num_factors }
     }
@@ -188,14 +256,11 @@ impl LexicalDiversity {
         if num_words < window {
             return Value::Null;
         }
-        let num_windows = num_words - window + 1;
-        // A word is the first of its kind in the windows that hold it and not its last copy before.
-        let num_firsts = self.copies.after_previous[..num_words].iter().enumerate();
-        let num_firsts = num_firsts.map(|(position, &after_previous)| {
-            let first = (position + 1).saturating_sub(window).max(after_previous as usize);
-            (position + 1).min(num_windows).saturating_sub(first)
+        let sum = dispatch::run(FirstsInWindows {
+            after_previous: &self.copies.after_previous[..num_words],
+            window: window as u32,
         });
-        let sum: usize = num_firsts.sum();
+        let num_windows = num_words - window + 1;
         Value::Float64(sum as f64 / (window as f64 * num_windows as f64))
     }
 
@@ -207,14 +272,7 @@ impl LexicalDiversity {
             &self.copies.after_previous[..num_words],
             &self.copies.next[1..=num_words],
         );
-        let last = num_words - 1;
-        let forward = self.limits.num_factors(num_words as u32, |position, start| {
-            after_previous[position as usize] <= start
-        });
-        let backward = self.limits.num_factors(num_words as u32, |position, start| {
-            // Read from the end, the stretch began before the word at `num_words - start`.
-            next[last - position as usize] >= num_words as u32 - start
-        });
+        let [forward, backward] = self.limits.num_factors(after_previous, next);
         let num_words = num_words as f64;
         Value::Float64((num_words / forward + num_words / backward) / 2.0)
     }

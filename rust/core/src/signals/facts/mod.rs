@@ -6,6 +6,8 @@ mod full_lines;
 mod line_copies;
 mod lines;
 mod lower;
+mod plain_words;
+mod select;
 mod spans;
 mod spots;
 mod text_lines;
@@ -19,6 +21,8 @@ pub(crate) use full_lines::full_lines;
 pub(crate) use line_copies::{LineCopies, line_hash};
 pub(crate) use lines::{LineFacts, fill_lines};
 pub(crate) use lower::LowerText;
+pub(crate) use plain_words::{MARKS, PlainWords};
+pub(crate) use select::{select_at_least, select_with_bits};
 pub use spans::Span;
 #[cfg(test)]
 pub(crate) use spans::run_of_marks;

@@ -1,5 +1,6 @@
 //! A number for each different word of a text, so that rules over words count numbers, not strings.
 
+use super::select_with_bits;
 use crate::segment::{ALL_SYMBOLS, HAS_UPPER};
 use crate::signals::Document;
 
@@ -13,6 +14,9 @@ pub(crate) struct WordIds {
     words: Vec<u32>,
     /// For each number, how many of those words have it.
     num_copies: Vec<u32>,
+    /// The hash of each token in lower case, and which tokens have something to lower.
+    lower_hashes: Vec<u64>,
+    upper: Vec<u32>,
     scratch: String,
 }
 
@@ -21,6 +25,14 @@ impl WordIds {
     pub(crate) fn fill(&mut self, document: Document<'_>) {
         let (text, segmentation) = (document.text(), document.segmentation());
         let num_tokens = segmentation.num_tokens();
+        // Apart from the rest, because nobody can foresee which words have a capital.
+        self.lower_hashes.clear();
+        self.lower_hashes.extend_from_slice(segmentation.hashes());
+        select_with_bits(segmentation.flags(), HAS_UPPER, &mut self.upper);
+        for &token in &self.upper {
+            let hash = segmentation.lower_hash(text, token as usize, &mut self.scratch);
+            self.lower_hashes[token as usize] = hash;
+        }
         self.table.begin(0, num_tokens);
         self.ids.resize(num_tokens, 0);
         self.words.resize(num_tokens, 0);
@@ -28,12 +40,8 @@ impl WordIds {
         self.num_copies.resize(num_tokens, 0);
         let (words, num_copies) = (&mut self.words[..], &mut self.num_copies[..]);
         let mut num_words = 0;
-        let tokens = segmentation.hashes().iter().zip(segmentation.flags());
-        for (token, (id, (&hash, flags))) in self.ids.iter_mut().zip(tokens).enumerate() {
-            let hash = match flags & HAS_UPPER {
-                0 => hash,
-                _ => segmentation.lower_hash(text, token, &mut self.scratch),
-            };
+        let tokens = self.lower_hashes.iter().zip(segmentation.flags());
+        for (id, (&hash, flags)) in self.ids.iter_mut().zip(tokens) {
             *id = self.table.add(hash);
             let is_word = flags & ALL_SYMBOLS == 0;
             // Written always, kept sometimes.

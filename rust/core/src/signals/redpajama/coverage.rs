@@ -2,7 +2,7 @@
 //!
 //! Gopher's repetition as datatrove computes it counts second and later copies only, and skips a copy's words.
 
-use crate::signals::ngrams::Ngrams;
+use crate::signals::ngrams::{Ngrams, Repeats};
 
 /// Characters in n-grams of one text, without the spaces between words.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -22,28 +22,29 @@ pub(super) struct Coverage {
 }
 
 impl Coverage {
-    /// Counts characters in the n-grams of the words with those hashes and lengths.
-    pub(super) fn count(&mut self, hashes: &[u64], char_counts: &[u32]) -> CoveredChars {
+    /// Counts characters in the n-grams of the words with those numbers and lengths.
+    pub(super) fn count(&mut self, words: &[u32], char_counts: &[u32]) -> CoveredChars {
         let mut chars = CoveredChars::default();
         let starts = &mut self.starts;
         starts.clear();
-        starts.resize(hashes.len().div_ceil(64), 0);
-        self.ngrams.each_level(hashes, |repeats| {
-            let level = repeats.level();
-            if level <= 4 {
-                let (number, first) = repeats.most_frequent();
-                let length = char_counts[first..first + level]
-                    .iter()
-                    .map(|&chars| chars as usize)
-                    .sum::<usize>();
-                chars.top[level - 2] = if number > 1 { length * number } else { 0 };
-                return;
+        starts.resize(words.len().div_ceil(64), 0);
+        self.ngrams.each_level(words, |repeats| match repeats {
+            Repeats::Most {
+                level,
+                num_copies,
+                first,
+            } => {
+                let lengths = char_counts[first..first + level].iter();
+                let length = lengths.map(|&chars| chars as usize).sum::<usize>();
+                chars.top[level - 2] = if num_copies > 1 { length * num_copies } else { 0 };
             }
-            for (position, first) in repeats.copies() {
-                starts[position / 64] |= 1 << (position % 64);
-                starts[first / 64] |= 1 << (first % 64);
+            Repeats::All { level, copies } => {
+                for (position, first) in copies.iter() {
+                    starts[position / 64] |= 1 << (position % 64);
+                    starts[first / 64] |= 1 << (first % 64);
+                }
+                chars.repeated[level - 5] = take_covered(starts, level, char_counts);
             }
-            chars.repeated[level - 5] = take_covered(starts, level, char_counts);
         });
         chars
     }
@@ -115,8 +116,8 @@ mod tests {
             let mut coverage = Coverage::default();
             for words in texts {
                 let char_counts: Vec<u32> = words.iter().map(|word| 1 + (word % 7) as u32).collect();
-                let hashes: Vec<u64> = words.iter().map(|&word| crate::hash::mix64(word + 1)).collect();
-                prop_assert_eq!(coverage.count(&hashes, &char_counts), by_definition(&words, &char_counts));
+                let ids: Vec<u32> = words.iter().map(|&word| word as u32).collect();
+                prop_assert_eq!(coverage.count(&ids, &char_counts), by_definition(&words, &char_counts));
             }
         }
     }

@@ -11,7 +11,7 @@ use super::source::{NormalWord, Source, count_digits};
 use super::word_set::WordSet;
 use crate::segment::{ALL_SYMBOLS, NON_ASCII, hash_bytes};
 use crate::signals::Document;
-use crate::signals::facts::FurtherIds;
+use crate::signals::facts::{FurtherIds, MARKS};
 
 /// What the pass finds; keeps its buffers between texts.
 #[derive(Debug, Clone, Default)]
@@ -22,9 +22,11 @@ pub(super) struct Pass {
     pub(super) num_words: usize,
     /// For each number of a word, how many words have it.
     num_copies: Vec<u32>,
-    hashes: Vec<u64>,
     /// For each number of a token, whether it is a stop word.
     is_stop: Vec<u8>,
+    /// As long as the longest text needed; the first [`Self::num_upper`] are tokens with a capital, for a loop of their own.
+    upper: Vec<u32>,
+    num_upper: usize,
     pub(super) raw: RawCounts,
     pub(super) marks: MarkCounts,
     pub(super) lines: LineSums,
@@ -82,25 +84,6 @@ impl Pass {
             .map_or(0, |&number| number as usize)
     }
 
-    /// A hash for each normalised word, after [`Self::fill_hashes`].
-    pub(super) fn hashes(&self) -> &[u64] {
-        &self.hashes
-    }
-
-    /// Makes the hashes of the normalised words.
-    pub(super) fn fill_hashes(&mut self, document: Document<'_>) {
-        let (of_tokens, further) = (document.word_ids().hashes(), self.rare.further.hashes());
-        self.hashes.clear();
-        self.hashes.extend(
-            self.ids[..self.num_words]
-                .iter()
-                .map(|&id| match of_tokens.get(id as usize) {
-                    Some(&hash) => hash,
-                    None => further[id as usize - of_tokens.len()],
-                }),
-        );
-    }
-
     /// Overwrites everything with what the document has.
     pub(super) fn run(&mut self, document: Document<'_>, stop_words: &WordSet) {
         let source = &Source::new(document, stop_words);
@@ -108,7 +91,9 @@ impl Pass {
         if self.ids.len() < num_words {
             self.ids.resize(num_words, 0);
             self.num_chars.resize(num_words, 0);
+            self.upper.resize(num_words + 1, 0);
         }
+        self.num_upper = 0;
         self.num_words = 0;
         self.num_word_chars = 0;
         self.num_copies.clear();
@@ -149,6 +134,9 @@ impl Pass {
                 self.lines.numeric_fractions += f64::from(found.num_numeric) / num_chars as f64;
             }
         }
+        for &token in &self.upper[..self.num_upper] {
+            source.count_upper(token as usize, &mut self.raw);
+        }
     }
 
     /// The words of a line, which go behind those that there are.
@@ -157,21 +145,21 @@ impl Pass {
         let bytes = source.text.as_bytes();
         let ids = &mut self.ids[self.num_words..];
         let num_chars = &mut self.num_chars[self.num_words..];
+        let upper = &mut self.upper[..];
+        let mut num_upper = self.num_upper;
         let (mut raw, mut num_words, mut num_numeric, mut num_word_chars) = (self.raw, 0, 0, 0);
         for word in words {
             let tokens = source.tokens_of(word);
-            let (first, num_tokens) = (tokens.start, tokens.len());
-            // Most words are one ASCII word, perhaps with a mark before or behind it.
-            let kind = |token: usize| source.flags[token] & (NON_ASCII | ALL_SYMBOLS);
-            let (is_word, last) = (kind(first) == 0, tokens.end - 1);
-            let has_mark = (num_tokens == 2) & (kind(first) ^ kind(last) == ALL_SYMBOLS);
-            let is_plain = ((num_tokens == 1) & is_word | has_mark & (kind(first) & NON_ASCII == 0))
-                & (self.rare.underscore >= source.ends[last] as usize)
-                & !source.has_controls;
-            let found = if is_plain {
-                let token = first + usize::from(!is_word);
-                raw.num_words += num_tokens;
-                source.count_word(token, &self.is_stop, &mut raw);
+            // Most words are one ASCII word, perhaps with marks before and behind it.
+            let token = source.plain[word];
+            let found = if token < MARKS {
+                let token = token as usize;
+                raw.num_words +=
+                    1 + usize::from(tokens.start != token) + usize::from(tokens.end - 1 != token);
+                // Written always, kept sometimes.
+                let has_upper = source.count_as_lower(token, &self.is_stop, &mut raw);
+                upper[num_upper] = token as u32;
+                num_upper += usize::from(has_upper);
                 // Few words start like this one.
                 let may_be_ipsum = bytes[source.starts[token] as usize..]
                     .first_chunk()
@@ -180,6 +168,9 @@ impl Pass {
                     self.rare.meet_ipsum(source, word);
                 }
                 source.normal_word(token)
+            } else if token == MARKS {
+                raw.num_words += 1;
+                continue;
             } else {
                 let found = self.rare.run_word(source, word, &self.is_stop, raw);
                 raw = found.raw;
@@ -199,6 +190,7 @@ impl Pass {
             num_words += 1;
         }
         self.raw = raw;
+        self.num_upper = num_upper;
         Line {
             num_numeric,
             num_word_chars,

@@ -163,8 +163,7 @@ impl Signal for RedpajamaSignals {
         let wanted = self.wanted;
         self.pass.run(document, &self.stop_words);
         let chars = if wanted.any(14..23) {
-            self.pass.fill_hashes(document);
-            self.coverage.count(self.pass.hashes(), self.pass.num_chars())
+            self.coverage.count(self.pass.ids(), self.pass.num_chars())
         } else {
             CoveredChars::default()
         };

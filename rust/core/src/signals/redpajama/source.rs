@@ -31,17 +31,16 @@ pub(super) struct Source<'d> {
     pub(super) ids: &'d [u32],
     /// Of each word between white space.
     pub(super) first_tokens: &'d [u32],
+    /// Likewise: the token that is all of it but marks, or what else it is.
+    pub(super) plain: &'d [u32],
     pub(super) words: &'d WordIds,
     pub(super) stop_words: &'d WordSet,
-    /// Whether control characters are among the tokens, which stay in normal forms.
-    pub(super) has_controls: bool,
 }
 
 impl<'d> Source<'d> {
     pub(super) fn new(document: Document<'d>, stop_words: &'d WordSet) -> Self {
         let (segmentation, words) = (document.segmentation(), document.word_ids());
         let num_tokens = segmentation.num_tokens();
-        let is_control = |byte: u8| byte.is_ascii_control() && !matches!(byte, b'\t'..=b'\r' | 0x1c..=0x1f);
         Self {
             text: document.text(),
             starts: segmentation.starts(),
@@ -51,9 +50,9 @@ impl<'d> Source<'d> {
             char_counts: &segmentation.char_counts()[..num_tokens],
             ids: &words.of_tokens()[..num_tokens],
             first_tokens: document.space_words().first_tokens(),
+            plain: document.plain_words().tokens(),
             words,
             stop_words,
-            has_controls: document.characters().count_ascii(is_control) > 0,
         }
     }
 
@@ -88,16 +87,28 @@ impl<'d> Source<'d> {
     /// Counts a token that is an ASCII word as a raw word; `is_stop` says of each number whether it is a stop word.
     #[inline(always)]
     pub(super) fn count_word(&self, token: usize, is_stop: &[u8], counts: &mut RawCounts) {
+        if self.count_as_lower(token, is_stop, counts) {
+            self.count_upper(token, counts);
+        }
+    }
+
+    /// The same but for what capitals are asked for; returns whether the word has any.
+    #[inline(always)]
+    pub(super) fn count_as_lower(&self, token: usize, is_stop: &[u8], counts: &mut RawCounts) -> bool {
         let flags = self.flags[token];
+        let has_upper = flags & HAS_UPPER != 0;
         counts.num_alphabetic += usize::from(flags & HAS_LETTER != 0);
-        if flags & HAS_UPPER == 0 {
-            counts.num_stop_words += usize::from(is_stop[self.ids[token] as usize]);
-        } else {
-            let word = self.starts[token] as usize..self.ends[token] as usize;
-            counts.num_all_caps += usize::from(!has_lower(self.text.as_bytes(), word));
-            if self.stop_words.has_upper() {
-                counts.num_stop_words += usize::from(self.stop_words.contains(self.hashes[token]));
-            }
+        counts.num_stop_words += usize::from(is_stop[self.ids[token] as usize] & u8::from(!has_upper));
+        has_upper
+    }
+
+    /// Counts what is left out by [`Self::count_as_lower`].
+    #[inline(always)]
+    pub(super) fn count_upper(&self, token: usize, counts: &mut RawCounts) {
+        let word = self.starts[token] as usize..self.ends[token] as usize;
+        counts.num_all_caps += usize::from(!has_lower(self.text.as_bytes(), word));
+        if self.stop_words.has_upper() {
+            counts.num_stop_words += usize::from(self.stop_words.contains(self.hashes[token]));
         }
     }
 

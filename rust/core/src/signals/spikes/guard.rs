@@ -4,10 +4,12 @@
 //! as `------`. A word of more than 128 characters, and a row of more than 2048, is no unit, but each of its
 //! characters is: `g4ODg4ODg4OD…` has to be found, a line under a heading not.
 
+use crate::dispatch::{self, Kernel};
 use crate::segment::{HAS_LETTER, HAS_NUMBER, Segmentation, fold, hash_bytes};
 use crate::signals::runs::for_each_run;
 use crate::signals::{Column, Document, Entry, Setup, Signal, Value, count, uint};
 use serde::{Deserialize, Serialize};
+use std::ops::RangeInclusive;
 
 const COLUMNS: [Column; 4] = [
     uint(
@@ -60,6 +62,8 @@ struct RepeatedNgramsGuard {
     first_tokens: Vec<u32>,
     /// Bytes at which each unit starts and ends; only of texts with long units.
     bounds: Vec<(u32, u32)>,
+    /// Eight bits of each hash, and zeros behind.
+    fingerprints: Vec<u8>,
 }
 
 /// Overwrites both with what the units of a text have, each of which is one run; false if one is too long for that.
@@ -100,45 +104,134 @@ fn read_short_units(segmentation: &Segmentation, hashes: &mut Vec<u64>, first_to
     true
 }
 
-impl RepeatedNgramsGuard {
-    /// The most copies; among equals those of the shortest sequence, and then the first.
-    ///
+/// A search for the most copies; among equals those of the shortest sequence, and then the first.
+struct Search<'a> {
+    config: Config,
+    hashes: &'a [u64],
+    fingerprints: &'a [u8],
+}
+
+impl Search<'_> {
+    /// The periods, and one copy of the shortest sequence if there is any.
+    fn begin(&self) -> (RangeInclusive<usize>, Repeats) {
+        let Config {
+            min_period,
+            max_period,
+        } = self.config;
+        let best = Repeats {
+            copies: 1,
+            period: min_period,
+            start: 0,
+        };
+        if self.hashes.len() < min_period {
+            return (RangeInclusive::new(1, 0), Repeats::default());
+        }
+        (min_period..=max_period.min(self.hashes.len()), best)
+    }
+
     /// `n` equal neighbours at distance `period` make `n / period + 1` copies. To beat `copies` takes
     /// `copies * period` of them, so that many positions are jumped over and looked at only where they may count.
-    fn most_repeats(&self) -> Repeats {
-        let hashes = &self.hashes;
-        let mut best = Repeats::default();
-        for period in self.config.min_period..=self.config.max_period.min(hashes.len()) {
-            if best.copies == 0 {
-                best = Repeats {
-                    copies: 1,
-                    period,
-                    start: 0,
-                };
-            }
-            let num_pairs = hashes.len() - period;
-            let is_equal = |at: usize| hashes[at] == hashes[at + period];
-            let mut from = 0;
-            while from + best.copies * period <= num_pairs {
-                let probe = from + best.copies * period - 1;
-                if !is_equal(probe) {
-                    from = probe + 1;
-                    continue;
+    fn search_by_jumps(&self, period: usize, best: &mut Repeats) {
+        let num_pairs = self.hashes.len() - period;
+        let mut from = 0;
+        while from + best.copies * period <= num_pairs {
+            let probe = from + best.copies * period - 1;
+            from = match self.is_equal(probe, period) {
+                true => self.meet_run(probe, from, period, best),
+                false => probe + 1,
+            };
+        }
+    }
+
+    /// Looks at all neighbours, 64 at a time, and closer where two in a row have equal fingerprints.
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn search_by_blocks(&self, avx2: dispatch::Avx2, period: usize, best: &mut Repeats) {
+        let num_pairs = self.hashes.len() - period;
+        // Where the last run ended, and whether the last neighbours of the block before are equal.
+        let (mut from, mut carry, mut base) = (0, 0, 0);
+        while base < num_pairs {
+            let (left, right) = (&self.fingerprints[base..], &self.fingerprints[base + period..]);
+            let (Some(left), Some(right)) = (left.first_chunk(), right.first_chunk()) else {
+                break;
+            };
+            let equal = avx2.high_bits(avx2.same(avx2.load(left), avx2.load(right)));
+            let equal = equal & (u64::MAX >> (64 - (num_pairs - base).min(64)));
+            // One pair of neighbours is enough to beat a single copy of one unit only.
+            let is_single = best.copies * period == 1;
+            let mut places = if is_single {
+                equal
+            } else {
+                equal & (equal << 1 | carry)
+            };
+            carry = equal >> 63;
+            while places != 0 {
+                let at = base + places.trailing_zeros() as usize;
+                places &= places - 1;
+                if at >= from && self.is_equal(at, period) {
+                    from = self.meet_run(at, from, period, best);
                 }
-                let start = probe - (from..probe).rev().take_while(|&at| is_equal(at)).count();
-                let end = probe + (probe..num_pairs).take_while(|&at| is_equal(at)).count();
-                let copies = (end - start) / period + 1;
-                if copies > best.copies {
-                    best = Repeats {
-                        copies,
-                        period,
-                        start,
-                    };
-                }
-                from = end + 1;
             }
+            base += 64;
+        }
+    }
+
+    #[inline(always)]
+    fn is_equal(&self, at: usize, period: usize) -> bool {
+        self.hashes[at] == self.hashes[at + period]
+    }
+
+    /// Takes the run of equal neighbours around `at`, not before `from`, and returns where none of it is any more.
+    fn meet_run(&self, at: usize, from: usize, period: usize, best: &mut Repeats) -> usize {
+        let is_equal = |at: &usize| self.is_equal(*at, period);
+        let start = at - (from..at).rev().take_while(is_equal).count();
+        let end = at + (at..self.hashes.len() - period).take_while(is_equal).count();
+        let copies = (end - start) / period + 1;
+        if copies > best.copies {
+            *best = Repeats {
+                copies,
+                period,
+                start,
+            };
+        }
+        end + 1
+    }
+}
+
+impl Kernel for Search<'_> {
+    type Output = Repeats;
+
+    fn portable(self) -> Repeats {
+        let (periods, mut best) = self.begin();
+        for period in periods {
+            self.search_by_jumps(period, &mut best);
         }
         best
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn wide(self, avx2: dispatch::Avx2) -> Repeats {
+        let (periods, mut best) = self.begin();
+        for period in periods {
+            self.search_by_blocks(avx2, period, &mut best);
+        }
+        best
+    }
+}
+
+impl RepeatedNgramsGuard {
+    fn most_repeats(&mut self) -> Repeats {
+        self.fingerprints.clear();
+        self.fingerprints
+            .extend(self.hashes.iter().map(|hash| (hash >> 56) as u8));
+        self.fingerprints.resize(self.hashes.len() + 64, 0);
+        let search = Search {
+            config: self.config,
+            hashes: &self.hashes,
+            fingerprints: &self.fingerprints,
+        };
+        dispatch::run(search)
     }
 }
 
@@ -225,6 +318,7 @@ pub(super) const ENTRY: Entry = Entry {
             hashes: Vec::new(),
             first_tokens: Vec::new(),
             bounds: Vec::new(),
+            fingerprints: Vec::new(),
         })
     },
     #[cfg(test)]
@@ -236,3 +330,36 @@ pub(super) const ENTRY: Entry = Entry {
         r#"{"max_period": 1}"#,
     ],
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn blocks_and_jumps_find_the_same(
+            parts in prop::collection::vec((prop::collection::vec(0..4_u64, 1..9), 1..60_usize), 0..6),
+            min_period in 1..4_usize,
+            num_periods in 0..14_usize,
+        ) {
+            let units: Vec<u64> = parts.iter().flat_map(|(unit, times)| unit.repeat(*times)).collect();
+            // Two of the four units have the same fingerprint.
+            let hashes: Vec<u64> = units.iter().map(|unit| unit / 2 << 56 | unit).collect();
+            let mut guard = RepeatedNgramsGuard {
+                config: Config { min_period, max_period: min_period + num_periods },
+                hashes,
+                first_tokens: Vec::new(),
+                bounds: Vec::new(),
+                fingerprints: Vec::new(),
+            };
+            let found = guard.most_repeats();
+            let search = Search {
+                config: guard.config,
+                hashes: &guard.hashes,
+                fingerprints: &guard.fingerprints,
+            };
+            prop_assert_eq!(found, search.portable());
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use super::COLUMNS;
 use super::windows::Windows;
 use crate::segment::hash_bytes;
-use crate::signals::ngrams::{FirstPositions, Ngrams};
+use crate::signals::ngrams::{FirstPositions, Ngrams, Repeats};
 use crate::signals::{Document, Signal, Value, Wanted, share};
 
 /// Position of the first column about n-grams.
@@ -86,19 +86,22 @@ impl DolmaRepetition {
         counted_at_level.clear();
         counted_at_level.resize(words.len(), 0);
         self.ngrams.each_level(document.word_hashes(), |found| {
-            let level = found.level();
-            let part = if level <= 4 {
-                let (num_copies, first) = found.most_frequent();
-                share(num_copies * windows.chars(first, level), num_chars)
-            } else {
-                let mut chars = 0;
-                for (position, first) in found.copies() {
-                    // The first of several equal ones counts when its second copy is met.
-                    let is_second = usize::from(counted_at_level[first]) != level;
-                    counted_at_level[first] = level as u8;
-                    chars += windows.chars(position, level) * (1 + usize::from(is_second));
+            let (level, part) = match found {
+                Repeats::Most {
+                    level,
+                    num_copies,
+                    first,
+                } => (level, share(num_copies * windows.chars(first, level), num_chars)),
+                Repeats::All { level, copies } => {
+                    let mut chars = 0;
+                    for (position, first) in copies.iter() {
+                        // The first of several equal ones counts when its second copy is met.
+                        let is_second = usize::from(counted_at_level[first]) != level;
+                        counted_at_level[first] = level as u8;
+                        chars += windows.chars(position, level) * (1 + usize::from(is_second));
+                    }
+                    (level, share(chars, windows.sum(level)))
                 }
-                share(chars, windows.sum(level))
             };
             values[level - 2] = Value::Float64(part);
         });

@@ -4,7 +4,7 @@ use super::COLUMNS;
 use super::pieces::Pieces;
 use super::windows::Windows;
 use crate::signals::facts::{full_lines, line_hash};
-use crate::signals::ngrams::Ngrams;
+use crate::signals::ngrams::{Ngrams, Repeats};
 use crate::signals::{Document, Signal, Value, Wanted, share};
 use memchr::memmem;
 
@@ -102,18 +102,17 @@ impl NemoRepetition {
         };
         let (mut values, mut is_done) = ([1.0; 9], [false; 9]);
         self.ngrams.each_level(document.word_hashes(), |found| {
-            let level = found.level();
+            let (Repeats::Most { level, .. } | Repeats::All { level, .. }) = found;
             is_done[level - 2] = true;
             if !wanted.has(FIRST_NGRAM_COLUMN + level - 2) {
                 return;
             }
-            values[level - 2] = if level <= 4 {
-                top_share(level, found.most_frequent().1)
-            } else {
-                share(
-                    copied_chars(level, found.copies().map(|(position, _)| position), windows),
-                    num_chars,
-                )
+            values[level - 2] = match found {
+                Repeats::Most { first, .. } => top_share(level, first),
+                Repeats::All { copies, .. } => {
+                    let positions = copies.iter().map(|(position, _)| position);
+                    share(copied_chars(level, positions, windows), num_chars)
+                }
             };
         });
         for (level, (value, is_done)) in (2..).zip(values.iter_mut().zip(is_done)) {
