@@ -69,9 +69,10 @@ pub(crate) use wide::Avx2;
 #[cfg(target_arch = "x86_64")]
 mod wide {
     use std::arch::x86_64::{
-        __m256i, _mm256_and_si256, _mm256_cmpeq_epi8, _mm256_cmpeq_epi32, _mm256_min_epu8,
-        _mm256_movemask_epi8, _mm256_or_si256, _mm256_set_epi64x, _mm256_set1_epi8, _mm256_set1_epi32,
-        _mm256_set1_epi64x, _mm256_shuffle_epi8, _mm256_slli_epi16, _mm256_sub_epi8,
+        __m256i, _mm_cvtsi64_si128, _mm_cvtsi128_si64, _mm_shuffle_epi8, _mm256_and_si256, _mm256_cmpeq_epi8,
+        _mm256_cmpeq_epi32, _mm256_min_epu8, _mm256_movemask_epi8, _mm256_or_si256, _mm256_set_epi64x,
+        _mm256_set1_epi8, _mm256_set1_epi32, _mm256_set1_epi64x, _mm256_shuffle_epi8, _mm256_slli_epi16,
+        _mm256_srli_epi16, _mm256_sub_epi8,
     };
 
     /// Proof that the processor has AVX2: made by [`super::run`] alone.
@@ -148,6 +149,24 @@ mod wide {
             halves!(half => _mm256_and_si256(left.0[half], right.0[half]))
         }
 
+        /// For each byte the one of 16 that its low half says, and another one that its high half says, and'ed.
+        #[inline(always)]
+        pub(crate) fn look_up(self, bytes: Bytes, low: &[u8; 16], high: &[u8; 16]) -> Bytes {
+            let table = |table: &[u8; 16]| {
+                let number = u128::from_le_bytes(*table);
+                (number as i64, (number >> 64) as i64)
+            };
+            let ((low_0, low_1), (high_0, high_1)) = (table(low), table(high));
+            halves!(half => {
+                let halves = _mm256_set1_epi8(0x0f);
+                let low = _mm256_set_epi64x(low_1, low_0, low_1, low_0);
+                let high = _mm256_set_epi64x(high_1, high_0, high_1, high_0);
+                let of_low = _mm256_shuffle_epi8(low, _mm256_and_si256(bytes.0[half], halves));
+                let shifted = _mm256_srli_epi16::<4>(bytes.0[half]);
+                _mm256_and_si256(of_low, _mm256_shuffle_epi8(high, _mm256_and_si256(shifted, halves)))
+            })
+        }
+
         /// `value` in the bytes whose bit is set, 0 in the others.
         #[inline(always)]
         pub(crate) fn of_bits(self, bits: u64, value: u8) -> Bytes {
@@ -171,6 +190,18 @@ mod wide {
             unsafe {
                 std::mem::transmute(bytes.0)
             }
+        }
+
+        /// The bytes of `word` at those places, each below 8.
+        #[inline(always)]
+        pub(crate) fn shuffle_word(self, word: u64, places: [u8; 8]) -> u64 {
+            #[expect(unsafe_code, reason = "vector instructions on values")]
+            // SAFETY: as above.
+            let shuffled = unsafe {
+                let places = _mm_cvtsi64_si128(i64::from_le_bytes(places));
+                _mm_cvtsi128_si64(_mm_shuffle_epi8(_mm_cvtsi64_si128(word as i64), places))
+            };
+            shuffled as u64
         }
 
         /// The bytes with that bit set.

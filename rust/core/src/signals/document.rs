@@ -6,8 +6,8 @@
 use std::cell::{Cell, OnceCell};
 
 use super::facts::{
-    CharacterCounter, CharacterCounts, EnglishTokens, LineCopies, LineFacts, LowerText, PlainWords, Span,
-    Spots, TextLine, WordIds, Words,
+    ByteKinds, CharacterCounter, CharacterCounts, EnglishBadWords, EnglishTokens, LineCopies, LineFacts,
+    LowerText, PlainWords, Span, Spots, TextLine, WordIds, Words,
 };
 use crate::segment::{KeptLine, Segmentation, TokenColumns};
 
@@ -160,9 +160,19 @@ impl<'d> Document<'d> {
         self.cache.lower_text.get(|lower| lower.fill(self))
     }
 
+    /// Bad words of the English list.
+    pub(crate) fn english_bad_words(self) -> &'d EnglishBadWords {
+        self.cache.english_bad_words.get(|words| words.fill(self))
+    }
+
     /// Places where a closer look may pay.
     pub(crate) fn spots(self) -> &'d Spots {
         self.cache.spots.get(|spots| spots.fill(self.text))
+    }
+
+    /// What each byte is.
+    pub(crate) fn byte_kinds(self) -> &'d ByteKinds {
+        self.cache.byte_kinds.get(|kinds| kinds.fill(self.text))
     }
 
     /// How many characters of each kind there are.
@@ -189,7 +199,9 @@ pub struct Cache {
     word_ids: Fact<WordIds>,
     lower_text: Fact<LowerText>,
     english_tokens: Fact<EnglishTokens>,
+    english_bad_words: Fact<EnglishBadWords>,
     spots: Fact<Spots>,
+    byte_kinds: Fact<ByteKinds>,
     characters: Fact<CharacterCounts>,
     character_counter: CharacterCounter,
 }
@@ -224,7 +236,9 @@ impl Cache {
         self.word_ids.forget();
         self.lower_text.forget();
         self.english_tokens.forget();
+        self.english_bad_words.forget();
         self.spots.forget();
+        self.byte_kinds.forget();
         self.characters.forget();
     }
 }

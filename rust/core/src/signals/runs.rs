@@ -1,6 +1,7 @@
 //! Runs: words, and rows of marks that nothing separates. The nearest to the tokens of a language model that tokens
 //! without a vocabulary come, because those too join `----------` and `});`.
 
+use crate::dispatch::{self, Kernel};
 use crate::segment::{HAS_LETTER, HAS_NUMBER, Segmentation};
 
 /// Whether a token is a word: it has a letter or a number. All others are marks.
@@ -30,18 +31,39 @@ pub(super) fn for_each_run(segmentation: &Segmentation, mut run: impl FnMut(usiz
 
 /// How many runs there are; quicker than to count calls of [`for_each_run`].
 pub(super) fn num_runs(segmentation: &Segmentation) -> usize {
-    let (mut num_joined, mut mark_end) = (0, u32::MAX);
-    let tokens = segmentation
-        .starts()
-        .iter()
-        .zip(segmentation.ends())
-        .zip(segmentation.flags());
-    for ((&start, &end), &flags) in tokens {
-        let is_mark = !is_word(flags);
-        num_joined += usize::from(is_mark & (start == mark_end));
-        mark_end = if is_mark { end } else { u32::MAX };
+    segmentation.num_tokens() - dispatch::run(JoinedMarks(segmentation))
+}
+
+/// Counts marks that touch a mark before them.
+struct JoinedMarks<'s>(&'s Segmentation);
+
+impl JoinedMarks<'_> {
+    #[inline(always)]
+    fn count(self) -> usize {
+        let (starts, ends, flags) = (self.0.starts(), self.0.ends(), self.0.flags());
+        let num_pairs = flags.len().saturating_sub(1);
+        let flags = flags.iter().zip(flags.iter().skip(1));
+        let places = ends[..num_pairs].iter().zip(starts.iter().skip(1));
+        let pairs = flags.zip(places);
+        let number: u32 = pairs
+            .map(|((&before, &flags), (end, start))| u32::from((start == end) & !is_word(before | flags)))
+            .sum();
+        number as usize
     }
-    segmentation.num_tokens() - num_joined
+}
+
+impl Kernel for JoinedMarks<'_> {
+    type Output = usize;
+
+    fn portable(self) -> usize {
+        self.count()
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn wide(self, _avx2: dispatch::Avx2) -> usize {
+        self.count()
+    }
 }
 
 /// The runs of a text by their definition.

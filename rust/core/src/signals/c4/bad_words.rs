@@ -1,6 +1,7 @@
 //! C4's rule on bad words, as datatrove's `C4BadWordsFilter` applies it: the LDNOOBW lists of 28 languages.
 
 use super::word_list::{Flanks, WordList};
+use crate::signals::facts::english_entries;
 use crate::signals::{Column, Document, Entry, ListFiles, Semantics, Setup, Signal, Value, count, uint};
 use serde::{Deserialize, Serialize};
 
@@ -79,12 +80,17 @@ impl BadWordsConfig {
 /// Ours lower-cases the entries. datatrove does not, so those with capital letters (61 of 68 in Spanish) never occur
 /// there: `semantics = "datatrove"` does as it does.
 struct BadWords {
-    list: WordList,
+    /// None where it is the English list, which another rule asks for, too.
+    list: Option<WordList>,
 }
 
 impl Signal for BadWords {
     fn compute(&mut self, document: Document<'_>, out: &mut Vec<Value>) {
-        out.push(count(self.list.count(document)));
+        let number = match &self.list {
+            Some(list) => list.count(document),
+            None => document.english_bad_words().num_words,
+        };
+        out.push(count(number));
     }
 }
 
@@ -98,7 +104,9 @@ pub(super) const ENTRY: Entry = Entry {
             return Err(config.semantics.refused("c4_bad_words"));
         }
         let entries = config.entries(setup.files)?;
-        let list = WordList::new(entries.iter().map(String::as_str), config.flanks());
+        let entries = entries.iter().map(String::as_str);
+        let is_english = config.flanks() == Flanks::Free && entries.clone().eq(english_entries());
+        let list = (!is_english).then(|| WordList::new(entries, config.flanks()));
         Setup::signal(BadWords { list })
     },
     #[cfg(test)]

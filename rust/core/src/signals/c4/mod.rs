@@ -13,7 +13,7 @@ mod sentences;
 mod word_list;
 
 use super::Entry;
-pub(super) use word_list::{Flanks, WordList};
+pub(super) use word_list::{Filters, Flanks, WordList};
 
 /// The rules of this family.
 pub(super) const ENTRIES: &[Entry] = &[quality::ENTRY, bad_words::ENTRY, paragraphs::ENTRY];

@@ -1,6 +1,6 @@
-//! Finds the entries of a list of words and phrases in a text, at a look at three bytes a token.
+//! Finds the entries of a list of words and phrases in a text, at a look at the hash of each token.
 
-use crate::segment::{CharacterClass, NON_ASCII, Segmentation, Segmenter, is_white_space};
+use crate::segment::{CharacterClass, HAS_UPPER, NON_ASCII, Segmentation, Segmenter, is_white_space};
 use crate::signals::Document;
 
 /// Bits of the filter, as a power of two.
@@ -20,19 +20,105 @@ pub(in super::super) enum Flanks {
 /// A list of entries, compared byte by byte with a text in lower case.
 #[derive(Debug, Clone)]
 pub(in super::super) struct WordList {
-    /// A bit for the first bytes at every entry's anchor, as a set that errs on one side only.
-    filter: Box<[u64; 1 << (FILTER_BITS - 6)]>,
+    filters: Filters,
     /// For each bit that is set, the first of its entries.
     first_entries: Vec<u32>,
     /// Sorted by bit.
     entries: Vec<Entry>,
     flanks: Flanks,
-    /// A bit for the highest bits of the hash of every entry's first token.
-    first_tokens: Box<[u64; 1 << (FILTER_BITS - 6)]>,
-    /// For each number of a word of the text: whether an entry may begin with it.
-    may_begin: Vec<u8>,
     /// Whether every entry has a single space with two bytes on each side, so that a look at the text's words finds all.
     are_phrases: bool,
+}
+
+/// Says where entries may be, and errs on one side only.
+#[derive(Debug, Clone)]
+pub(in super::super) struct Filters {
+    /// A bit for the first bytes at every entry's anchor.
+    keys: BitSet,
+    /// A bit for the highest bits of the hash of every entry's first token.
+    first_tokens: BitSet,
+}
+
+/// A set of numbers.
+#[derive(Debug, Clone)]
+struct BitSet(Box<[u64; 1 << (FILTER_BITS - 6)]>);
+
+impl BitSet {
+    fn new() -> Self {
+        Self(Box::new([0; 1 << (FILTER_BITS - 6)]))
+    }
+
+    fn add(&mut self, number: u32) {
+        self.0[number as usize >> 6] |= 1 << (number & 63);
+    }
+
+    fn join(&mut self, other: &Self) {
+        for (bits, others) in self.0.iter_mut().zip(other.0.iter()) {
+            *bits |= others;
+        }
+    }
+
+    #[inline(always)]
+    fn has(&self, number: u32) -> bool {
+        self.0[(number as usize >> 6) % (1 << (FILTER_BITS - 6))] >> (number & 63) & 1 != 0
+    }
+}
+
+/// Tokens that are looked at together.
+const CHUNK_TOKENS: usize = 64;
+
+impl Filters {
+    /// What either of two may have.
+    pub(in super::super) fn joined(&self, other: &Self) -> Self {
+        let mut both = self.clone();
+        both.keys.join(&other.keys);
+        both.first_tokens.join(&other.first_tokens);
+        both
+    }
+
+    /// Calls `visit` with the places in the text in lower case, which must be aligned, at which entries may begin that
+    /// count only between characters that are of no word, or between white space.
+    ///
+    /// There an entry begins with a token of the text, which is its own first one if it is ASCII: beside that, no entry
+    /// has a letter, a number or a `_`. Others may be longer by a combining mark, or hold an entry behind one.
+    pub(in super::super) fn for_each_place(&self, document: Document<'_>, mut visit: impl FnMut(usize)) {
+        let (text, segmentation) = (document.lower_text().text(), document.segmentation());
+        let (starts, ends) = (segmentation.starts(), segmentation.ends());
+        let chunks = segmentation.hashes().chunks(CHUNK_TOKENS);
+        let chunks = chunks.zip(segmentation.flags().chunks(CHUNK_TOKENS));
+        for (chunk, (hashes, flags)) in chunks.enumerate() {
+            // Which tokens have capitals cannot be foreseen, so all are written, and what the next one writes again does
+            // not count.
+            let (mut places, mut number) = ([0_u8; CHUNK_TOKENS], 0);
+            for (place, (&hash, flags)) in (0..).zip(hashes.iter().zip(flags)) {
+                places[number % CHUNK_TOKENS] = place;
+                // The hash is that of the token as it stands.
+                let may_begin = self.first_tokens.has(first_token_bit(hash));
+                number += usize::from(may_begin | (flags & (HAS_UPPER | NON_ASCII) != 0));
+            }
+            for &place in &places[..number] {
+                let token = CHUNK_TOKENS * chunk + usize::from(place);
+                let (start, end) = (starts[token] as usize, ends[token] as usize);
+                if flags[usize::from(place)] & NON_ASCII == 0 {
+                    if self.has_key::<KEY_BYTES>(text, start) {
+                        visit(start);
+                    }
+                    continue;
+                }
+                for at in (start..end).filter(|&at| text.is_char_boundary(at)) {
+                    if self.has_key::<KEY_BYTES>(text, at) {
+                        visit(at);
+                    }
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn has_key<const KEY: usize>(&self, text: &str, at: usize) -> bool {
+        let (block, _) = block_at(text.as_bytes(), at);
+        self.keys.has(bit_of(block & mask_of(KEY)))
+    }
 }
 
 /// An entry, once for each bit under which it is filed.
@@ -79,34 +165,38 @@ impl WordList {
         filed.sort_unstable();
         filed.dedup();
         let (segmenter, mut segmentation) = (Segmenter::default(), Segmentation::default());
-        let mut first_tokens = Box::new([0; 1 << (FILTER_BITS - 6)]);
+        let mut filters = Filters {
+            keys: BitSet::new(),
+            first_tokens: BitSet::new(),
+        };
         for entry in &filed {
             segmenter.segment(&entry.text, &mut segmentation);
             if let Some(&hash) = segmentation.hashes().first() {
-                let bit = first_token_bit(hash);
-                first_tokens[bit >> 6] |= 1 << (bit & 63);
+                filters.first_tokens.add(first_token_bit(hash));
             }
         }
-        let mut filter = Box::new([0; 1 << (FILTER_BITS - 6)]);
         let mut first_entries = vec![0; 1 << FILTER_BITS];
         for (index, entry) in filed.iter().enumerate().rev() {
-            filter[entry.bit as usize >> 6] |= 1 << (entry.bit & 63);
+            filters.keys.add(entry.bit);
             first_entries[entry.bit as usize] = index as u32;
         }
         Self {
-            filter,
+            filters,
             first_entries,
             entries: filed,
-            first_tokens,
-            may_begin: Vec::new(),
             flanks,
             are_phrases,
         }
     }
 
+    /// Where entries may be.
+    pub(in super::super) fn filters(&self) -> &Filters {
+        &self.filters
+    }
+
     /// How often entries occur; all of those that begin at one place count, and overlapping ones, too.
-    pub(in super::super) fn count(&mut self, document: Document<'_>) -> usize {
-        let (lower, segmentation) = (document.lower_text(), document.segmentation());
+    pub(in super::super) fn count(&self, document: Document<'_>) -> usize {
+        let lower = document.lower_text();
         let text = lower.text();
         if self.are_phrases && lower.is_aligned() {
             // A word of the text begins behind the space.
@@ -117,32 +207,19 @@ impl WordList {
         if self.flanks == Flanks::Any || !lower.is_aligned() {
             return self.count_at_all::<KEY_BYTES>(text, 0..text.len());
         }
-        // An entry begins with a token of the text, which is its own first one if it is ASCII: beside that, no entry
-        // has a letter, a number or a `_`. Others may be longer by a combining mark, or hold an entry behind one.
-        let ids = document.word_ids();
-        self.may_begin.clear();
-        let first_tokens: &[u64; 1 << (FILTER_BITS - 6)] = &self.first_tokens;
-        self.may_begin.extend(ids.hashes().iter().map(|&hash| {
-            let bit = first_token_bit(hash);
-            (first_tokens[bit >> 6] >> (bit & 63)) as u8 & 1
-        }));
-        let (starts, ends) = (segmentation.starts(), segmentation.ends());
-        let tokens = ids.of_tokens().iter().zip(segmentation.flags()).enumerate();
         let mut number = 0;
-        for (token, (&id, flags)) in tokens {
-            if self.may_begin[id as usize] | (flags & NON_ASCII) == 0 {
-                continue;
-            }
-            let (start, end) = (starts[token] as usize, ends[token] as usize);
-            let places = (start..end).filter(|&at| at == start || text.is_char_boundary(at));
-            let num_places = if flags & NON_ASCII == 0 { 1 } else { usize::MAX };
-            number += self.count_at_all::<KEY_BYTES>(text, places.take(num_places));
-        }
+        self.filters
+            .for_each_place(document, |at| number += self.count_at(text, at));
         number
     }
 
+    /// Entries that begin at a place in a text in lower case, of a list that is not of phrases only.
+    pub(in super::super) fn count_at(&self, text: &str, at: usize) -> usize {
+        self.count_at_all::<KEY_BYTES>(text, [at].into_iter())
+    }
+
     /// Whether any entry occurs.
-    pub(in super::super) fn occurs(&mut self, document: Document<'_>) -> bool {
+    pub(in super::super) fn occurs(&self, document: Document<'_>) -> bool {
         self.count(document) > 0
     }
 
@@ -152,12 +229,11 @@ impl WordList {
         if self.are_phrases && KEY != PHRASE_KEY_BYTES {
             return self.count_at_all::<PHRASE_KEY_BYTES>(text, places);
         }
-        let filter: &[u64; 1 << (FILTER_BITS - 6)] = &self.filter;
         let mut number = 0;
         for at in places {
             let (block, _) = block_at(text.as_bytes(), at);
             let bit = bit_of(block & mask_of(KEY));
-            if filter[bit as usize >> 6] >> (bit & 63) & 1 != 0 {
+            if self.filters.keys.has(bit) {
                 number += self.count_entries_at(text, at, bit);
             }
         }
@@ -203,8 +279,8 @@ fn phrase_anchor(entry: &str) -> Option<usize> {
 }
 
 #[inline(always)]
-fn first_token_bit(hash: u64) -> usize {
-    (hash >> (64 - FILTER_BITS)) as usize
+fn first_token_bit(hash: u64) -> u32 {
+    (hash >> (64 - FILTER_BITS)) as u32
 }
 
 /// Eight bytes from a position on, zeros behind the end; and how many bytes there are from there on.
@@ -289,12 +365,12 @@ mod tests {
             let document = Document::new(&text, &segmentation, &cache, &NoColumns);
             prop_assert_eq!(document.lower_text().text(), text.to_lowercase());
             for flanks in [Flanks::Free, Flanks::Space, Flanks::Any] {
-                let mut list = WordList::new(ENTRIES, flanks);
+                let list = WordList::new(ENTRIES, flanks);
                 let expected = by_definition(&ENTRIES, &text, flanks);
                 prop_assert_eq!(list.count(document), expected, "{:?}", flanks);
             }
             for (phrases, are_phrases) in [(&PHRASES[..], true), (&SHORT_PHRASES, false)] {
-                let mut list = WordList::new(phrases.iter().copied(), Flanks::Any);
+                let list = WordList::new(phrases.iter().copied(), Flanks::Any);
                 prop_assert_eq!(list.are_phrases, are_phrases);
                 prop_assert_eq!(list.count(document), by_definition(phrases, &text, Flanks::Any));
             }

@@ -2,10 +2,11 @@
 
 use super::comments::CommentCounter;
 use super::encoded::{EncodedChars, EncodedCounter};
-use super::generated::{GeneratedMarkers, has_xml_header};
+use super::generated::GeneratedMarkers;
 use super::html::num_visible_characters;
 use super::styles::CommentStyle;
 use crate::segment::{HAS_LETTER, HAS_NUMBER, Segmentation};
+use crate::signals::facts::tokens_with;
 use crate::signals::lines::split_lines;
 use crate::signals::runs::num_runs;
 use crate::signals::{
@@ -243,13 +244,11 @@ impl Signal for CodeQuality {
             false => 0,
         };
         let mut num_hex_chars = 0;
-        if wanted.has(HEX_WORDS) && characters.of_ascii(b'x') + characters.of_ascii(b'X') > 0 {
-            for (token, flags) in segmentation.flags().iter().enumerate() {
-                // A `0` and an `x`.
-                if flags & (HAS_LETTER | HAS_NUMBER) == HAS_LETTER | HAS_NUMBER {
-                    let token = segmentation.token(text, token).as_bytes();
-                    num_hex_chars += if is_hex_word(token) { token.len() } else { 0 };
-                }
+        if wanted.has(HEX_WORDS) {
+            // A `0` and an `x`.
+            for token in tokens_with(segmentation.flags(), HAS_LETTER | HAS_NUMBER) {
+                let token = segmentation.token(text, token).as_bytes();
+                num_hex_chars += if is_hex_word(token) { token.len() } else { 0 };
             }
         }
         let encoded = match wanted.any(ENCODED) {
@@ -283,7 +282,7 @@ impl Signal for CodeQuality {
             count(lines.longest),
             by_chars(characters.alphanumeric()),
             by_chars(num_letters),
-            by_chars(characters.count_ascii(|byte| byte.is_ascii_digit())),
+            by_chars(characters.digits()),
             by_chars(characters.white_space()),
             by_chars(num_replacements),
             match num_runs {
@@ -295,7 +294,7 @@ impl Signal for CodeQuality {
             count(encoded.longest),
             Value::Float64(share(num_assert_lines, segmentation.lines().len())),
             Value::Bool(wanted.has(GENERATED) && self.markers.is_in(&text[..lines.head_end])),
-            Value::Bool(has_xml_header(text)),
+            Value::Bool(self.markers.has_xml_header(text)),
             by_chars(num_visible),
             count(num_visible),
             by_parts(parts.map(|parts| parts.comment_chars)),

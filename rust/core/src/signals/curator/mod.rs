@@ -133,13 +133,12 @@ impl Signal for NemoHeuristics {
         } else {
             Urls::default()
         };
-        let brackets = characters.count_ascii(|byte| b"{}[]()".contains(&byte))
-            + self.num_angle_brackets(text, num_chars);
+        let brackets = characters.of_any(b"{}[]()") + self.num_angle_brackets(text, num_chars);
         out.extend([
             fraction(num_chars - characters.count_ascii(is_alphanumeric)),
-            fraction(characters.count_ascii(|byte| byte.is_ascii_digit())),
+            fraction(characters.digits()),
             fraction(urls.num_chars),
-            fraction(characters.count_ascii(|byte| b"\t\n\r\x08 ".contains(&byte))),
+            fraction(characters.of_any(b"\t\n\r\x08 ")),
             fraction(brackets),
             if wanted(5) {
                 longest_word(document)

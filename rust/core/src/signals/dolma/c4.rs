@@ -1,9 +1,8 @@
 //! Dolma's tagger `c4_v2`, and what Dolma's own replication of C4 does with it.
 
 use crate::edit::EditLog;
+use crate::segment::Line;
 use crate::signals::c4::phrases::{CURLY_BRACKET, JAVASCRIPT, LOREM_IPSUM, Phrases};
-use crate::signals::c4::{Flanks, WordList, bad_words};
-use crate::signals::facts::TextLine;
 use crate::signals::{Column, Corrector, Document, Entry, Setup, Value, boolean, count, uint};
 use serde::{Deserialize, Serialize};
 
@@ -51,26 +50,6 @@ impl Default for C4Config {
 /// Facts are those of the text before lines go. What is left is not stripped.
 struct DolmaC4 {
     config: C4Config,
-    words: WordList,
-    phrases: WordList,
-}
-
-impl DolmaC4 {
-    fn new(config: C4Config) -> Self {
-        let (phrases, words): (Vec<_>, Vec<_>) = naughty_entries().partition(|entry| entry.contains(' '));
-        Self {
-            config,
-            words: WordList::new(words, Flanks::Space),
-            phrases: WordList::new(phrases, Flanks::Any),
-        }
-    }
-}
-
-/// The list that Dolma ships: the English one at its latest.
-pub(super) fn naughty_entries() -> impl Iterator<Item = &'static str> {
-    ["en", "en-later"]
-        .into_iter()
-        .flat_map(|language| bad_words::entries_of(language).into_iter().flatten())
 }
 
 /// What there is to say of a line.
@@ -81,19 +60,6 @@ struct Verdict {
 }
 
 impl Verdict {
-    fn of(document: Document<'_>, line: TextLine) -> Self {
-        // A line feed is white space, so words lie within lines.
-        let last_word = (line.num_words > 0).then(|| {
-            let last = line.first_word + line.num_words - 1;
-            document.space_words().word(document.text(), last as usize)
-        });
-        let last = last_word.and_then(|word| word.as_bytes().last());
-        Self {
-            is_short: line.num_words < MIN_WORDS,
-            is_ended: matches!(last, Some(b'.' | b'?' | b'!' | b'"')),
-        }
-    }
-
     fn is_kept(self) -> bool {
         self.is_ended && !self.is_short
     }
@@ -102,8 +68,37 @@ impl Verdict {
 /// Words of the shortest line that stays.
 const MIN_WORDS: u32 = 3;
 
+/// The lines between line feeds, and what there is to say of each.
+fn judged_lines(document: Document<'_>) -> impl Iterator<Item = (Line, Verdict)> {
+    let (bytes, segmentation) = (document.text().as_bytes(), document.segmentation());
+    let (lines, ends) = (segmentation.lines(), segmentation.ends());
+    let nexts = lines
+        .iter()
+        .skip(1)
+        .map(|line| (line.first_token, line.first_word));
+    let last = (ends.len() as u32, segmentation.num_space_words() as u32);
+    lines
+        .iter()
+        .zip(nexts.chain([last]))
+        .map(move |(&line, (next_token, next_word))| {
+            // A line feed is white space, so tokens and words lie within lines.
+            let has_token = next_token > line.first_token;
+            let end = if has_token {
+                ends[next_token as usize - 1]
+            } else {
+                0
+            };
+            let last = (end as usize).checked_sub(1).map(|last| bytes[last]);
+            let verdict = Verdict {
+                is_short: next_word - line.first_word < MIN_WORDS,
+                is_ended: matches!(last, Some(b'.' | b'?' | b'!' | b'"')),
+            };
+            (line, verdict)
+        })
+}
+
 /// Bytes of a line with its line feed.
-fn with_line_feed(document: Document<'_>, line: TextLine) -> std::ops::Range<usize> {
+fn with_line_feed(document: Document<'_>, line: Line) -> std::ops::Range<usize> {
     line.start as usize..(line.end as usize + 1).min(document.text().len())
 }
 
@@ -120,9 +115,9 @@ impl Corrector for DolmaC4 {
         }
         let (text, num_edits) = (document.text(), edits.len());
         let mut kept = String::new();
-        for &line in document.text_lines() {
+        for (line, verdict) in judged_lines(document) {
             let bytes = with_line_feed(document, line);
-            if Verdict::of(document, line).is_kept() {
+            if verdict.is_kept() {
                 kept.push_str(&text[bytes]);
             } else if !bytes.is_empty() {
                 edits.push("", bytes.start, &text[bytes], "");
@@ -132,12 +127,11 @@ impl Corrector for DolmaC4 {
     }
 
     fn measure(&mut self, document: Document<'_>, out: &mut Vec<Value>) {
-        let (text, lines) = (document.text(), document.text_lines());
+        let (text, num_lines) = (document.text(), document.segmentation().lines().len());
         // What Python's `lower` makes of characters outside ASCII is in none of these.
         let kinds = Phrases::new(text, &document.spots().phrases).up_to(text.len());
         let (mut num_without_mark, mut num_short) = (0, 0);
-        for &line in lines {
-            let verdict = Verdict::of(document, line);
+        for (_, verdict) in judged_lines(document) {
             num_without_mark += usize::from(!verdict.is_ended);
             num_short += usize::from(verdict.is_short);
         }
@@ -145,8 +139,8 @@ impl Corrector for DolmaC4 {
             Value::Bool(kinds & CURLY_BRACKET != 0),
             Value::Bool(kinds & LOREM_IPSUM != 0),
             Value::Bool(kinds & JAVASCRIPT != 0),
-            Value::Bool(self.words.occurs(document) || self.phrases.occurs(document)),
-            count(lines.len()),
+            Value::Bool(document.english_bad_words().is_naughty),
+            count(num_lines),
             count(num_without_mark),
             count(num_short),
         ]);
@@ -157,7 +151,11 @@ impl Corrector for DolmaC4 {
 pub(super) const ENTRY: Entry = Entry {
     name: "dolma_c4",
     columns: &COLUMNS,
-    make: |setup| Setup::corrector(DolmaC4::new(setup.config()?)),
+    make: |setup| {
+        Setup::corrector(DolmaC4 {
+            config: setup.config()?,
+        })
+    },
     #[cfg(test)]
     reference: super::reference::c4,
     #[cfg(test)]

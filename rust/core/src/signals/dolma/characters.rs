@@ -1,4 +1,6 @@
-//! A table of characters: what the Python package `regex` 2026.11.19 (Unicode 17) has in `[[:punct:]]` and `\d`.
+//! A table of characters: what the Python package `regex` 2026.11.19 (Unicode 17) has in `[[:punct:]]`, `\w` and `\d`.
+
+use unicode_normalization::char::is_combining_mark;
 
 /// Punctuation and symbols that are not Alphabetic, beyond ASCII: first and last of each range.
 #[rustfmt::skip]
@@ -96,6 +98,20 @@ const DIGITS: [(u32, u32); 71] = [
 /// Whether `[[:punct:]]` matches.
 pub(super) fn is_punctuation(character: char) -> bool {
     character.is_ascii_punctuation() || is_in(&PUNCTUATION, character)
+}
+
+/// Whether `\w` matches a character outside ASCII.
+pub(in super::super) fn is_regex_word(character: char) -> bool {
+    character.is_alphabetic() || is_combining_mark(character) || is_digit(character) || is_joiner(character)
+}
+
+/// Connecting punctuation (category Pc) and joiners, which are word characters, too.
+pub(super) fn is_joiner(character: char) -> bool {
+    matches!(
+        character,
+        '\u{200c}' | '\u{200d}' | '\u{203f}' | '\u{2040}' | '\u{2054}' | '\u{fe33}' | '\u{fe34}' | '\u{fe4d}'
+            ..='\u{fe4f}' | '\u{ff3f}'
+    )
 }
 
 /// Whether `\d` matches.

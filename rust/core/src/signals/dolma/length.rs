@@ -1,11 +1,10 @@
 //! Dolma's taggers of length that need no tokenizer model.
 
-use super::characters::is_digit;
-use crate::segment::{HAS_LETTER, HAS_NUMBER, NON_ASCII, Segmentation, is_white_space};
+use super::characters::is_regex_word;
+use crate::segment::is_white_space;
 use crate::signals::facts::full_lines;
 use crate::signals::{Column, Document, Entry, Setup, Signal, Value, count, uint};
 use serde::{Deserialize, Serialize};
-use unicode_normalization::char::is_combining_mark;
 
 const COLUMNS: [Column; 6] = [
     uint("num_bytes", "Bytes of the text in UTF-8."),
@@ -52,24 +51,11 @@ fn kind_of(character: char) -> Kind {
         Kind::Word
     } else if character.is_ascii() {
         Kind::Other
-    } else if character.is_alphabetic()
-        || is_combining_mark(character)
-        || is_digit(character)
-        || is_joiner(character)
-    {
+    } else if is_regex_word(character) {
         Kind::Word
     } else {
         Kind::Other
     }
-}
-
-/// Connecting punctuation (category Pc) and joiners, which are word characters, too.
-pub(super) fn is_joiner(character: char) -> bool {
-    matches!(
-        character,
-        '\u{200c}' | '\u{200d}' | '\u{203f}' | '\u{2040}' | '\u{2054}' | '\u{fe33}' | '\u{fe34}' | '\u{fe4d}'
-            ..='\u{fe4f}' | '\u{ff3f}'
-    )
 }
 
 /// Kinds of the ASCII characters.
@@ -107,36 +93,6 @@ fn num_runs(text: &str) -> usize {
     number
 }
 
-/// The same for a text without U+001C to U+001F, which are white space for tokens only.
-///
-/// An ASCII token is of one kind, as one of letters, and no run goes beyond white space, which stands between tokens.
-fn num_runs_of_tokens(text: &str, segmentation: &Segmentation) -> usize {
-    let (mut number, mut before, mut end_before) = (0, Kind::Space, 0);
-    let tokens = segmentation.starts().iter().zip(segmentation.ends());
-    for ((&start, &end), flags) in tokens.zip(segmentation.flags()) {
-        let is_first = start != end_before;
-        end_before = end;
-        // Letters and marks are word characters; some numbers are not.
-        let is_of_letters = flags & (HAS_LETTER | HAS_NUMBER) == HAS_LETTER;
-        if is_of_letters | (flags & NON_ASCII == 0) {
-            let of_first = ASCII_KINDS[usize::from(text.as_bytes()[start as usize] & 0x7f)];
-            let kind = if is_of_letters { Kind::Word } else { of_first };
-            number += usize::from(is_first | (kind != before));
-            before = kind;
-            continue;
-        }
-        if is_first {
-            before = Kind::Space;
-        }
-        for character in text[start as usize..end as usize].chars() {
-            let kind = kind(character);
-            number += usize::from(kind != before);
-            before = kind;
-        }
-    }
-    number
-}
-
 impl Signal for Length {
     fn compute(&mut self, document: Document<'_>, out: &mut Vec<Value>) {
         let (text, segmentation) = (document.text(), document.segmentation());
@@ -151,15 +107,14 @@ impl Signal for Length {
             _ => 0,
         };
         let num_paragraphs = full_lines(document).count();
-        let characters = document.characters();
-        let has_separators = (0x1c..=0x1f).any(|separator| characters.of_ascii(separator) > 0);
-        let (num_in_text, num_in_blank_lines) = if has_separators {
-            // They are runs, and lines of them are blank all the same.
+        let kinds = document.byte_kinds();
+        let (num_in_text, num_in_blank_lines) = if kinds.has_separators() {
+            // U+001C to U+001F are runs here, and lines of them are blank all the same.
             let is_blank = |line: &&str| line.trim_matches(is_white_space).is_empty();
             let num_in_blank_lines = text.split('\n').filter(is_blank).map(num_runs).sum();
             (num_runs(text), num_in_blank_lines)
         } else {
-            (num_runs_of_tokens(text, segmentation), 0)
+            (kinds.num_runs(), 0)
         };
         out.extend([
             count(text.len()),

@@ -9,7 +9,11 @@ mod repetitions;
 mod repetitions_filter;
 mod repetitions_places;
 mod repetitions_search;
+mod repetitions_simple;
+mod repetitions_squeeze;
 mod symbol_paragraphs;
+
+pub(super) use characters::is_regex_word;
 
 use super::Entry;
 

@@ -1,12 +1,12 @@
 //! Dolma's taggers as their definitions read, on strings.
 
-use super::c4::{C4Config, naughty_entries};
-use super::characters::{is_digit, is_punctuation};
-use super::length::is_joiner;
+use super::c4::C4Config;
+use super::characters::{is_digit, is_joiner, is_punctuation};
 use super::repetitions::RepetitionsConfig;
 use super::symbol_paragraphs::is_emoji;
 use crate::segment::is_white_space;
 use crate::signals::Value;
+use crate::signals::facts::latest_english_entries;
 use crate::signals::reference::{Expected, length as num_chars, ratio, ratio_or_null, space_words, strip};
 use serde_json::Value as Json;
 use std::collections::BTreeSet;
@@ -78,7 +78,7 @@ pub(super) fn c4(config: &Json, text: &str) -> Expected {
     let config: C4Config = serde_json::from_value(config.clone()).unwrap();
     let lower = text.to_lowercase();
     let words: BTreeSet<&str> = space_words(&lower).into_iter().collect();
-    let has_naughty_word = naughty_entries().any(|entry| {
+    let has_naughty_word = latest_english_entries().any(|entry| {
         if entry.contains(' ') {
             lower.contains(entry)
         } else {

@@ -1,7 +1,8 @@
 //! Dolma's taggers `repetitions_v1` and `paragraph_repetitions_v1`: strings that come four times or more in a row.
 
 use super::repetitions_filter::Filter;
-use super::repetitions_search::Search;
+use super::repetitions_search::{Repetition, Search};
+use super::repetitions_simple::only_match;
 use crate::signals::{Column, Document, Entry, Setup, Signal, Value, count, float, share, uint};
 use memchr::memmem;
 use serde::{Deserialize, Serialize};
@@ -52,23 +53,34 @@ struct Totals {
 impl Totals {
     /// Adds what the expression matches in a text.
     fn add(&mut self, search: &mut Search, text: &str) {
-        for found in search.find(text) {
-            let place = &text[found.start..found.end];
-            let string = &place[..found.period];
-            let num_chars = place.chars().count();
-            let num_copies = memmem::find_iter(place.as_bytes(), string.as_bytes()).count();
-            self.number += 1;
-            self.most_copies = self.most_copies.max(num_copies);
-            self.longest = self.longest.max(num_chars);
-            self.num_chars += num_chars;
+        if let Some(found) = only_match(text) {
+            self.add_match(text, found);
+            return;
         }
+        for &found in search.find(text) {
+            self.add_match(text, found);
+        }
+    }
+
+    fn add_match(&mut self, text: &str, found: Repetition) {
+        let place = &text[found.start..found.end];
+        let string = &place[..found.period];
+        let num_chars = place.chars().count();
+        let num_copies = match string.as_bytes() {
+            &[byte] => memchr::memchr_iter(byte, place.as_bytes()).count(),
+            string => memmem::find_iter(place.as_bytes(), string).count(),
+        };
+        self.number += 1;
+        self.most_copies = self.most_copies.max(num_copies);
+        self.longest = self.longest.max(num_chars);
+        self.num_chars += num_chars;
     }
 }
 
 impl Signal for Repetitions {
     fn compute(&mut self, document: Document<'_>, out: &mut Vec<Value>) {
         let (text, mut totals) = (document.text(), Totals::default());
-        for window in self.filter.windows(text, document.segmentation()) {
+        for window in self.filter.windows(document) {
             let window = &text[window.clone()];
             if self.config.by_paragraph {
                 for line in window.split_inclusive('\n') {
@@ -110,6 +122,7 @@ mod tests {
     use crate::segment::reference::SEGMENTER;
     use crate::segment::{Segmentation, hash_bytes};
     use crate::signals::dolma::reference::matches;
+    use crate::signals::{Cache, NoColumns};
     use proptest::prelude::*;
     use std::ops::Range;
 
@@ -137,7 +150,8 @@ mod tests {
         let (mut segmentation, mut search, mut places) =
             (Segmentation::default(), Search::default(), Vec::new());
         SEGMENTER.segment(text, &mut segmentation);
-        for window in filter.windows(text, &segmentation) {
+        let cache = Cache::default();
+        for window in filter.windows(Document::new(text, &segmentation, &cache, &NoColumns)) {
             let found = search.find(&text[window.clone()]).iter();
             places.extend(
                 found.map(|found| (window.start + found.start, window.start + found.end, found.period)),
@@ -196,7 +210,8 @@ mod tests {
                 );
                 let mut segmentation = Segmentation::default();
                 SEGMENTER.segment(&text, &mut segmentation);
-                let windows = filter.windows(&text, &segmentation);
+                let cache = Cache::default();
+                let windows = filter.windows(Document::new(&text, &segmentation, &cache, &NoColumns));
                 let place = before..before + 4 * period;
                 let holds = |window: &Range<usize>| window.start <= place.start && place.end <= window.end;
                 assert!(windows.iter().any(holds), "{place:?} of {text:?} in {windows:?}");
@@ -211,7 +226,9 @@ mod tests {
         let numbered: String = (0..40).map(|number| format!("{number} {text}")).collect();
         let mut segmentation = Segmentation::default();
         SEGMENTER.segment(&numbered, &mut segmentation);
-        assert!(Filter::default().windows(&numbered, &segmentation).is_empty());
+        let cache = Cache::default();
+        let document = Document::new(&numbered, &segmentation, &cache, &NoColumns);
+        assert!(Filter::default().windows(document).is_empty());
     }
 
     #[test]

@@ -14,8 +14,11 @@
 //! they do are the bytes around compared. [`super::repetitions_places`] looks.
 
 use super::repetitions_places::{Agreement, Coincidence, Coincidences, ShortPeriods};
+use super::repetitions_squeeze::squeeze;
 use crate::dispatch;
-use crate::segment::Segmentation;
+use crate::segment::{Segmentation, is_white_space};
+use crate::signals::Document;
+use crate::signals::facts::ByteKinds;
 use std::ops::Range;
 
 /// Bytes that are compared at once with those at the places of a range of periods.
@@ -28,8 +31,6 @@ pub(super) const FIRST_SPARSE_PERIOD: usize = 4;
 pub(super) const PADDING: usize = 80;
 /// White-space characters that a match of nothing else has, line feeds apart.
 const MIN_SPACES: usize = 4;
-/// A word is copied in pieces of so many bytes.
-const PIECE_BYTES: usize = 16;
 /// What comparing around one place costs besides the bytes that agree, in bytes.
 const LOOK_COST: usize = 8;
 /// Bytes that may be compared around places, for each byte of the text; after that, the whole text is one
@@ -63,10 +64,12 @@ pub(super) struct Filter {
 }
 
 impl Filter {
-    /// Ranges of the text, in order and without overlap; every match lies in one of them.
-    pub(super) fn windows(&mut self, text: &str, segmentation: &Segmentation) -> &[Range<usize>] {
+    /// Ranges of the document's text, in order and without overlap; every match lies in one of them.
+    pub(super) fn windows(&mut self, document: Document<'_>) -> &[Range<usize>] {
+        let (text, segmentation, kinds) = (document.text(), document.segmentation(), document.byte_kinds());
         self.windows.clear();
-        self.squeeze(text, segmentation);
+        self.num_bytes = squeeze(text, kinds, &mut self.bytes);
+        self.find_long_space(text, kinds);
         self.find_runs();
         if self.cost > COST_PER_BYTE * self.num_bytes {
             self.windows.clear();
@@ -91,37 +94,30 @@ impl Filter {
         &self.windows
     }
 
-    /// Copies the text without its white space, and makes windows of long white space.
-    fn squeeze(&mut self, text: &str, segmentation: &Segmentation) {
-        let bytes = text.as_bytes();
-        let max_bytes = bytes.len() + PADDING;
-        if self.bytes.len() < max_bytes {
-            self.bytes.resize(max_bytes, 0);
-        }
-        let (mut at, mut done_to) = (0, 0);
-        let squeezed = &mut self.bytes[..max_bytes];
-        // White space is never part of a token, and everything else is.
-        for (&start, &end) in segmentation.starts().iter().zip(segmentation.ends()) {
-            let (start, end) = (start as usize, end as usize);
-            if start - done_to >= MIN_SPACES {
-                add_space(text, done_to..start, &mut self.windows);
+    /// Makes windows of long white space.
+    fn find_long_space(&mut self, text: &str, kinds: &ByteKinds) {
+        let (mut before, mut done_to) = (0_u64, 0);
+        for (index, spaces) in kinds.spaces().enumerate() {
+            // The last bytes of white space of as many bytes as a match has characters.
+            let mut found = spaces & (spaces << 1 | before >> 63) & (spaces << 2 | before >> 62);
+            found &= spaces << 3 | before >> 61;
+            before = spaces;
+            while found != 0 {
+                let last = 64 * index + found.trailing_zeros() as usize;
+                found &= found - 1;
+                if last < done_to || last >= text.len() {
+                    continue;
+                }
+                let mut inside = last + 1 - MIN_SPACES;
+                while !text.is_char_boundary(inside) {
+                    inside -= 1;
+                }
+                let start = text[..inside].trim_end_matches(is_white_space).len();
+                let end = text.len() - text[inside..].trim_start_matches(is_white_space).len();
+                add_space(text, start..end, &mut self.windows);
+                done_to = end;
             }
-            done_to = end;
-            let length = end - start;
-            match (
-                bytes[start..].first_chunk::<PIECE_BYTES>(),
-                squeezed[at..].first_chunk_mut(),
-            ) {
-                (Some(piece), Some(place)) if length <= PIECE_BYTES => *place = *piece,
-                _ => squeezed[at..at + length].copy_from_slice(&bytes[start..end]),
-            }
-            at += length;
         }
-        if bytes.len() - done_to >= MIN_SPACES {
-            add_space(text, done_to..bytes.len(), &mut self.windows);
-        }
-        self.num_bytes = at;
-        self.bytes[at..at + PADDING].fill(0);
     }
 
     fn fill_offsets(&mut self, segmentation: &Segmentation) {

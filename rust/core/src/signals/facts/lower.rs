@@ -2,6 +2,7 @@
 
 use crate::segment::{HAS_UPPER, NON_ASCII};
 use crate::signals::Document;
+use crate::signals::facts::tokens_with;
 
 /// A text in lower case.
 #[derive(Debug, Default)]
@@ -30,10 +31,7 @@ impl LowerText {
         self.text.push_str(text);
         self.text.make_ascii_lowercase();
         self.is_aligned = true;
-        for (index, flags) in segmentation.flags().iter().enumerate() {
-            if flags & (HAS_UPPER | NON_ASCII) != HAS_UPPER | NON_ASCII {
-                continue;
-            }
+        for index in tokens_with(segmentation.flags(), HAS_UPPER | NON_ASCII) {
             let token = segmentation.token(text, index);
             self.token.clear();
             self.token.extend(token.chars().flat_map(char::to_lowercase));

@@ -1,7 +1,10 @@
 //! Facts about a text that several rules share: one file each. [`super::Document`] hands them out.
 
+mod byte_kinds;
 mod characters;
 mod english;
+mod english_bad_words;
+mod flagged;
 mod full_lines;
 mod line_copies;
 mod lines;
@@ -15,8 +18,13 @@ mod word_hashes;
 mod word_ids;
 mod words;
 
+pub(crate) use byte_kinds::{ByteKinds, KindCounts};
 pub(crate) use characters::{CharacterCounter, CharacterCounts};
 pub(crate) use english::EnglishTokens;
+#[cfg(test)]
+pub(crate) use english_bad_words::latest_english_entries;
+pub(crate) use english_bad_words::{EnglishBadWords, english_entries};
+pub(crate) use flagged::tokens_with;
 pub(crate) use full_lines::full_lines;
 pub(crate) use line_copies::{LineCopies, line_hash};
 pub(crate) use lines::{LineFacts, fill_lines};

@@ -19,57 +19,21 @@ pub(crate) struct TextLine {
     pub(crate) num_words: u32,
 }
 
-/// Overwrites `into` with the lines of a document. Cost: one pass over its words, and a count of its upper-case letters.
+/// Overwrites `into` with the lines of a document. Cost: one pass over its lines, and over what its bytes are.
 pub(crate) fn fill_text_lines(document: Document<'_>, into: &mut Vec<TextLine>) {
     into.clear();
-    let text = document.text();
-    let starts = document.space_words().starts();
-    let mut word = 0;
-    into.extend(document.segmentation().lines().iter().map(|line| {
-        let first_word = word;
-        while starts.get(word).is_some_and(|&start| start < line.end) {
-            word += 1;
-        }
-        TextLine {
-            start: line.start,
-            end: line.end,
-            num_chars: line.num_chars,
-            num_upper: count_upper(&text[line.start as usize..line.end as usize], line.num_chars),
-            first_word: first_word as u32,
-            num_words: (word - first_word) as u32,
-        }
+    let (segmentation, kinds) = (document.segmentation(), document.byte_kinds());
+    let lines = segmentation.lines();
+    let next_words = lines.iter().skip(1).map(|line| line.first_word);
+    let next_words = next_words.chain([segmentation.num_space_words() as u32]);
+    into.extend(lines.iter().zip(next_words).map(|(line, next_word)| TextLine {
+        start: line.start,
+        end: line.end,
+        num_chars: line.num_chars,
+        num_upper: kinds.num_upper(line.start as usize, line.end as usize),
+        first_word: line.first_word,
+        num_words: next_word - line.first_word,
     }));
-}
-
-/// Characters for which `isupper` holds, of a line of that many characters.
-fn count_upper(line: &str, num_chars: u32) -> u32 {
-    let bytes = line.as_bytes();
-    // Sums of at most 255 ones fit a byte, so that the loop over them runs in byte lanes.
-    let num_ascii: u32 = bytes
-        .chunks(255)
-        .map(|chunk| {
-            u32::from(
-                chunk
-                    .iter()
-                    .map(|byte| u8::from(byte.is_ascii_uppercase()))
-                    .sum::<u8>(),
-            )
-        })
-        .sum();
-    if bytes.len() == num_chars as usize {
-        return num_ascii;
-    }
-    let (mut num_other, mut rest) = (0, line);
-    while let Some(at) = rest.bytes().position(|byte| byte >= 0x80) {
-        let mut characters = rest[at..].chars();
-        num_other += characters
-            .by_ref()
-            .take_while(|character| !character.is_ascii())
-            .filter(|character| character.is_uppercase())
-            .count();
-        rest = characters.as_str();
-    }
-    num_ascii + num_other as u32
 }
 
 #[cfg(test)]

@@ -1,100 +1,185 @@
 //! Finds any of a few fixed strings in a text, in one pass.
 //!
-//! The pass looks at every second pair of bytes only, in a table of bits: wherever a string of three bytes or more
-//! stands, one of two neighbouring pairs of it is looked at. The pairs are the rarest ones of each string.
+//! Three bytes in a row are looked for of each string, its rarest ones. Strings share eight buckets: a byte is allowed at
+//! one of the three places of a bucket if the bucket has its low half there, and its high half. Of 64 positions at a time
+//! six look-ups tell which buckets they fit (Teddy, as in Hyperscan), and only those are compared with strings.
 
-/// A string, and the byte at which its two rare pairs start.
+#[cfg(target_arch = "x86_64")]
+use crate::dispatch::Avx2;
+use crate::dispatch::{self, Kernel};
+
+/// A string, where its three rare bytes start, and its bucket: a number below 8.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Literal {
     pub(super) text: &'static str,
-    pub(super) pair: usize,
+    pub(super) rare: usize,
+    pub(super) bucket: u8,
 }
+
+/// Bytes that are looked for.
+const RARE_BYTES: usize = 3;
 
 /// Strings, ready to be looked for.
 #[derive(Debug, Clone)]
 pub(super) struct Literals {
-    /// A bit for each pair of bytes.
-    pairs: Vec<u64>,
-    /// Pair, string and where in the string it stands; sorted.
-    places: Vec<(u16, &'static str, usize)>,
+    /// For each of the three bytes the buckets, a bit each, by its low half, and by its high half.
+    low: [[u8; 16]; RARE_BYTES],
+    high: [[u8; 16]; RARE_BYTES],
+    literals: Vec<Literal>,
 }
 
 impl Literals {
+    /// Strings of three bytes or more.
     pub(super) fn new(literals: &[Literal]) -> Self {
-        let mut places: Vec<_> = literals
-            .iter()
-            .flat_map(|literal| {
-                [literal.pair, literal.pair + 1]
-                    .map(|at| (pair(literal.text.as_bytes(), at), literal.text, at))
-            })
-            .collect();
-        places.sort_unstable();
-        let mut pairs = vec![0; 1 << 10];
-        for &(pair, _, _) in &places {
-            pairs[usize::from(pair >> 6)] |= 1 << (pair & 63);
+        let (mut low, mut high) = ([[0; 16]; RARE_BYTES], [[0; 16]; RARE_BYTES]);
+        for literal in literals {
+            let rare = literal.text.as_bytes()[literal.rare..].iter();
+            for (byte, (low, high)) in rare.zip(low.iter_mut().zip(&mut high)) {
+                low[usize::from(byte & 0xf)] |= 1 << literal.bucket;
+                high[usize::from(byte >> 4)] |= 1 << literal.bucket;
+            }
         }
-        Self { pairs, places }
+        Self {
+            low,
+            high,
+            literals: literals.to_vec(),
+        }
     }
 
     /// Overwrites `hits` with the byte ranges at which strings stand, sorted by their starts.
     pub(super) fn find_all(&self, text: &str, hits: &mut Vec<(u32, u32)>) {
         hits.clear();
-        let bytes = text.as_bytes();
-        let (chunks, _) = bytes.as_chunks::<2>();
-        for (index, chunk) in chunks.iter().enumerate() {
-            let pair = u16::from_le_bytes(*chunk);
-            if self.pairs[usize::from(pair >> 6)] >> (pair & 63) & 1 != 0 {
-                self.verify(bytes, 2 * index, pair, hits);
-            }
-        }
+        dispatch::run(Search {
+            literals: self,
+            bytes: text.as_bytes(),
+            hits,
+        });
         hits.sort_unstable();
     }
 
-    #[cold]
-    fn verify(&self, bytes: &[u8], position: usize, pair: u16, hits: &mut Vec<(u32, u32)>) {
-        let first = self.places.partition_point(|place| place.0 < pair);
-        for &(_, literal, at) in self.places[first..].iter().take_while(|place| place.0 == pair) {
-            if let Some(start) = position.checked_sub(at)
-                && bytes[start..].starts_with(literal.as_bytes())
+    /// The buckets that three bytes fit.
+    #[inline(always)]
+    fn buckets(&self, bytes: [u8; RARE_BYTES]) -> u8 {
+        let tables = self.low.iter().zip(&self.high);
+        bytes
+            .iter()
+            .zip(tables)
+            .fold(u8::MAX, |all, (byte, (low, high))| {
+                all & low[usize::from(byte & 0xf)] & high[usize::from(byte >> 4)]
+            })
+    }
+
+    /// Pushes the strings whose rare bytes stand at a position.
+    #[inline(never)]
+    fn verify(&self, bytes: &[u8], position: usize, hits: &mut Vec<(u32, u32)>) {
+        let Some(&rare) = bytes[position..].first_chunk() else {
+            return;
+        };
+        let buckets = self.buckets(rare);
+        for literal in &self.literals {
+            if buckets >> literal.bucket & 1 != 0
+                && let Some(start) = position.checked_sub(literal.rare)
+                && bytes[start..].starts_with(literal.text.as_bytes())
             {
-                hits.push((start as u32, (start + literal.len()) as u32));
+                hits.push((start as u32, (start + literal.text.len()) as u32));
             }
         }
     }
 }
 
-fn pair(bytes: &[u8], at: usize) -> u16 {
-    u16::from_le_bytes([bytes[at], bytes[at + 1]])
+struct Search<'a> {
+    literals: &'a Literals,
+    bytes: &'a [u8],
+    hits: &'a mut Vec<(u32, u32)>,
+}
+
+impl Search<'_> {
+    /// From a position on, one by one.
+    fn find_from(self, start: usize) {
+        let windows = self.bytes[start..].windows(RARE_BYTES);
+        for (position, window) in (start..).zip(windows) {
+            if window
+                .first_chunk()
+                .is_some_and(|&rare| self.literals.buckets(rare) != 0)
+            {
+                self.literals.verify(self.bytes, position, self.hits);
+            }
+        }
+    }
+}
+
+impl Kernel for Search<'_> {
+    type Output = ();
+
+    fn portable(self) {
+        self.find_from(0);
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn wide(self, avx2: Avx2) {
+        let Literals { low, high, .. } = self.literals;
+        let mut base = 0;
+        while let Some(window) = self.bytes[base..].first_chunk::<66>() {
+            let (after_1, after_2) = (&window[1..], &window[2..]);
+            let (Some(block), Some(after_1), Some(after_2)) =
+                (window.first_chunk(), after_1.first_chunk(), after_2.first_chunk())
+            else {
+                break;
+            };
+            let first = avx2.look_up(avx2.load(block), &low[0], &high[0]);
+            let second = avx2.look_up(avx2.load(after_1), &low[1], &high[1]);
+            let third = avx2.look_up(avx2.load(after_2), &low[2], &high[2]);
+            let none = avx2.equal(avx2.and(avx2.and(first, second), third), 0);
+            let mut places = !avx2.high_bits(none);
+            while places != 0 {
+                let position = base + places.trailing_zeros() as usize;
+                places &= places - 1;
+                self.literals.verify(self.bytes, position, self.hits);
+            }
+            base += 64;
+        }
+        self.find_from(base);
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::cursed::LITERALS;
     use super::*;
+    use crate::segment::reference::nasty_text;
+    use proptest::prelude::*;
 
-    #[test]
-    fn strings_are_found_wherever_they_stand() {
-        let literals = [
-            Literal { text: "abc", pair: 0 },
-            Literal {
-                text: " №", pair: 1
-            },
-            Literal {
-                text: "ownload",
-                pair: 3,
-            },
-        ];
-        let finder = Literals::new(&literals);
-        let mut hits = Vec::new();
-        for shift in 0..5 {
-            let text = format!("{}abc Downloads № ab", "x".repeat(shift));
-            finder.find_all(&text, &mut hits);
-            let found: Vec<&str> = hits
+    proptest! {
+        #[test]
+        fn strings_are_found_wherever_they_stand(
+            noise in nasty_text(),
+            pieces in prop::collection::vec((prop::sample::select(LITERALS.to_vec()), "[a-z .]{0,40}", 0..9_usize), 0..12),
+        ) {
+            let pieces: String = pieces
                 .iter()
-                .map(|&(start, end)| &text[start as usize..end as usize])
+                .map(|(literal, noise, cut)| {
+                    // Whole, or without its first characters.
+                    let first = literal.text.char_indices().nth(cut.saturating_sub(5)).map_or(0, |(at, _)| at);
+                    format!("{}{noise}", &literal.text[first..])
+                })
                 .collect();
-            assert_eq!(found, ["abc", "ownload", " №"], "{text:?}");
+            let text = pieces + &noise;
+            let literals = Literals::new(&LITERALS);
+            let (mut hits, mut portable) = (Vec::new(), Vec::new());
+            literals.find_all(&text, &mut hits);
+            Search { literals: &literals, bytes: text.as_bytes(), hits: &mut portable }.portable();
+            portable.sort_unstable();
+            prop_assert_eq!(&hits, &portable);
+            let mut expected: Vec<(u32, u32)> = LITERALS
+                .iter()
+                .flat_map(|literal| {
+                    let starts = (0..text.len()).filter(|&at| text.as_bytes()[at..].starts_with(literal.text.as_bytes()));
+                    starts.map(|at| (at as u32, (at + literal.text.len()) as u32))
+                })
+                .collect();
+            expected.sort_unstable();
+            prop_assert_eq!(hits, expected);
         }
-        finder.find_all("ab", &mut hits);
-        assert!(hits.is_empty());
     }
 }

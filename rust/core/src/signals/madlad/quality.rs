@@ -2,9 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::capitals::{TokenKinds, count_words};
+use super::capitals::{count_words, is_list_case, tokens_between};
 use super::cursed::Cursed;
-use super::marks::Marks;
 use super::sentences::split_sentences;
 use crate::signals::{Column, Document, Entry, Setup, Signal, Value, count, float, share, uint};
 
@@ -91,7 +90,6 @@ struct MadladQuality {
     is_used: [bool; 4],
     is_questionable: [bool; 4],
     cursed: Cursed,
-    marks: Marks,
 }
 
 impl MadladQuality {
@@ -107,7 +105,6 @@ impl MadladQuality {
             is_used,
             is_questionable,
             cursed: Cursed::default(),
-            marks: Marks::default(),
         })
     }
 }
@@ -117,28 +114,28 @@ impl Signal for MadladQuality {
         let (text, segmentation) = (document.text(), document.segmentation());
         let config = &self.config;
         let [is_list_case_used, _, is_technical_used, is_cursed_used] = self.is_used;
+        let kinds = document.byte_kinds();
         if is_cursed_used {
-            self.cursed.begin(text);
+            self.cursed.begin(document);
         }
-        self.marks.fill(text);
-        let marks = &self.marks;
         let (mut num_sentences, mut num_questionable, mut num_marked) = (0, 0, [0; 4]);
-        let mut tokens = TokenKinds::new(segmentation);
+        let mut next_token = 0;
         split_sentences(text, &document.spots().ends, |start, end| {
-            let num_chars = marks.num_chars(start, end);
-            let is_list_case = is_list_case_used && {
-                let found = tokens.between(start, end);
-                found.may_be_list_case(config.min_list_case_words, config.max_capital_word_fraction) && {
-                    let (num_words, num_capital) = count_words(text, segmentation, found.tokens);
-                    num_words >= config.min_list_case_words as usize
-                        && share(num_capital, num_words) > config.max_capital_word_fraction
-                }
-            };
+            let of_sentence = kinds.count(start, end);
+            let num_chars = of_sentence.num_chars as usize;
+            let (min_words, max_fraction) = (config.min_list_case_words, config.max_capital_word_fraction);
+            let is_list_case = is_list_case_used
+                && is_list_case(&of_sentence, min_words, max_fraction).unwrap_or_else(|| {
+                    let tokens = tokens_between(segmentation, next_token, start, end);
+                    next_token = tokens.end;
+                    let (num_words, num_capital) = count_words(text, segmentation, tokens);
+                    num_words >= min_words as usize && share(num_capital, num_words) > max_fraction
+                });
             let is_abnormal = num_chars < config.min_sentence_characters as usize
                 || num_chars > config.max_sentence_characters as usize;
             let is_technical = is_technical_used
-                && share(marks.num_technical(start, end), num_chars) > config.max_technical_fraction;
-            let is_cursed = is_cursed_used && self.cursed.is_in(text, marks, start, end);
+                && share(of_sentence.num_technical as usize, num_chars) > config.max_technical_fraction;
+            let is_cursed = is_cursed_used && self.cursed.is_in(text, start, end);
             let found = [is_list_case, is_abnormal, is_technical, is_cursed];
             num_sentences += 1;
             let mut is_questionable = false;

@@ -25,7 +25,10 @@ const COUNTED: [&str; 12] = [
 
 /// Whether the line is a counter.
 pub(super) fn is_counter(line: &str) -> bool {
-    // The first word character of nearly every line is a letter, which settles it.
+    // The first word character of nearly every line is a letter, which settles it; often it is the first of all.
+    if line.as_bytes().first().is_some_and(u8::is_ascii_alphabetic) {
+        return false;
+    }
     let start = line
         .bytes()
         .position(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80);

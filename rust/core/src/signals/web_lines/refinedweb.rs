@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::counters::is_counter;
 use super::phrases::{Phrases, Place};
-use super::words::{WordCounter, count_words};
+use super::words::{count_words, count_words_of};
 use crate::edit::EditLog;
 use crate::segment::is_white_space;
 use crate::signals::facts::TextLine;
@@ -239,14 +239,11 @@ impl RefinedwebLines {
     }
 
     /// Words that are gone. A line that lost white space is counted again: what Python strips may not end words.
-    fn count_removed_words(&mut self, document: Document<'_>, counter: WordCounter<'_>) -> usize {
+    fn count_removed_words(&mut self, document: Document<'_>) -> usize {
         let (text, mut kept) = (document.text(), self.lines.iter().peekable());
         let (mut num_removed, mut num_new, scratch) = (0, 0, &mut self.scratch);
         for (index, line) in document.text_lines().iter().enumerate() {
-            let of_line = || {
-                let words = line.first_word as usize..(line.first_word + line.num_words) as usize;
-                counter.of_line(line.start as usize, line.end as usize, words)
-            };
+            let of_line = || count_words_of(document, line.start as usize, line.end as usize);
             match kept.next_if(|kept| kept.index as usize == index) {
                 None => num_removed += of_line(),
                 Some(kept) if kept.num_ranges > 0 || (kept.start, kept.end) != (line.start, line.end) => {
@@ -367,6 +364,16 @@ fn is_above(number: u32, num_chars: u32, limit: f64) -> bool {
 fn has_more_digits(line: &str, num_chars: u32, limit: f64) -> bool {
     // With so many other characters the share is below the limit, whatever rounding does.
     let enough_others = (1.0 - limit) * f64::from(num_chars) + 1.0;
+    // Nearly every line has them at its start.
+    let is_other = |byte: &u8| byte.is_ascii() && !byte.is_ascii_digit();
+    if enough_others < 2.0
+        && line
+            .as_bytes()
+            .first_chunk::<2>()
+            .is_some_and(|two| two.iter().all(is_other))
+    {
+        return false;
+    }
     let mut num_others = 0;
     for character in line.chars() {
         num_others += u32::from(!is_digit(character));
@@ -394,8 +401,8 @@ impl Corrector for RefinedwebLines {
         self.ranges.clear();
         self.remove_lines(text, document.text_lines(), &mut counts);
         self.cut_phrases(document, &mut counts);
-        let counter = WordCounter::new(document);
-        let (num_words, num_removed) = (counter.all(), self.count_removed_words(document, counter));
+        let num_words = count_words_of(document, 0, text.len());
+        let num_removed = self.count_removed_words(document);
         let num_lines = document
             .text_lines()
             .iter()
