@@ -3,9 +3,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use arrow_array::builder::{ListBuilder, UInt32Builder};
 use arrow_array::{Array, ArrayRef, LargeStringArray};
-use arrow_schema::{DataType, Field};
 use gristmill_engine::file_table::FileTable as EngineFileTable;
 use gristmill_engine::near::{self, NearSpec};
 use gristmill_engine::tokenizer::{Route, SpecialMode, Tokenizer as EngineTokenizer};
@@ -103,19 +101,8 @@ impl Tokenizer {
     fn encode_batch(&self, py: Python<'_>, texts: PyArray, session: &Session) -> PyResult<Py<PyAny>> {
         let texts = large_strings(texts)?;
         let lists = enter_native(py, &session.inner, || {
-            let item = Arc::new(Field::new("item", DataType::UInt32, false));
-            let mut lists = ListBuilder::new(UInt32Builder::new()).with_field(item);
-            let mut ids = Vec::new();
-            for row in 0..texts.len() {
-                ids.clear();
-                if texts.is_valid(row) {
-                    self.inner.encode_into(texts.value(row), &mut ids)?;
-                }
-                lists.values().append_slice(&ids);
-                lists.append(texts.is_valid(row));
-                session.inner.check()?;
-            }
-            Ok(Arc::new(lists.finish()) as ArrayRef)
+            let lists = self.inner.encode_array(&texts, || session.inner.check())?;
+            Ok(Arc::new(lists) as ArrayRef)
         })?;
         to_pyarrow(py, lists)
     }

@@ -85,6 +85,7 @@ impl ByteLevelBpe {
 
     pub(super) fn encode(&mut self, text: &[u8], ids: &mut Vec<u32>) {
         let words = &mut self.words;
+        words.start(0);
         self.splitter
             .split(text, |start, end| words.push(text, start, end, ids));
         self.words.finish(text, ids);

@@ -143,6 +143,18 @@ impl Classes {
         }
     }
 
+    /// [`Self::run`] of letters, with other classes that ASCII does not have.
+    #[inline(always)]
+    pub(super) fn letters(self, text: &[u8], at: usize, classes: u8) -> usize {
+        self.run(text, ascii_letters(text, at, CASE), classes)
+    }
+
+    /// [`Self::run`] of small letters, with other classes that ASCII does not have.
+    #[inline(always)]
+    pub(super) fn small_letters(self, text: &[u8], at: usize, classes: u8) -> usize {
+        self.run(text, ascii_letters(text, at, 0), classes)
+    }
+
     /// The end of the run of characters of none of the given classes from `at` on.
     #[inline(always)]
     pub(super) fn run_without(self, text: &[u8], mut at: usize, classes: u8) -> usize {
@@ -154,6 +166,34 @@ impl Classes {
             at += found.num_bytes;
         }
     }
+}
+
+/// The same byte eight times.
+const fn eight(byte: u8) -> u64 {
+    u64::from_ne_bytes([byte; 8])
+}
+
+/// The bit by which ASCII letters differ in case.
+const CASE: u64 = eight(0x20);
+
+/// The end of the ASCII letters from `at` on that are small with the given bits set, or an earlier place among them.
+///
+/// Eight bytes at a time: one guess where a loop over bytes has one a byte.
+#[inline(always)]
+fn ascii_letters(text: &[u8], mut at: usize, case: u64) -> usize {
+    while let Some(bytes) = text.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        let bytes = u64::from_le_bytes(*bytes);
+        // Sums below 256, so no byte reaches into the next: the highest bit says that it is at least `a`, or above `z`.
+        let low = (bytes | case) & eight(0x7f);
+        let from_a = low + eight(0x80 - b'a');
+        let above_z = low + eight(0x7f - b'z');
+        let others = !(from_a & !above_z & !bytes) & eight(0x80);
+        if others != 0 {
+            return at + others.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    at
 }
 
 /// The code point that starts at `at` in valid UTF-8, outside ASCII, and its bytes.
@@ -173,6 +213,33 @@ pub(super) fn decode(text: &[u8], at: usize) -> (u32, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn eight_bytes_at_a_time_find_the_ends_that_one_finds() {
+        let classes = Classes::new();
+        // Each byte behind and among letters, near the end and far from it.
+        for byte in 0..128_u8 {
+            for (before, behind) in [(0, 20), (3, 20), (7, 1), (8, 9), (9, 0), (17, 7)] {
+                let mut text = vec![b'q'; before];
+                text.push(byte);
+                text.extend_from_slice("zZaAé{`@[".repeat(behind).as_bytes());
+                for at in 0..=before {
+                    let letters = classes.letters(&text, at, LETTER);
+                    assert_eq!(
+                        letters,
+                        classes.run(&text, at, LETTER),
+                        "{byte} {before} {behind}"
+                    );
+                    let small = classes.small_letters(&text, at, LOWER | MARK);
+                    assert_eq!(
+                        small,
+                        classes.run(&text, at, LOWER | MARK),
+                        "{byte} {before} {behind}"
+                    );
+                }
+            }
+        }
+    }
 
     #[test]
     fn both_tables_hold_the_ranges() {

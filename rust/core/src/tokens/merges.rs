@@ -134,48 +134,46 @@ impl Merges {
             previous,
         } = word;
         let count = symbols.len() as u32;
+        pairs.resize(symbols.len(), NONE);
         next.clear();
         next.extend(1..=count);
         previous.clear();
         previous.extend((0..count).map(|index| index.wrapping_sub(1)));
-        let of = |merge: u64, symbols: &[u32], left: u32, right: u32| {
-            (merge != NONE).then(|| {
-                let pair = pair_of(symbols[left as usize], symbols[right as usize]);
-                Reverse(((merge >> 32) as u32, left, merge as u32, pair))
-            })
-        };
-        let offer = |symbols: &[u32], left: u32, right: u32| {
-            let merge = self.of(symbols[left as usize], symbols[right as usize]);
-            of(merge, symbols, left, right)
-        };
+        // Rank and place: the lowest rank first, and of equal ones the first place.
+        let offered = |merge: u64, left: u32| Reverse((merge >> 32) << 32 | u64::from(left));
         let mut found = std::mem::take(heap).into_vec();
         found.clear();
         found.extend(
-            (0..count.saturating_sub(1))
+            (0..count)
                 .zip(pairs.iter())
-                .filter_map(|(left, &merge)| of(merge, symbols, left, left + 1)),
+                .filter_map(|(left, &merge)| (merge != NONE).then(|| offered(merge, left))),
         );
         *heap = BinaryHeap::from(found);
-        while let Some(Reverse((_, left, made, pair))) = heap.pop() {
-            let right = next[left as usize];
+        while let Some(Reverse(offer)) = heap.pop() {
+            let left = offer as u32;
+            let merge = pairs[left as usize];
             // Out of date where one of the two has become part of another symbol since.
-            let stands = right < count
-                && symbols[left as usize] != GONE
-                && pair_of(symbols[left as usize], symbols[right as usize]) == pair;
-            if !stands {
+            if merge == NONE || merge >> 32 != offer >> 32 {
                 continue;
             }
-            symbols[left as usize] = made;
+            let right = next[left as usize];
+            symbols[left as usize] = merge as u32;
             symbols[right as usize] = GONE;
+            pairs[right as usize] = NONE;
             let after = next[right as usize];
             next[left as usize] = after;
+            pairs[left as usize] = NONE;
             if after < count {
                 previous[after as usize] = left;
-                heap.extend(offer(symbols, left, after));
+                let merge = self.of(symbols[left as usize], symbols[after as usize]);
+                pairs[left as usize] = merge;
+                heap.extend((merge != NONE).then(|| offered(merge, left)));
             }
             let before = previous[left as usize];
             if before != u32::MAX {
-                heap.extend(offer(symbols, before, left));
+                let merge = self.of(symbols[before as usize], symbols[left as usize]);
+                pairs[before as usize] = merge;
+                heap.extend((merge != NONE).then(|| offered(merge, before)));
             }
         }
         symbols.retain(|&symbol| symbol != GONE);
@@ -204,7 +202,7 @@ pub(super) struct Word {
     pub(super) symbols: Vec<u32>,
     /// For each symbol and the next one the merge of both, before merging.
     pub(super) pairs: Vec<u64>,
-    heap: BinaryHeap<Reverse<(u32, u32, u32, u64)>>,
+    heap: BinaryHeap<Reverse<u64>>,
     next: Vec<u32>,
     previous: Vec<u32>,
 }

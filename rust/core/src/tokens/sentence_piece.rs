@@ -190,6 +190,7 @@ impl SentencePieceBpe {
     /// Encodes a text that has spaces for `▁`.
     fn encode_with_spaces(&mut self, text: &[u8], ids: &mut Vec<u32>) {
         let mut start = 0;
+        self.words.start(0);
         while start < text.len() {
             let end = self.word_end(text, start);
             self.words.push(text, start, end, ids);

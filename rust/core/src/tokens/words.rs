@@ -13,8 +13,6 @@ use crate::hash::mix64;
 const BATCH: usize = 256;
 /// Marks a piece of a word, which may have other ids than the same bytes as a word.
 const PIECE: u8 = 0x80;
-/// In place of a set: that a word without a key is a piece.
-const IS_PIECE: u32 = u32::MAX;
 
 /// How the bytes of a word become the symbols that merging starts with.
 pub(super) trait Alphabet {
@@ -32,12 +30,15 @@ pub(super) struct Words<A> {
 #[derive(Debug, Clone)]
 struct Batch {
     count: usize,
+    /// Where the first word starts; each other one starts where the last one ends.
+    start: usize,
+    ends: [usize; BATCH],
+    /// [`PIECE`] for a piece, 0 for a word.
+    kinds: [u8; BATCH],
     /// Of a word that is too long for a key, 0.
     keys: [Key; BATCH],
     /// Of a word of middle length its place in that table.
     sets: [u32; BATCH],
-    starts: [usize; BATCH],
-    ends: [usize; BATCH],
     /// Ids on their way to the caller's.
     ids: [u32; BATCH * (INLINE_IDS + 1)],
 }
@@ -98,10 +99,11 @@ impl<A: Alphabet> Words<A> {
         Self {
             batch: Box::new(Batch {
                 count: 0,
+                start: 0,
+                ends: [0; BATCH],
+                kinds: [0; BATCH],
                 keys: [0; BATCH],
                 sets: [0; BATCH],
-                starts: [0; BATCH],
-                ends: [0; BATCH],
                 ids: [0; BATCH * (INLINE_IDS + 1)],
             }),
             book: Book {
@@ -134,63 +136,50 @@ impl<A: Alphabet> Words<A> {
             tokens.filter(|token| token.len() <= MAX_MIDDLE_BYTES && std::str::from_utf8(token).is_ok())
         {
             ids.clear();
+            self.start(0);
             self.push(token, 0, token.len(), &mut ids);
             self.finish(token, &mut ids);
         }
     }
 
-    /// Takes the word `text[start..end]`; its ids are appended some time before [`Self::finish`] returns. All words in
-    /// between are of the same text.
+    /// Says where the next word starts, before any was taken since [`Self::finish`].
     #[inline(always)]
-    pub(super) fn push(&mut self, text: &[u8], start: usize, end: usize, ids: &mut Vec<u32>) {
-        if end - start <= MAX_SHORT_BYTES {
-            self.push_short(text, start, end, 0, ids);
-        } else {
-            self.push_longer(text, start, end, ids);
-        }
+    pub(super) fn start(&mut self, start: usize) {
+        self.batch.start = start;
     }
 
+    /// Takes the word that starts where the last one ended; its ids are appended some time before [`Self::finish`]
+    /// returns. All words in between are of the same text.
     #[inline(always)]
-    fn push_short(&mut self, text: &[u8], start: usize, end: usize, space: u8, ids: &mut Vec<u32>) {
-        let key = key_of(text, start, end, space);
-        let set = self.book.cache.set_of(key);
-        self.book.cache.fetch(set);
-        self.put(text, start, end, key, set as u32, ids);
+    pub(super) fn push(&mut self, text: &[u8], start: usize, end: usize, ids: &mut Vec<u32>) {
+        if end - start <= MAX_MIDDLE_BYTES {
+            self.put(text, end, 0, ids);
+        } else {
+            self.push_long(text, start, end, ids);
+        }
     }
 
     #[inline(never)]
-    fn push_longer(&mut self, text: &[u8], start: usize, end: usize, ids: &mut Vec<u32>) {
-        if end - start <= MAX_MIDDLE_BYTES {
-            let place = self.book.cache.middle_place(text, start, end);
-            self.put(text, start, end, 0, place, ids);
-            return;
-        }
+    fn push_long(&mut self, text: &[u8], start: usize, end: usize, ids: &mut Vec<u32>) {
         let word = &text[start..end];
         if word.len() <= self.book.whole_words.max_bytes || word.is_ascii() {
-            self.put(text, start, end, 0, 0, ids);
+            self.put(text, end, 0, ids);
             return;
         }
         // Such a word is rarely written twice, but its pieces are.
         let mut at = 0;
         while at < word.len() {
-            let next = self.book.boundaries.next_cut(word, at);
-            if next - at <= MAX_SHORT_BYTES {
-                self.push_short(text, start + at, start + next, self.book.piece_space, ids);
-            } else {
-                self.put(text, start + at, start + next, 0, IS_PIECE, ids);
-            }
-            at = next;
+            at = self.book.boundaries.next_cut(word, at);
+            self.put(text, start + at, PIECE, ids);
         }
     }
 
     #[inline(always)]
-    fn put(&mut self, text: &[u8], start: usize, end: usize, key: Key, set: u32, ids: &mut Vec<u32>) {
+    fn put(&mut self, text: &[u8], end: usize, kind: u8, ids: &mut Vec<u32>) {
         let batch = &mut *self.batch;
         let index = batch.count % BATCH;
-        batch.keys[index] = key;
-        batch.sets[index] = set;
-        batch.starts[index] = start;
         batch.ends[index] = end;
+        batch.kinds[index] = kind;
         batch.count = index + 1;
         if batch.count == BATCH {
             self.finish(text, ids);
@@ -198,43 +187,68 @@ impl<A: Alphabet> Words<A> {
     }
 
     /// Appends the ids of all words that were taken.
+    #[inline(never)]
     pub(super) fn finish(&mut self, text: &[u8], ids: &mut Vec<u32>) {
         let Self { batch, book } = self;
+        let taken = std::mem::take(&mut batch.count).min(BATCH);
         let Batch {
-            count,
+            start: first,
+            ends,
+            kinds,
             keys,
             sets,
-            starts,
-            ends,
             ids: made,
             ..
         } = &mut **batch;
-        let taken = std::mem::take(count);
+        let mut start = *first;
+        for index in 0..taken {
+            let end = ends[index];
+            (keys[index], sets[index]) = if end - start <= MAX_SHORT_BYTES {
+                let key = key_of(text, start, end, kinds[index] & book.piece_space);
+                let set = book.cache.set_of(key);
+                book.cache.fetch(set);
+                (key, set as u32)
+            } else {
+                (0, book.place_of_longer(text, start, end))
+            };
+            start = end;
+        }
+        start = std::mem::replace(first, start);
         let mut num_made = 0;
-        let places = starts.iter().zip(ends.iter());
-        for ((&key, &set), (&start, &end)) in keys.iter().zip(sets.iter()).zip(places).take(taken) {
+        for index in 0..taken {
+            let (key, set, end) = (keys[index], sets[index] as usize, ends[index]);
             if key != 0
-                && let Some(entry) = book.cache.find(set as usize, key)
+                && let Some(entry) = book.cache.find(set, key)
                 && entry[INLINE_IDS] as usize <= INLINE_IDS
             {
                 // All four are copied: quicker than to ask how many, and the next word overwrites the rest.
                 made[num_made..num_made + INLINE_IDS + 1].copy_from_slice(entry);
                 num_made += entry[INLINE_IDS] as usize;
-                continue;
-            }
-            ids.extend_from_slice(&made[..num_made]);
-            num_made = 0;
-            if set == IS_PIECE || key >> 127 == 1 {
-                book.piece(text, start, end, ids);
             } else {
-                book.look_up(text, start, end, key, set as usize, ids);
+                ids.extend_from_slice(&made[..num_made]);
+                num_made = 0;
+                if kinds[index] == PIECE {
+                    book.piece(text, start, end, ids);
+                } else {
+                    book.look_up(text, start, end, key, set, ids);
+                }
             }
+            start = end;
         }
         ids.extend_from_slice(&made[..num_made]);
     }
 }
 
 impl<A: Alphabet> Book<A> {
+    #[inline(never)]
+    fn place_of_longer(&self, text: &[u8], start: usize, end: usize) -> u32 {
+        if end - start <= MAX_MIDDLE_BYTES {
+            self.cache.middle_place(text, start, end)
+        } else {
+            0
+        }
+    }
+
     /// Appends the ids of a word.
     #[inline(never)]
     fn look_up(&mut self, text: &[u8], start: usize, end: usize, key: Key, set: usize, ids: &mut Vec<u32>) {
@@ -370,6 +384,7 @@ mod tests {
             let (mut ids, mut expected, mut word) = (Vec::new(), Vec::new(), Word::default());
             for _ in 0..2 {
                 let mut at = 0;
+                tested.start(0);
                 for piece in &words {
                     tested.push(text.as_bytes(), at, at + piece.len(), &mut ids);
                     at += piece.len();

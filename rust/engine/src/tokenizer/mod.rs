@@ -8,6 +8,7 @@
 //! `Tokenizer.encode(text, add_special_tokens=False)`. A list: `plain`, apart from the tokens it names. No mode adds
 //! beginning- or end-of-text ids; the shard writer does that by id.
 
+mod arrays;
 pub mod chat;
 mod decode;
 mod files;
@@ -47,7 +48,7 @@ pub struct Tokenizer {
     encoding: Encoding,
     /// Strings whose ids ordinary text must not produce, with those ids.
     controls: Vec<(String, u32)>,
-    /// One bit an id: whether it is one of those.
+    /// One bit an id: whether it is one of those. Empty where no text can have one of those ids.
     control_bits: Vec<u64>,
     vocabulary_size: u32,
     /// How text is brought to the form that the model knows.
@@ -128,11 +129,16 @@ impl Tokenizer {
         for key in ["truncation", "padding"] {
             json[key] = serde_json::Value::Null;
         }
+        let mut watches = !controls.is_empty();
         let recognised = match route {
             Route::Fastest => match &unigram {
                 Some(model) => Ok(Encoding::Unigram(Box::new(UnigramEncoder::new(model)))),
-                None => plan::recognise(&json, merge_ranks, form.is_some())
-                    .map(|encoder| Encoding::Own(Box::new(Mutex::new(encoder)))),
+                None => plan::recognise(&json, merge_ranks, form.is_some()).map(|encoder| {
+                    // With a list, controls stay under other names, which a text could hold.
+                    let has_names = matches!(mode, SpecialMode::Allow(allowed) if !allowed.is_empty());
+                    watches &= has_names || can_spell(&json, &controls);
+                    Encoding::Own(Box::new(Mutex::new(encoder)))
+                }),
             },
             Route::Library => Err("it was asked for".to_owned()),
         };
@@ -145,9 +151,12 @@ impl Tokenizer {
                 Encoding::Library(Box::new(parsed.map_err(|error| fail(error.to_string()))?), reason)
             }
         };
-        let mut control_bits = vec![0; vocabulary_size as usize / 64 + 1];
-        for (_, id) in &controls {
-            control_bits[*id as usize / 64] |= 1 << (id % 64);
+        let mut control_bits = Vec::new();
+        if watches {
+            control_bits.resize(vocabulary_size as usize / 64 + 1, 0);
+            for (_, id) in &controls {
+                control_bits[*id as usize / 64] |= 1 << (id % 64);
+            }
         }
         Ok(Self {
             encoding,
@@ -192,7 +201,7 @@ impl Tokenizer {
     pub fn encode_into(&self, text: &str, ids: &mut Vec<u32>) -> Result<()> {
         let start = ids.len();
         self.encode_piece(text, ids)?;
-        if !self.controls.is_empty() && ids[start..].iter().any(|&id| self.is_control(id)) {
+        if !self.control_bits.is_empty() && ids[start..].iter().any(|&id| self.is_control(id)) {
             ids.truncate(start);
             self.encode_broken(text, ids)?;
         }
@@ -370,6 +379,32 @@ fn unknown_id(json: &serde_json::Value) -> Option<u32> {
     by_number.or_else(by_name).and_then(|id| u32::try_from(id).ok())
 }
 
+/// Whether a BPE model can make a control token of text: it has it in its vocabulary, and a merge makes it, or it is one
+/// character or byte, or words that are tokens stay whole.
+fn can_spell(json: &serde_json::Value, controls: &[(String, u32)]) -> bool {
+    let model = &json["model"];
+    let mut in_vocabulary = controls
+        .iter()
+        .filter(|(control, _)| !model["vocab"][control].is_null());
+    if model["ignore_merges"].as_bool().unwrap_or(false) {
+        return in_vocabulary.next().is_some();
+    }
+    let known: std::collections::HashSet<&str> = in_vocabulary.map(|(control, _)| control.as_str()).collect();
+    // Bytes are spelt `<0x0A>`, and one character in the alphabet of bytes.
+    let is_symbol = |control: &str| control.chars().nth(1).is_none() || control.starts_with("<0x");
+    let mut joined = String::new();
+    let mut is_made = |merge: &serde_json::Value| {
+        joined.clear();
+        match merge {
+            serde_json::Value::String(pair) => joined.extend(pair.split(' ')),
+            pair => joined.extend([&pair[0], &pair[1]].iter().filter_map(|part| part.as_str())),
+        }
+        known.contains(joined.as_str())
+    };
+    let merges = model["merges"].as_array().map_or(&[][..], Vec::as_slice);
+    !known.is_empty() && (known.iter().any(|control| is_symbol(control)) || merges.iter().any(&mut is_made))
+}
+
 /// Takes control tokens out of `added_tokens` and returns them.
 fn remove_controls(json: &mut serde_json::Value, allowed: &[String]) -> Vec<(String, u32)> {
     let in_vocabulary: std::collections::HashSet<String> = vocabulary_entries(json)
@@ -403,6 +438,7 @@ fn remove_controls(json: &mut serde_json::Value, allowed: &[String]) -> Vec<(Str
 #[cfg(test)]
 mod tests {
     use super::*;
+    use arrow_array::{Array, LargeStringArray};
 
     fn word_level(folder: &Path) -> std::path::PathBuf {
         let json = serde_json::json!({
@@ -435,6 +471,42 @@ mod tests {
         let allow = Tokenizer::load(&path, &SpecialMode::Allow(vec!["<eos>".to_owned()])).unwrap();
         assert_eq!(ids(&allow, "a <eos> b"), [1, 0, 2]);
         assert_eq!(plain.vocabulary_size(), 4);
+    }
+
+    #[test]
+    fn an_array_of_texts_becomes_an_array_of_lists() {
+        let folder = tempfile::tempdir().unwrap();
+        let tokenizer = Tokenizer::load(&word_level(folder.path()), &SpecialMode::Plain).unwrap();
+        let texts = LargeStringArray::from(vec![Some("a b"), None, Some(""), Some("b")]);
+        let lists = tokenizer.encode_array(&texts, || Ok(())).unwrap();
+        let rows: Vec<_> = lists.iter().map(|row| row.map(|ids| ids.len())).collect();
+        assert_eq!(rows, [Some(2), None, Some(0), Some(1)]);
+        assert_eq!(lists.values().len(), 3);
+        let stop = || Err(EngineError::Cancelled);
+        assert!(tokenizer.encode_array(&texts, stop).is_err());
+    }
+
+    #[test]
+    fn a_control_is_watched_for_where_the_model_can_make_it() {
+        let controls = [("<s>".to_owned(), 3)];
+        let model = |vocabulary: serde_json::Value, merges: serde_json::Value, ignore_merges: bool| serde_json::json!({"model": {"vocab": vocabulary, "merges": merges, "ignore_merges": ignore_merges}});
+        let (without, with) = (serde_json::json!({"a": 0}), serde_json::json!({"a": 0, "<s>": 3}));
+        let none = serde_json::json!([]);
+        for merges in [
+            serde_json::json!(["a b", "<s >"]),
+            serde_json::json!([["<", "s>"]]),
+        ] {
+            assert!(can_spell(&model(with.clone(), merges.clone(), false), &controls));
+            assert!(!can_spell(&model(without.clone(), merges, true), &controls));
+        }
+        assert!(!can_spell(&model(with.clone(), none.clone(), false), &controls));
+        assert!(can_spell(&model(with, none.clone(), true), &controls));
+        let bytes = serde_json::json!({"<0x0A>": 3, "a": 0});
+        assert!(can_spell(
+            &model(bytes.clone(), none.clone(), false),
+            &[("<0x0A>".to_owned(), 3)]
+        ));
+        assert!(can_spell(&model(bytes, none, false), &[("a".to_owned(), 0)]));
     }
 
     #[test]

@@ -9,7 +9,7 @@ pub(super) fn next(classes: Classes, text: &[u8], at: usize, max_digits: usize) 
     let first = classes.at(text, at);
     let after = at + first.num_bytes;
     if first.is(LETTER) {
-        return classes.run(text, after, LETTER);
+        return classes.letters(text, after, LETTER);
     }
     if first.is(NUMBER) {
         return digits(classes, text, at, max_digits);
@@ -22,7 +22,7 @@ pub(super) fn next(classes: Classes, text: &[u8], at: usize, max_digits: usize) 
     }
     let second = classes.at(text, after);
     if second.is(LETTER) && !matches!(byte, b'\r' | b'\n') {
-        return classes.run(text, after + second.num_bytes, LETTER);
+        return classes.letters(text, after + second.num_bytes, LETTER);
     }
     if !first.is(SPACE) || (byte == b' ' && second.is_none_of(NOT_OTHER)) {
         return line_ends(text, classes.run_without(text, after, NOT_OTHER));

@@ -69,11 +69,11 @@ fn matched(classes: Classes, text: &[u8], at: usize) -> Option<usize> {
     if can_lead {
         let second = classes.at(text, after);
         if second.is(WORD) {
-            return Some(classes.run(text, after + second.num_bytes, WORD));
+            return Some(classes.letters(text, after + second.num_bytes, WORD));
         }
     }
     if first.is(WORD) {
-        return Some(classes.run(text, after, WORD));
+        return Some(classes.letters(text, after, WORD));
     }
     if first.is(SIGN) {
         return Some(line_ends(text, classes.run(text, after, SIGN)));

@@ -18,7 +18,7 @@ pub(super) fn next(classes: Classes, text: &[u8], at: usize) -> usize {
         (first, at)
     };
     if kind.is(LETTER) {
-        return classes.run(text, from, LETTER);
+        return classes.letters(text, from, LETTER);
     }
     if kind.is(NUMBER) {
         return classes.run(text, from, NUMBER);

@@ -64,7 +64,7 @@ fn with_tail(classes: Classes, text: &[u8], start: usize) -> Option<usize> {
             after_both = Some(at);
         }
     }
-    let end = classes.run(text, at, TAIL);
+    let end = classes.small_letters(text, at, TAIL);
     // Where no small letter follows, HEAD gives back as far as the last character that is TAIL, too.
     if end > at { Some(end) } else { after_both }
 }
