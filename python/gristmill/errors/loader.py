@@ -50,7 +50,8 @@ CODES = {
     "GM-LOADER-008": ErrorPage(
         title="a loader is set up wrongly",
         explanation="A batch has at least one row; a rank is below the number of ranks; tokens are `int64`, `int32`, "
-        "`uint32` or `uint16`; targets are `next`, `labels`, `mask` or `none`.",
+        "`uint32` or `uint16`; targets are `next`, `labels`, `mask` or `none`. Arrays that "
+        "are given to be filled have room for the batch, and token ids fit their type.",
         remedy="correct the argument that the message names",
     ),
 }

@@ -33,9 +33,9 @@ CODES = {
     ),
     "GM-SHARDS-005": ErrorPage(
         title="a shard has another layout",
-        explanation="A column is missing or has another type, the format version is not known, or shards of one split "
-        "disagree about tokenizer, sources or lineage. Every shard of a run is written by the same "
-        "version.",
+        explanation="A column is missing or has another type, columns are compressed so that they cannot be mapped, "
+        "the format version is not known, or shards of one split disagree about tokenizer, sources or lineage. Every "
+        "shard of a run is written by the same version.",
         remedy="curate again with this version; `gristmill inspect SHARD` shows what the file holds",
     ),
     "GM-SHARDS-006": ErrorPage(

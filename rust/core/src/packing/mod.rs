@@ -81,6 +81,15 @@ pub enum PackingError {
         /// What is wrong.
         what: &'static str,
     },
+    /// A shard is not what it should be.
+    #[error("a token shard cannot be read: {0}")]
+    Shard(String),
+    /// A shard cannot be read where it lies.
+    #[error("a token shard cannot be mapped: {0}")]
+    Mapped(&'static str),
+    /// A caller's arrays do not fit the batch.
+    #[error("{0}")]
+    Arrays(String),
     /// The runs of a mask do not add up.
     #[error("the mask of document `{doc}` covers {covered} of {num_tokens} tokens")]
     Mask {
@@ -101,7 +110,9 @@ impl PackingError {
             Self::Nothing => "GM-LOADER-001",
             Self::State(_) => "GM-LOADER-002",
             Self::Ledger(_) => "GM-LOADER-003",
-            Self::Damaged { .. } => "GM-SHARDS-004",
+            Self::Damaged { .. } | Self::Shard(_) => "GM-SHARDS-004",
+            Self::Mapped(_) => "GM-SHARDS-005",
+            Self::Arrays(_) => "GM-LOADER-008",
             Self::Mask { .. } => "GM-SHARDS-006",
         }
     }

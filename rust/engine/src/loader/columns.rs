@@ -12,7 +12,7 @@ use arrow_ipc::reader::{FileDecoder, read_footer_length};
 use arrow_ipc::root_as_footer;
 use gristmill_core::packing::{Corpus, PackingError};
 
-use crate::error::{EngineError, Result};
+use crate::error::Result;
 
 /// Bytes at the end of an Arrow file: length of the footer, and the format's mark.
 const TRAILER_BYTES: usize = 10;
@@ -67,12 +67,16 @@ impl Columns {
     /// are checked; no token is read.
     ///
     /// # Errors
-    /// [`EngineError::Foreign`] when a file is damaged, or a column missing or of another type.
+    /// [`PackingError::Shard`] when a file is damaged, or a column missing or of another type;
+    /// [`PackingError::Mapped`] when its columns do not lie in it as they are.
     pub fn from_files(files: &[Buffer], num_sources: usize) -> Result<Self> {
         let mut blocks = Vec::new();
         for file in files {
-            read_blocks(file, &mut blocks)
-                .map_err(|detail| EngineError::Foreign(format!("a token shard cannot be read: {detail}")))?;
+            let first = blocks.len();
+            read_blocks(file, &mut blocks).map_err(PackingError::Shard)?;
+            if !blocks[first..].iter().all(|block| block.lies_in(file)) {
+                return Err(PackingError::Mapped("it is compressed or not aligned").into());
+            }
         }
         blocks.shrink_to_fit();
         Ok(Self { blocks, num_sources })
@@ -81,7 +85,7 @@ impl Columns {
     /// Takes the batches of a split in order. Reads no row.
     ///
     /// # Errors
-    /// [`EngineError::Foreign`] when a column is missing or of another type.
+    /// [`PackingError::Shard`] when a column is missing or of another type.
     pub fn new(batches: &[RecordBatch], num_sources: usize) -> Result<Self> {
         let blocks = batches.iter().map(Block::new).collect::<Result<_>>()?;
         Ok(Self { blocks, num_sources })
@@ -214,9 +218,9 @@ impl Block {
         let column = |name: &str| {
             batch
                 .column_by_name(name)
-                .ok_or_else(|| EngineError::Foreign(format!("token shards without a column `{name}`")))
+                .ok_or_else(|| PackingError::Shard(format!("it has no column `{name}`")))
         };
-        let wrong = |name: &str| EngineError::Foreign(format!("column `{name}` of a shard has another type"));
+        let wrong = |name: &str| PackingError::Shard(format!("column `{name}` has another type"));
         let docs = column("doc")?
             .as_primitive_opt::<UInt64Type>()
             .ok_or_else(|| wrong("doc"))?
@@ -238,7 +242,7 @@ impl Block {
         } else if let Some(ids) = values.as_primitive_opt::<UInt32Type>() {
             Ids::Wide(ids.values().clone())
         } else {
-            return Err(wrong("tokens"));
+            return Err(wrong("tokens").into());
         };
         let masks = column("mask")?
             .as_list_opt::<i32>()
@@ -260,6 +264,18 @@ impl Block {
             masks: Masks::new(masks).ok_or_else(|| wrong("mask"))?,
             labels,
         })
+    }
+
+    /// Whether tokens and documents lie in the memory of a file, not in copies.
+    fn lies_in(&self, file: &Buffer) -> bool {
+        let ids = match &self.ids {
+            Ids::Narrow(ids) => ids.inner(),
+            Ids::Wide(ids) => ids.inner(),
+        };
+        let places = file.as_ptr_range();
+        [ids, self.docs.inner(), self.offsets.inner().inner()]
+            .into_iter()
+            .all(|buffer| buffer.is_empty() || places.contains(&buffer.as_ptr()))
     }
 
     pub(super) fn doc(&self, row: usize) -> u64 {

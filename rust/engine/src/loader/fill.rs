@@ -3,10 +3,10 @@
 //! Each kind of array is filled by a loop of its own over a piece, which the compiler turns into vector instructions;
 //! a piece of 4,096 tokens stays in the first caches while they run.
 
-use gristmill_core::packing::Placed;
+use gristmill_core::packing::{PackingError, Placed};
 
 use super::columns::{Block, Columns, Ids, trained_runs};
-use crate::error::{EngineError, Result};
+use crate::error::Result;
 
 /// Columns of the table of pieces: position in the split, `doc`, start, stop, row of the batch, source, label.
 ///
@@ -163,7 +163,7 @@ enum Source<'a> {
 impl<'a> Source<'a> {
     fn of(block: &'a Block, piece: &Placed, start: u32, stop: u32) -> Result<Self> {
         let places = block.places(piece.row as usize, start, stop).ok_or_else(|| {
-            EngineError::Foreign(format!(
+            PackingError::Shard(format!(
                 "row {} of a record batch has tokens beyond its end",
                 piece.row
             ))
@@ -198,9 +198,10 @@ impl Out<'_> {
         if is_right {
             Ok(())
         } else {
-            Err(EngineError::Foreign(format!(
+            Err(PackingError::Arrays(format!(
                 "arrays for a batch of {rows} rows need {places} places, {bounds} bounds and {pieces} pieces"
-            )))
+            ))
+            .into())
         }
     }
 
@@ -283,9 +284,9 @@ pub(super) fn fill(
         }
     };
     if i32::try_from(places).is_err() {
-        return Err(EngineError::Foreign(format!(
-            "a batch of {places} places; bounds are 32 bits wide"
-        )));
+        return Err(
+            PackingError::Arrays(format!("a batch of {places} places; bounds are 32 bits wide")).into(),
+        );
     }
     out.check(places, num_bounds, pieces.len(), rows.len())?;
     let mut filled = Filled {

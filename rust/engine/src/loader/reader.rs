@@ -3,13 +3,12 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use gristmill_core::packing::{Placed, Plan, PlanSettings, PlanState};
+use gristmill_core::packing::{Corpus, PackingError, Placed, Plan, PlanSettings, PlanState};
 
 use super::columns::{Columns, Ids};
 use super::fill::{Filled, Out, Tokens, fill};
-use crate::error::{EngineError, Result};
+use crate::error::Result;
 use crate::task::Session;
-use gristmill_core::packing::Corpus;
 
 /// Rows between two looks at the request to stop.
 const ROWS_BETWEEN_CHECKS: u64 = 4096;
@@ -138,9 +137,7 @@ impl Reader {
     pub fn fill(&self, padding: Option<u32>, out: &mut Out<'_>) -> Result<Filled> {
         let is_wide = |piece: &Placed| matches!(self.columns.block(piece.block as usize).ids, Ids::Wide(_));
         if matches!(out.tokens, Tokens::U16(_)) && self.pieces.iter().any(is_wide) {
-            return Err(EngineError::Foreign(
-                "the shards' ids do not fit uint16".to_owned(),
-            ));
+            return Err(PackingError::Arrays("the shards' ids do not fit uint16".to_owned()).into());
         }
         fill(
             &self.columns,

@@ -219,5 +219,5 @@ fn arrays_that_are_too_short_are_refused() {
         pieces: &mut [0; PIECE_FIELDS],
         row_bounds: &mut [0; 2],
     };
-    assert_eq!(reader.fill(None, &mut out).unwrap_err().code(), "GM-RUN-072");
+    assert_eq!(reader.fill(None, &mut out).unwrap_err().code(), "GM-LOADER-008");
 }
