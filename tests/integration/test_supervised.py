@@ -15,6 +15,7 @@ from tests.chats import TEMPLATE, conversation, ids, write_lines, write_model, w
 from gristmill.cli.inspect import describe, look
 from gristmill.curate.run import CuratedRun, curate
 from gristmill.curate.verify import verify_run
+from gristmill.curate.what_if import what_if
 from gristmill.errors import GristmillError
 from gristmill.loader.rows import is_trained
 from gristmill.report.build import collect_report
@@ -382,3 +383,20 @@ def test_the_example_runs(name: str, tmp_path: Path) -> None:
     counts = run.manifest["supervised"]["splits"]["train"]
     assert counts["trained_tokens"] > 1000
     assert run.counts["kept"] > 40
+
+
+def test_what_if_knows_labels_and_what_was_too_long(tmp_path: Path) -> None:
+    write_model(tmp_path / "model")
+    rows = [{"id": f"d{n}", "text": "ab " * (n + 1), "y": n % 2} for n in range(10)]
+    write_lines(tmp_path / "a.jsonl", [*rows, {"id": "none", "text": "no label"}, {**rows[0], "id": "copy"}])
+    rule = '[[step]]\nuse = "gopher_quality"\nmin_words = 2\nmin_stop_words = false\nmin_mean_word_length = false\n'
+    tokens = 'max_tokens = 20\ntoo_long = "drop"\nlabel = { field = "y" }'
+    recipe = write_recipe(tmp_path, 'paths = ["a.jsonl"]', tokens, rule + '[[step]]\nuse = "exact_dedup"')
+    run = curate(recipe, workers=1)
+    dropped = run.counts["by_source"]["data"]["dropped"]
+    assert dropped["tokens.too_long"] == 4
+    same = what_if(recipe)
+    assert same.after == same.before
+    assert same.estimates == {}
+    other = what_if(recipe, ["min_words=4"])
+    assert set(other.estimates) == {"tokens.too_long", "kept"}

@@ -319,8 +319,15 @@ def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def make_plan(recipe: Recipe) -> Plan:
+def make_plan(recipe: Recipe, *, loads_tokenizer: bool = True) -> Plan:
     """Return the plan of a recipe. Looks at file names and sizes, loads plugins and the tokenizer, reads no data.
+
+    Parameters
+    ----------
+    recipe
+        The recipe.
+    loads_tokenizer
+        False leaves the tokenizer out, and with it all that comes of tokens: for what asks only about documents.
 
     Raises
     ------
@@ -334,7 +341,7 @@ def make_plan(recipe: Recipe) -> Plan:
     check_choices_fit(choices, recipe.run.scratch_memory)
     num_bytes = sum(file.num_bytes for file in files)
     tokenizer = None
-    if recipe.tokens is not None:
+    if recipe.tokens is not None and loads_tokenizer:
         tokenizer = resolve_tokenizer(
             recipe.resolve(recipe.tokens.tokenizer),
             special=recipe.tokens.special,

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 CHARACTERS_A_BYTE = 4
 """A rendering may have so many characters for each byte of the longest document: templates repeat little."""
 MAX_LABELS = 65_536
+TOKEN_RULES = ("tokens.too_long", "tokens.nothing_trained")
+"""What the tokenise stage drops, as the counts call it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -24,6 +24,7 @@ from gristmill.curate.folder import RunFolder, load_json
 from gristmill.curate.plan import Plan, make_plan
 from gristmill.curate.run import open_run
 from gristmill.curate.stages import CUT_STAGES, Json
+from gristmill.curate.supervised import TOKEN_RULES
 from gristmill.curate.threshold_keys import parse_settings, with_settings
 from gristmill.curate.what_if_answer import SourceCounts, ThresholdChange, WhatIf
 from gristmill.errors import GristmillError
@@ -87,8 +88,10 @@ def what_if(
         raise GristmillError("GM-WHATIF-006", f"{num_examples} examples, {threads} threads")
     recipe = load_recipe(Path(recipe_path))
     parsed = parse_settings(settings, recipe, compile_steps(recipe)) if settings else []
-    # Split and tokens come behind dedup: they change no count here, and a tokenizer takes long to load.
-    plan = make_plan(replace(with_settings(recipe, parsed), tokens=None))
+    # Split and tokens come behind dedup, and a tokenizer takes long to load; turns and labels come before it.
+    tokens = recipe.tokens
+    reads_turns = tokens is not None and (tokens.chat is not None or tokens.label is not None)
+    plan = make_plan(with_settings(recipe, parsed), loads_tokenizer=reads_turns)
     folder = RunFolder(Path(run) if run is not None else recipe.output)
     finished = open_run(folder.root)
     _refuse_other_recipe(plan, folder, finished.manifest)
@@ -134,7 +137,7 @@ def what_if(
         after=after,
         enters={name: source["enters"] for name, source in sources.items()},
         leaves={name: source["leaves"] for name, source in sources.items()},
-        estimates=_estimates(plan, dedup, has_changed=has_changed),
+        estimates=_estimates(plan, dedup, old_counts, has_changed=has_changed),
         over_budget=_over_budget(plan, sources, dedup),
         examples={side: _named(found[side], names) for side in ("enters", "leaves")},
     )
@@ -256,7 +259,7 @@ def _check_before(
     plan: Plan,
 ) -> None:
     """Compare what the tables say of the run with what its manifest counts."""
-    of_dedup = {*_dedup_rules(plan), *cut_rules(plan), *choice_rules(plan.choices)}
+    of_dedup = {*_dedup_rules(plan), *cut_rules(plan), *choice_rules(plan.choices), *TOKEN_RULES}
     for name, source in sources.items():
         hits = _first_hits(thresholds, cast(Sequence[int], source["first_before"]))
         known = {rule: count for rule, count in counts[name].dropped.items() if rule not in of_dedup}
@@ -311,13 +314,15 @@ def _choose_again(
 
 
 def _left_empty(plan: Plan, before: SourceCounts, source: Mapping[str, object]) -> dict[str, int]:
-    """Return the documents that cut steps leave with too little text: the run's share of those that pass."""
+    """Return the documents that later stages drop for what is left or too long: the run's share of those that pass."""
     old, new = cast(int, source["passed_before"]), cast(int, source["passed_after"])
     share = new / old if old else 0.0
-    return {rule: round(before.dropped.get(rule, 0) * share) for rule in cut_rules(plan)}
+    return {rule: round(before.dropped.get(rule, 0) * share) for rule in (*cut_rules(plan), *TOKEN_RULES)}
 
 
-def _estimates(plan: Plan, dedup: DedupAfter, *, has_changed: bool) -> dict[str, str]:
+def _estimates(
+    plan: Plan, dedup: DedupAfter, before: Mapping[str, SourceCounts], *, has_changed: bool
+) -> dict[str, str]:
     rules = dict(zip(("exact", "near", "semantic"), _dedup_rules(plan), strict=True))
     estimates = {rules[step]: reason for step, reason in dedup.estimates.items()}
     if plan.cuts and has_changed:
@@ -335,6 +340,10 @@ def _estimates(plan: Plan, dedup: DedupAfter, *, has_changed: bool) -> dict[str,
             "taken, or its amount"
         )
         estimates |= dict.fromkeys(choice_rules(plan.choices), reason)
+    dropped = {rule for source in before.values() for rule in source.dropped}
+    if has_changed:
+        reason = "the run's share was taken: a document's length in tokens is known only once it is tokenised"
+        estimates |= {rule: reason for rule in TOKEN_RULES if rule in dropped}
     if estimates:
         estimates["kept"] = next(iter(estimates.values()))
     return estimates

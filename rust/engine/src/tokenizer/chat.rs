@@ -168,7 +168,7 @@ mod tests {
             "added_tokens": [added(0, "<s>", false), added(1, "</s>", true)],
             "pre_tokenizer": {"type": "WhitespaceSplit"}, "post_processor": null, "decoder": null,
             "model": {"type": "WordLevel", "unk_token": "?",
-                      "vocab": {"a": 2, "b": 3, "?": 4, "c": 5}}
+                      "vocab": {"<s>": 0, "</s>": 1, "a": 2, "b": 3, "?": 4, "c": 5}}
         });
         let path = folder.join("tokenizer.json");
         std::fs::write(&path, json.to_string()).unwrap();
@@ -193,10 +193,18 @@ mod tests {
             encode(&chat, text, &[]),
             [(0, 0, 3), (2, 3, 4), (1, 5, 10), (3, 10, 11), (1, 11, 15)]
         );
-        // The first `</s>` is a content's: text, which this model does not know.
+        // The first `</s>` is a content's. This model spells it as one word, so it is broken in two, and the places are
+        // those of the whole piece.
         assert_eq!(
             encode(&chat, text, &[(5, 9)]),
-            [(0, 0, 3), (2, 3, 4), (4, 5, 9), (3, 10, 11), (1, 11, 15)]
+            [
+                (0, 0, 3),
+                (2, 3, 11),
+                (4, 3, 11),
+                (4, 3, 11),
+                (3, 3, 11),
+                (1, 11, 15)
+            ]
         );
         assert_eq!(encode(&chat, "<s>c", &[(0, 3)]), [(4, 0, 4)]);
         assert_eq!(encode(&chat, "", &[]), []);
