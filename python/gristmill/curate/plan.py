@@ -239,10 +239,13 @@ class Plan:
         document, row groups of four tables (64 MiB) and its sort budget; with `semantic_dedup` the hyperplanes, and a
         batch of embeddings, which as numbers take less than as the text of their metadata; with `[split]` the index of
         its proof (160 MiB); and the largest Bloom filter of a step that cuts or selects, or all of `scratch_memory`
-        where repeated passages are found.
+        where repeated passages are found. Where turns are rendered: three tokenizers, and the batches twice.
         """
         tokenizer = 0 if self.tokenizer is None else 200 << 20
         batches = 3 * (self.batch_bytes + self.max_document_bytes)
+        if self.supervised is not None and self.supervised.chat is not None:
+            # Turns and what is made of them, and a tokenizer each for them and for contents that spell control tokens.
+            tokenizer, batches = 3 * tokenizer, 2 * batches
         if self.semantic is not None:
             batches += self.batch_bytes + self.semantic.hyperplane_bytes
         worker = (160 << 20) + tokenizer + batches + 24 * self.max_document_bytes + (64 << 20)

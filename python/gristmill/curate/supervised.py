@@ -120,6 +120,7 @@ class SupervisedPlan:
                 "last": f"trained is the last turn of the assistant, {found}",
                 "all": "everything is trained",
             }[self.chat.train_on]
+            yield "disk of the renderings in work/: compressed, about as much as compressed input"
             yield f"chat: template {self.chat.name} ({self.chat.digest[:16]}); {trained}"
         if self.label_field is not None:
             classes = "those of kept documents, sorted"

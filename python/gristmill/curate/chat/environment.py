@@ -90,6 +90,7 @@ def require_jinja() -> None:
 def make_environment(budget: Budget, spans: SpanTracker) -> jinja2.Environment:
     """Return the sandbox. Cost: some milliseconds; templates are compiled by its `from_string`."""
     import jinja2
+    import jinja2.exceptions
     import jinja2.ext
     import jinja2.nodes
     import jinja2.sandbox
@@ -127,7 +128,7 @@ def make_environment(budget: Budget, spans: SpanTracker) -> jinja2.Environment:
     class Namespace(jinja2.utils.Namespace):
         def __setitem__(self, name: str, value: Any) -> None:
             if name.startswith("_"):
-                raise jinja2.sandbox.SecurityError(f"a namespace cannot hold `{name}`")
+                raise jinja2.exceptions.SecurityError(f"a namespace cannot hold `{name}`")
             super().__setitem__(name, value)
 
     class Dictionary:
