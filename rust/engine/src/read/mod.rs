@@ -6,7 +6,8 @@
 //! exist.
 //!
 //! Rules that hold for every format:
-//! - the text is one top-level field and must be a string; fields are matched by their exact names;
+//! - the text is one top-level field and must be a string, or what the record's turns say ([`TurnsSpec`]); fields are
+//!   matched by their exact names;
 //! - all fields but text and id, extracted ones included, are kept as one compact JSON object, numbers and
 //!   escapes as written; a key that comes twice counts once, with its last value;
 //! - a record whose text is longer than `max_document_bytes` is unreadable;

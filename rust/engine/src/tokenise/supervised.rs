@@ -189,7 +189,7 @@ impl Supervisor {
         let ids: Vec<u32> = self.placed.iter().map(|token| token.id).collect();
         let mut push = |tokens: Vec<u32>, trained: &[bool]| {
             self.done.trained_tokens += trained.iter().filter(|&&is| is).count() as u64;
-            let mask = (train_on != TrainOn::All).then(|| runs(trained));
+            let mask = (train_on != TrainOn::All || trained.contains(&false)).then(|| runs(trained));
             self.parts.push(Part { tokens, mask });
         };
         match over {
@@ -209,17 +209,24 @@ impl Supervisor {
                         .map(|&at| self.placed.partition_point(|token| token.start < at))
                         .collect();
                     let cut = divide(&breaks, ids.len(), limit.max_tokens as usize);
-                    for part in &cut.parts {
+                    let mut lost = cut.lost;
+                    for (number, part) in cut.parts.iter().enumerate() {
                         let mut tokens = ids[..part.header].to_vec();
                         tokens.extend_from_slice(&ids[part.start..part.end]);
-                        let mut mask = vec![false; part.header];
+                        // What is repeated is trained once.
+                        let mut mask: Vec<bool> = trained[..part.header]
+                            .iter()
+                            .map(|&is| is && number == 0)
+                            .collect();
                         mask.extend_from_slice(&trained[part.start..part.end]);
-                        if train_on == TrainOn::All || mask.contains(&true) {
+                        if mask.contains(&true) {
                             push(tokens, &mask);
+                        } else {
+                            lost += part.end - part.start;
                         }
                     }
-                    self.done.lost_tokens = cut.lost as u64;
-                    self.done.is_truncated = cut.lost > 0;
+                    self.done.lost_tokens = lost as u64;
+                    self.done.is_truncated = lost > 0;
                     self.done.is_split = self.parts.len() > 1;
                 }
             },
