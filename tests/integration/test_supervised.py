@@ -400,3 +400,41 @@ def test_what_if_knows_labels_and_what_was_too_long(tmp_path: Path) -> None:
     assert same.estimates == {}
     other = what_if(recipe, ["min_words=4"])
     assert set(other.estimates) == {"tokens.too_long", "kept"}
+
+
+def test_what_is_repeated_is_trained_once_and_what_is_left_out_is_counted(tmp_path: Path) -> None:
+    write_model(tmp_path / "model")
+    greeting = [{"role": "assistant", "content": "Welcome."}]
+    turns = [*greeting, *conversation(1, exchanges=4)]
+    write_lines(tmp_path / "a.jsonl", [{"id": "x", "messages": turns}])
+    source = 'paths = ["a.jsonl"]\nmessages = "messages"'
+    run = curate(write_recipe(tmp_path, source, f"max_tokens = {LIMIT}\nchat = {{}}"), workers=1)
+    answers = [turn["content"] for turn in turns if turn["role"] == "assistant"]
+    assert "".join(map(trained_text, documents(run))) == "".join(f"{answer}#" for answer in answers)
+    run = curate(
+        write_recipe(tmp_path, source, f'max_tokens = {LIMIT}\nchat = {{ train_on = "last" }}'), workers=1
+    )
+    [last] = documents(run)
+    assert trained_text(last) == f"{answers[-1]}#"
+    counts = [split for split in run.manifest["supervised"]["splits"].values() if split["conversations"]]
+    header = len(ids(chatml(greeting)))
+    assert counts[0]["lost_tokens"] == len(ids(chatml(turns))) - (len(last.tokens) - header) - header
+    run = curate(
+        write_recipe(tmp_path, source, f'max_tokens = {LIMIT}\nchat = {{ train_on = "all" }}'), workers=1
+    )
+    trained = sum(int(is_trained(document, 0, len(document.tokens)).sum()) for document in documents(run))
+    assert trained == len(ids(chatml(turns)))
+
+
+def test_texts_and_conversations_can_share_a_recipe(tmp_path: Path) -> None:
+    write_model(tmp_path / "model")
+    write_lines(tmp_path / "a.jsonl", [{"id": "talk", "messages": conversation(1)}])
+    write_lines(tmp_path / "b.jsonl", [{"id": "text", "text": "plain <|im_end|>"}])
+    more = '[[source]]\nname = "texts"\nid = "id"\npaths = ["b.jsonl"]'
+    run = curate(
+        write_recipe(tmp_path, 'paths = ["a.jsonl"]\nmessages = "messages"', "chat = {}", more), workers=1
+    )
+    found = {str(document.id): document for document in documents(run)}
+    assert found["text"].tokens.to_pylist() == [*b"plain <|im_end|>", 256]
+    assert found["text"].mask is None
+    assert found["talk"].tokens.to_pylist() == ids(chatml(conversation(1)))
