@@ -438,3 +438,17 @@ def test_texts_and_conversations_can_share_a_recipe(tmp_path: Path) -> None:
     assert found["text"].tokens.to_pylist() == [*b"plain <|im_end|>", 256]
     assert found["text"].mask is None
     assert found["talk"].tokens.to_pylist() == ids(chatml(conversation(1)))
+
+
+def test_chat_needs_a_tokenizer_that_gives_places(tmp_path: Path) -> None:
+    model = Path(__file__).parents[1] / "parity" / "tokens" / "sentencepiece" / "bpe_bytes.model"
+    write_lines(tmp_path / "a.jsonl", [{"id": "x", "messages": conversation(1), "text": "a", "y": 1}])
+    for source, tokens in (('messages = "messages"', "chat = {}"), ("", 'label = { field = "y" }')):
+        recipe = write_recipe(tmp_path, f'paths = ["a.jsonl"]\n{source}', tokens)
+        recipe.write_text(recipe.read_text().replace('tokenizer = "model"', f'tokenizer = "{model}"'))
+        if source:
+            with pytest.raises(GristmillError) as error:
+                curate(recipe, workers=1)
+            assert error.value.code == "GM-CHAT-007"
+        else:
+            assert [document.label for document in documents(curate(recipe, workers=1))] == [0]

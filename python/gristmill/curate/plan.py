@@ -205,6 +205,7 @@ class Plan:
             },
             "ranges": self.num_ranges,
             "tokenizer_path": None if self.tokenizer is None else str(self.tokenizer.path.absolute()),
+            "tokenizer_kind": None if self.tokenizer is None else self.tokenizer.kind,
             **({} if self.index is None else {"index_path": str(self.index.path.absolute())}),
         }
 

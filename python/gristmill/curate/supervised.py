@@ -202,6 +202,12 @@ def plan_supervised(recipe: Recipe, tokenizer: ResolvedTokenizer | None) -> Supe
     chat_too_long = tokens.too_long
     templates = None
     if tokens.chat is not None:
+        if tokenizer.kind != "tokenizer.json":
+            raise GristmillError(
+                "GM-CHAT-007",
+                f"`chat` needs a `tokenizer.json`, and `{tokenizer.path.name}` is a file of the kind {tokenizer.kind}",
+                hint="name the model folder in Hugging Face's layout, or convert the tokenizer",
+            )
         chat_too_long = tokens.chat.too_long or tokens.too_long
         templates = resolve_templates(
             tokens.chat.template,

@@ -47,6 +47,13 @@ CODES = {
         "ways out of it.",
         remedy="pip install 'gristmill[chat]'",
     ),
+    "GM-CHAT-007": ErrorPage(
+        title="chat needs a `tokenizer.json`",
+        explanation="Which tokens of a rendered conversation are trained follows from the place of each token in the "
+        "text, and which of its strings are control tokens from the list in a Hugging Face `tokenizer.json`. Files of "
+        "tiktoken, Tekken and SentencePiece have neither; they serve texts and labelled texts.",
+        remedy="name a model folder that holds a `tokenizer.json`",
+    ),
     "GM-LABEL-001": ErrorPage(
         title="too many different labels",
         explanation="A label is a class, and every class gets a number. The field that `label` names has more than "
