@@ -376,3 +376,25 @@ def test_inspect_report_and_explain_tell_of_the_split(
     report = (run.path / "report.md").read_text(encoding="utf-8")
     assert "## Held out" in report
     assert "no band had shown it" in report
+
+
+def test_what_is_compared_is_what_cuts_left(tmp_path: Path) -> None:
+    rows = [{"id": str(n), "text": f"{text_of(9999)}\n\n{text_of(n, words=30)}"} for n in range(60)]
+    cut = '[[step]]\nuse = "exact_dedup"\nname = "paragraphs"\nunit = "paragraph"\n'
+    recipe = write(tmp_path, rows, f"{cut}{HALVES}")
+    write_rows(tmp_path / "one-3.jsonl", [])
+    run = curate(recipe, workers=1)
+    assert len(set(sides(run.path).values())) == 3
+    groups = cast(Mapping[str, Mapping[str, object]], run.manifest["split"])["groups"]
+    assert groups["grouped"] < 10
+    assert verify_run(run.path).ok
+
+
+def test_equal_texts_without_words_stay_together(tmp_path: Path) -> None:
+    rows = [{"id": f"{text}{n}", "text": text} for text in ("!?", "---", "\u2026") for n in range(12)]
+    rows += [{"id": str(n), "text": text_of(n)} for n in range(40)]
+    run = curate(write(tmp_path, rows, HALVES), workers=1)
+    found = sides(run.path)
+    for text in ("!?", "---", "\u2026"):
+        assert len({side for name, side in found.items() if name.startswith(text)}) == 1
+    assert verify_run(run.path).ok

@@ -84,7 +84,7 @@ enum TaskSpec {
     Choose(Box<choose::spec::ChooseSpec>),
     Check(dedup_index::check::CheckSpec),
     Segment(dedup_index::build::SegmentSpec),
-    SplitKeys(split::keys::KeysSpec),
+    SplitKeys(Box<split::keys::KeysSpec>),
     SplitGroup(split::group::GroupSpec),
     SplitAssign(split::assign::AssignSpec),
     SplitIndex(split::prove::SplitIndexSpec),

@@ -105,7 +105,7 @@ pub fn run(spec: &AssignSpec, session: &Session) -> Result<TaskManifest> {
     let mut stats = AssignStats::default();
     let documents = by_group(spec, session, &context, &kept, memory_bytes, &mut stats)?;
     let mut groups = Groups::new(spec, &context, memory_bytes / 4)?;
-    documents.for_each(|record| Ok(groups.document(record)?))?;
+    documents.for_each(|record| groups.document(record))?;
     let (mut decisions, farthest) = {
         groups.close()?;
         (stats.groups, stats.mixed_labels) = (groups.num_groups, groups.decider.mixed);

@@ -470,6 +470,26 @@ mod tests {
     }
 
     #[test]
+    fn the_layouts_are_the_described_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = IndexFiles::within(folder.path());
+        let mut builder = Builder::create(files.clone(), 1.0).unwrap();
+        builder.push(7, Side::Validation, &[1, 2]).unwrap();
+        builder.push(8, Side::Test, &[3]).unwrap();
+        assert_eq!(builder.finish().unwrap(), (3, 2));
+        let held = [
+            [7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 1],
+            [8, 0, 0, 0, 0, 0, 0, 0, 16, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2],
+        ];
+        assert_eq!(std::fs::read(&files.held).unwrap(), held.as_flattened());
+        let postings = [
+            [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+            [3, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0],
+        ];
+        assert_eq!(std::fs::read(&files.postings).unwrap(), postings.as_flattened());
+    }
+
+    #[test]
     fn damage_is_told() {
         let folder = tempfile::tempdir().unwrap();
         let files = IndexFiles::within(folder.path());

@@ -146,6 +146,11 @@ pub(crate) fn group_hash(salt: u64, key: u128) -> u64 {
 
 /// What of an assignment does not depend on the order of documents: `(key, side)`, hashed; sums of it tell two
 /// assignments apart.
+///
+/// ```
+/// use gristmill_engine::split::{Side, assignment_hash};
+/// assert_eq!(assignment_hash(1, Side::Test), 0x41c1833619f7168b8ae7f231084132ab);
+/// ```
 pub fn assignment_hash(key: u128, side: Side) -> u128 {
     let mut record = [side as u8; 17];
     record[..16].copy_from_slice(&key.to_be_bytes());
