@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 
 from gristmill.curate.run import CuratedRun, curate
 from gristmill.curate.verify import verify_run
+from gristmill.errors import GristmillError
 
 SHARES = "validation = 0.1\ntest = 0.1\n"
 ARMS = {
@@ -112,15 +113,34 @@ def second_count(rows: Sequence[tuple[str, str, str]], least: float = 0.8) -> tu
     return pairs, len(leaking)
 
 
-def measure(number: int, data: Path, work: Path) -> dict[str, object]:
-    """Return all figures."""
+def keep(output: Path, figures: Mapping[str, object]) -> None:
+    """Write what is measured so far."""
+    output.mkdir(parents=True, exist_ok=True)
+    (output / "figures.json").write_text(
+        json.dumps(figures, indent=1, sort_keys=True) + "\n", encoding="utf-8"
+    )
+
+
+def measure(number: int, data: Path, work: Path, output: Path) -> None:
+    """Write all figures; what `output` has of the same number of documents is not measured again."""
+    known = output / "figures.json"
+    figures: dict[str, object] = json.loads(known.read_bytes()) if known.is_file() else {}
+    if figures.get("documents") != number:
+        figures = {}
     rows = list(read(data, number))
     late = len(rows) // 11
     write(work / "documents", rows, late=late)
-    figures: dict[str, object] = {"documents": len(rows), "packages": len({row["package"] for row in rows})}
-    arms: dict[str, object] = {}
+    figures |= {"documents": len(rows), "packages": len({row["package"] for row in rows})}
+    arms = cast(dict[str, object], figures.setdefault("arms", {}))
     for name, keys in ARMS.items():
-        done = run(work, name.replace(" ", "-"), keys)
+        if name in arms:
+            continue
+        try:
+            done = run(work, name.replace(" ", "-"), keys)
+        except GristmillError as error:
+            arms[name] = {"refused": f"{error.code}: {error}"}
+            keep(output, figures)
+            continue
         split = cast(Mapping[str, Mapping[str, object]], done.manifest["split"])
         kept = rows_of(done.path)
         pairs, leaking = second_count(kept)
@@ -139,8 +159,7 @@ def measure(number: int, data: Path, work: Path) -> dict[str, object]:
             },
             "verify": verify_run(done.path).ok,
         }
-        print(name, json.dumps(arms[name]), flush=True)
-    figures["arms"] = arms
+        keep(output, figures)
     before = {
         key: side for key, side, _ in rows_of(run(work, "before", ARMS["clusters"], files="a-*.jsonl").path)
     }
@@ -159,8 +178,7 @@ def measure(number: int, data: Path, work: Path) -> dict[str, object]:
             "pairs": split["proof"]["pairs"],
             "second_count": second_count(rows_of(done.path))[0],
         }
-        print(name, json.dumps(growth[name]), flush=True)
-    return {**figures, "growth": growth}
+    keep(output, figures | {"growth": growth})
 
 
 def main() -> None:
@@ -172,11 +190,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("bench/results/split"))
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="gristmill-leaks-") as work:
-        figures = measure(options.documents, Path(os.environ["GRISTMILL_DATA"]), Path(work))
-    options.output.mkdir(parents=True, exist_ok=True)
-    (options.output / "figures.json").write_text(
-        json.dumps(figures, indent=1, sort_keys=True) + "\n", encoding="utf-8"
-    )
+        measure(options.documents, Path(os.environ["GRISTMILL_DATA"]), Path(work), options.output)
 
 
 if __name__ == "__main__":
