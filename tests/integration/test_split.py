@@ -398,3 +398,25 @@ def test_equal_texts_without_words_stay_together(tmp_path: Path) -> None:
     for text in ("!?", "---", "\u2026"):
         assert len({side for name, side in found.items() if name.startswith(text)}) == 1
     assert verify_run(run.path).ok
+
+
+def test_with_an_index_a_cluster_stays_on_the_side_of_its_first_document(tmp_path: Path) -> None:
+    steps = '[[step]]\nuse = "minhash_dedup"\n[dedup]\nindex = "../index"\n'
+    first = [{"id": str(n), "text": text_of(n)} for n in range(60)]
+    old = sides(curate(write(tmp_path / "first", first, f"{steps}{HALVES}"), workers=1).path)
+    # A chain: b resembles the old document and goes; c resembles b only, and stays.
+    second = []
+    for number in range(60):
+        words = text_of(number, changed=9).split()
+        second.append({"id": f"{number}-b", "text": " ".join(words)})
+        second.append(
+            {"id": f"{number}-c", "text": " ".join([f"y{number}x{n}" for n in range(9)] + words[9:])}
+        )
+    run = curate(write(tmp_path / "second", second, f"{steps}{HALVES}"), workers=1)
+    found = sides(run.path)
+    assert sum(name.endswith("-c") for name in found) > 40
+    assert not [name for name in found if name.endswith("-b")]
+    joined = [row for row in kept(run.path) if row["cluster"] is not None]
+    assert len(joined) > 40
+    assert all(found[str(row["id"])] == old[str(row["id"]).removesuffix("-c")] for row in joined)
+    assert verify_run(run.path).ok
