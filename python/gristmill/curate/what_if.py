@@ -335,9 +335,8 @@ def _estimates(
         estimates = {rule: estimates.get(rule, reason) for rule in known}
     if plan.choices and has_changed:
         reason = (
-            "documents change sides, so the choosing steps would choose among others; of each source the "
-            "run's share was "
-            "taken, or its amount"
+            "documents change sides, so the choosing steps would choose among others; of each source the run's "
+            "share was taken, or its amount"
         )
         estimates |= dict.fromkeys(choice_rules(plan.choices), reason)
     dropped = {rule for source in before.values() for rule in source.dropped}

@@ -34,9 +34,8 @@ IMPORTANCE = "importance"
 
 _SALT = Field(
     None,
-    description="Decides which documents, with their keys; the same salt chooses the same ones, and a "
-    "smaller choice is "
-    "part of a larger one. By default the run's `seed`.",
+    description="Decides which documents, with their keys; the same salt chooses the same ones, and a smaller "
+    "choice is part of a larger one. By default the run's `seed`.",
 )
 
 
@@ -87,15 +86,13 @@ class Sample(ChoiceStep):
     )
     by: Text | None = Field(
         None,
-        description='What divides documents into strata, each of which gives its share: `"source"`, a '
-        "field of the input, "
-        "or a column of a step. Documents without a value are a stratum of their own.",
+        description='What divides documents into strata, each of which gives its share: `"source"`, a field of the '
+        "input, or a column of a step. Documents without a value are a stratum of their own.",
     )
     per: Annotated[dict[str, Fraction], Field(min_length=1)] | None = Field(
         None,
-        description="Shares of single strata by value of `by`, as `{ web = 0.1, books = 1 }`; for all "
-        "others `fraction` "
-        "holds, and without it they stay whole.",
+        description="Shares of single strata by value of `by`, as `{ web = 0.1, books = 1 }`; for all others "
+        "`fraction` holds, and without it they stay whole.",
     )
     salt: Text | None = _SALT
 
@@ -145,21 +142,18 @@ class Mix(ChoiceStep):
     )
     weights: Annotated[dict[str, NotNegative], Field(min_length=1)] | None = Field(
         None,
-        description="Target shares by value, as `{ web = 0.6, books = 0.4 }`, in any scale; as much stays "
-        "as the scarcest "
-        "allows. What is not named goes.",
+        description="Target shares by value, as `{ web = 0.6, books = 0.4 }`, in any scale; as much stays as the "
+        "scarcest allows. What is not named goes.",
     )
     temperature: Annotated[Number, Field(ge=1.0)] | None = Field(
         None,
-        description="Instead of `weights`: shares in proportion to n^(1/t) for what there is of each; 1 "
-        "changes nothing, "
-        "more makes them more equal.",
+        description="Instead of `weights`: shares in proportion to n^(1/t) for what there is of each; 1 changes "
+        "nothing, more makes them more equal.",
     )
     unimax: Unimax | None = Field(
         None,
-        description="Instead of `weights`: `{ budget_bytes = ..., max_epochs = 1 }` divides a budget "
-        "equally with a cap on "
-        "how often a document is read.",
+        description="Instead of `weights`: `{ budget_bytes = ..., max_epochs = 1 }` divides a budget equally with a "
+        "cap on how often a document is read.",
     )
     measure: Literal["bytes", "words", "tokens"] = Field(
         "bytes", description="What shares are of: bytes of text, words, or ids of the recipe's tokenizer."
@@ -278,29 +272,25 @@ class Select(ChoiceStep):
     )
     weigh_words: Annotated[int, Field(ge=1, le=1_000_000)] | Literal[False] = Field(
         128,
-        description="Every document is weighed as if it had so many words, as the texts of the paper have; "
-        "`false` takes "
-        "sums over the whole document, which in a corpus unlike the target lets the shortest come first.",
+        description="Every document is weighed as if it had so many words, as the texts of the paper have; `false` "
+        "takes sums over the whole document, which in a corpus unlike the target lets the shortest come first.",
     )
     noise: bool = Field(
         True,
-        description="Add Gumbel noise to the weights, which makes the choice a sample in proportion to "
-        "them; `false` takes "
-        "the heaviest.",
+        description="Add Gumbel noise to the weights, which makes the choice a sample in proportion to them; "
+        "`false` takes the heaviest.",
     )
     diversity: Diversity | None = Field(
         None,
-        description="`{ min_new = 0.5 }` leaves a document out if a smaller share of its 13-grams is new "
-        "to the documents "
-        "selected before it.",
+        description="`{ min_new = 0.5 }` leaves a document out if a smaller share of its 13-grams is new to the "
+        "documents selected before it.",
     )
     salt: Text | None = _SALT
 
     choice_rules: ClassVar[tuple[str, str]] = ("not_selected", "nothing_new")
     source_note: ClassVar[str] = (
-        "Xie et al. 2023, Data Selection for Language Models via Importance Resampling (DSIR): hashed uni- "
-        "and bigrams, "
-        "10,000 buckets, Gumbel top-k. Diversity is gristmill's own: greedy, by new n-grams."
+        "Xie et al. 2023, Data Selection for Language Models via Importance Resampling (DSIR): hashed uni- and "
+        "bigrams, 10,000 buckets, Gumbel top-k. Diversity is gristmill's own: greedy, by new n-grams."
     )
 
     @model_validator(mode="after")

@@ -105,9 +105,8 @@ def _strata(one: Choice) -> list[Block]:
     if any(cast(float, stratum.get("repeat", 1.0)) > 1 for stratum in strata):
         blocks.append(
             Note(
-                text="Nothing is written twice. Where a stratum is to be read more than once, that is for "
-                "training: give "
-                "its source the weight that follows from the factor."
+                text="Nothing is written twice. Where a source is to be read more than once, that is for training: "
+                "the factor is its `weight`."
             )
         )
     return blocks
