@@ -11,6 +11,7 @@ from gristmill.bench.result import OUR_NAME
 WIDTH = 860
 LEFT, RIGHT = 250, 150
 ROW, BAR, GAP = 22, 14, 30
+LIMIT, LIMITS = "limit", "limits of the hardware"
 COLOURS = {"gristmill": "#b5651d", "limit": "#8a8f98", "rival": "#4f7cac"}
 SHARE_COLOURS = (
     "#b5651d",
@@ -85,7 +86,9 @@ def _by_stage(result: Mapping[str, object]) -> dict[str, list[Mapping[str, objec
     found: dict[str, list[Mapping[str, object]]] = {}
     for row in cast(Sequence[Mapping[str, object]], result["measured"]):
         if row["error"] is None:
-            found.setdefault(str(row["stage"]), []).append(row)
+            is_limit = row["name"] == LIMIT
+            shown = {**row, "shown": row["stage"] if is_limit else row["name"]}
+            found.setdefault(LIMITS if is_limit else str(row["stage"]), []).append(shown)
     return found
 
 
@@ -116,7 +119,8 @@ def _bar(y: float, row: Mapping[str, object], largest: float) -> Iterator[str]:
     colour = COLOURS.get(name, COLOURS["rival"])
     middle = y + ROW / 2
     version = row.get("version")
-    yield _text(LEFT - 10, middle + 4, f"{name} {version}" if version else name, anchor="end")
+    shown = str(row["shown"])
+    yield _text(LEFT - 10, middle + 4, f"{shown} {version}" if version else shown, anchor="end")
     yield (
         f'<rect class="bar" x="{LEFT}" y="{middle - BAR / 2:.1f}" width="{max(1.0, value * scale):.1f}" '
         f'height="{BAR}" rx="2" fill="{colour}"/>'
@@ -159,7 +163,7 @@ def _shares(y: float, pipeline: Mapping[str, object]) -> Iterator[str]:
     x = 16.0
     for number, (name, numbers) in shown:
         label = f"{name} {numbers['share']:.0%}"
-        width = 16 + 7 * len(label)
+        width = 26 + 7 * len(label)
         if x + width > WIDTH - 16:
             break
         colour = SHARE_COLOURS[number % len(SHARE_COLOURS)]
