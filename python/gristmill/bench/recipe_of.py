@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gristmill.bench.contenders import RULES
 from gristmill.bench.sample import Sample
+from gristmill.curate.tokens import tokenizer_file
 from gristmill.recipe import load_recipe, toml_value
 
 STEPS = ("clean", *RULES, "exact_dedup", "minhash_dedup")
@@ -78,5 +79,4 @@ def tokenizer_of(recipe: Path) -> Path | None:
     loaded = load_recipe(recipe)
     if loaded.tokens is None:
         return None
-    path = loaded.resolve(loaded.tokens.tokenizer)
-    return path / "tokenizer.json" if path.is_dir() else path
+    return tokenizer_file(loaded.resolve(loaded.tokens.tokenizer))

@@ -20,6 +20,8 @@ from gristmill.bench.machine import machine, versions
 from gristmill.bench.recipe_of import inputs_of, tokenizer_of, write_recipe
 from gristmill.bench.result import MEGABYTE, OUR_NAME, BenchResult, Measured, Pipeline
 from gristmill.bench.sample import PARTS_PER_CORE, STARTER, Sample, made_up, own, write_sample
+from gristmill.curate.tables import Tokenizer
+from gristmill.curate.tokens import tokenizer_file
 from gristmill.errors import GristmillError
 
 CURATE = "curate"
@@ -44,7 +46,7 @@ class BenchOptions:
     inputs
         Files with documents; none: those of the recipe, or made-up ones.
     tokenizer
-        A `tokenizer.json` or a folder with one; by default the recipe's, or the small one that `gristmill init` writes.
+        A tokenizer's file or a folder with one; by default the recipe's, or the small one that `gristmill init` writes.
     recipe
         Whose steps are curated; by default cleaning, four rule sets, both dedups and tokens.
     seconds
@@ -137,11 +139,10 @@ def _sample(options: BenchOptions, folder: Path) -> Sample:
 
 def _tokenizer(options: BenchOptions) -> Path:
     path = options.tokenizer or (tokenizer_of(options.recipe) if options.recipe else None)
-    path = path or STARTER / "tokenizer.json"
-    file = tokenizer_file(path)
+    file = tokenizer_file(path or STARTER / "tokenizer.json").absolute()
     # Loaded once, to say now and not a minute later that it is none.
     Tokenizer(file)
-    return file.absolute()
+    return file
 
 
 class _Bench:

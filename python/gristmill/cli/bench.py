@@ -41,7 +41,7 @@ def add_parser(subparsers: Subparsers) -> None:
         help="documents of your own; by default made-up ones",
     )
     parser.add_argument(
-        "--tokenizer", metavar="PATH", type=Path, help="a tokenizer.json; by default a small one"
+        "--tokenizer", metavar="PATH", type=Path, help="a tokenizer's file or folder; by default a small one"
     )
     parser.add_argument(
         "--recipe",

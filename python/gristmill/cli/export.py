@@ -61,10 +61,10 @@ def run(options: argparse.Namespace) -> int:
             on_event=progress,
         )
     for name, numbers in cast(Mapping[str, Mapping[str, int]], done.manifest["splits"]).items():
-        masked = numbers["masked_documents"]
+        masked = numbers["masked_rows"]
         printer.data(
             f"{name}: {counted(numbers['documents'], 'document')}, {counted(numbers['tokens'], 'token')}"
-            + (f", {counted(masked, 'document')} with a mask" if masked else "")
+            + (f", {counted(masked, 'row')} with a mask" if masked else "")
         )
     files = cast(list[Mapping[str, int]], done.manifest["files"])
     num_bytes = sum(file["bytes"] for file in files)

@@ -43,7 +43,7 @@ def _export(found: Mapping[str, object]) -> Iterator[str]:
     for name, numbers in cast(Mapping[str, Mapping[str, int]], found["splits"]).items():
         yield (
             f"{name}: {counted(numbers['documents'], 'document')}, {counted(numbers['tokens'], 'token')}, "
-            f"{counted(numbers['masked_documents'], 'document')} with a mask"
+            f"{counted(numbers['masked_rows'], 'row')} with a mask"
         )
     for file in cast(Sequence[Mapping[str, object]], found["files"]):
         rows = f", {counted(cast(int, file['rows']), 'row')}" if "rows" in file else ""

@@ -26,7 +26,7 @@ class TextOfTokens:
     Parameters
     ----------
     path
-        The tokenizer's file.
+        Its file, of any kind that recipes take.
 
     Raises
     ------
@@ -128,7 +128,7 @@ def decoder_for(shard: Path, digest: str, given: Path | None) -> tuple[TextOfTok
         raise GristmillError(
             "GM-CLI-008",
             f"`{given}` is not the tokenizer of `{shard}`, whose digest is `{digest}`",
-            hint="name the `tokenizer.json` of the run's recipe",
+            hint="name the tokenizer of the run's recipe",
         )
     return None, "the tokenizer was not found; name it with `--tokenizer PATH`"
 

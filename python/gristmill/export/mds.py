@@ -51,7 +51,7 @@ _CODES = ((1 << 8, 0, 1), (1 << 16, 1, 2), (1 << 32, 2, 4))
 def write(
     source: SplitSource,
     target: Target,
-    on_documents: Progress,
+    on_rows: Progress,
     *,
     shard_bytes: int = SHARD_BYTES,
     is_compressed: bool = False,
@@ -60,7 +60,7 @@ def write(
 
     Parameters
     ----------
-    source, target, on_documents
+    source, target, on_rows
         As there.
     shard_bytes
         Where a shard is cut. A longer document gets a shard of its own.
@@ -78,7 +78,7 @@ def write(
     for batch in source.batches():
         writer.add(_samples(batch, source))
         done += batch.num_rows
-        on_documents(done)
+        on_rows(done)
     writer.finish()
 
 

@@ -3,10 +3,10 @@ r"""Megatron-LM's indexed dataset: `SPLIT.bin` with all ids, `SPLIT.idx` with wh
 The layout is that of `megatron/core/datasets/indexed_dataset.py` (Megatron-LM, core 0.16): little-endian; the index is
 ``MMIDIDX\0\0``, version 1 as uint64, one byte for the type of an id (4 is int32, 8 is uint16), the number of
 sequences and of document boundaries as uint64, the length of each sequence in ids as int32, the byte where it starts as
-int64, and the sequence with which each document begins as int64, with one more at the end. A document is one sequence.
+int64, and the sequence with which each document begins as int64, with one more at the end. A row is one sequence.
 
 Megatron has no place for anything else, so beside them lie `SPLIT.documents.parquet`, whose row *i* says which document
-sequence *i* is, and, where a document has a mask, a second indexed dataset `SPLIT.mask` of the same sequences with one
+sequence *i* is, and, where a row has a mask, a second indexed dataset `SPLIT.mask` of the same sequences with one
 uint8 an id: 1 where it is trained.
 
 Memory: one batch. Time: one pass over the shards for each of the files.
@@ -38,7 +38,7 @@ CHUNK = 1 << 20
 Progress = Callable[[int], None]
 
 
-def write(source: SplitSource, target: Target, on_documents: Progress) -> None:
+def write(source: SplitSource, target: Target, on_rows: Progress) -> None:
     """Write one split.
 
     Parameters
@@ -47,8 +47,8 @@ def write(source: SplitSource, target: Target, on_documents: Progress) -> None:
         The split.
     target
         Where to.
-    on_documents
-        Called with the number of documents done.
+    on_rows
+        Called with the number of rows done.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def write(source: SplitSource, target: Target, on_documents: Progress) -> None:
         for batch in source.batches():
             file.write(_ids(batch.column("tokens").flatten()))
             done += batch.num_rows
-            on_documents(done)
+            on_rows(done)
     _write_index(source, target, f"{name}.idx", UINT16 if source.is_narrow else INT32)
     if source.num_masked:
         with target.create(f"{name}.mask.bin") as file:
@@ -84,7 +84,7 @@ def _ids(tokens: pa.Array) -> pa.Buffer:
 
 
 def _write_index(source: SplitSource, target: Target, name: str, code: int) -> None:
-    count = source.num_documents
+    count = source.num_rows
     with target.create(name, rows=count) as file:
         file.write(MAGIC + struct.pack("<QBQQ", VERSION, code, count, count + 1))
         for lengths in _lengths(source):
@@ -115,7 +115,7 @@ def _write_documents(source: SplitSource, target: Target) -> None:
     schema = table_schema(source.paths()[0])
     schema = pa.schema([schema.field(name) for name in names], metadata=schema.metadata)
     with (
-        target.create(f"{source.name}.documents.parquet", rows=source.num_documents) as file,
+        target.create(f"{source.name}.documents.parquet", rows=source.num_rows) as file,
         new_table(file, schema) as writer,
     ):
         for batch in source.batches():

@@ -161,13 +161,11 @@ def _writer(format_: Format) -> Write:
 
 
 def _progress(source: SplitSource, on_event: EventSink | None) -> Callable[[int], None]:
-    def on_documents(done: int) -> None:
+    def on_rows(done: int) -> None:
         if on_event is not None:
-            on_event(
-                {"stage": source.name, "done": done, "total": source.num_documents, "message": "documents"}
-            )
+            on_event({"stage": source.name, "done": done, "total": source.num_rows, "message": "rows"})
 
-    return on_documents
+    return on_rows
 
 
 def _manifest(
@@ -197,8 +195,9 @@ def _manifest(
         "splits": {
             source.name: {
                 "documents": source.num_documents,
+                "rows": source.num_rows,
                 "tokens": source.shards.num_tokens,
-                "masked_documents": source.num_masked,
+                "masked_rows": source.num_masked,
             }
             for source in sources
         },

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import cast
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from gristmill.errors import GristmillError
 from gristmill.shards import Shards, open_shards
@@ -22,8 +23,10 @@ class SplitSource:
     ----------
     shards
         The split, checked against the run's manifest.
+    num_documents
+        Documents; fewer than rows where long ones were cut into several rows.
     num_masked
-        Documents with a mask.
+        Rows with a mask.
     has_label
         Whether the shards have a column `label`.
     is_narrow
@@ -31,6 +34,7 @@ class SplitSource:
     """
 
     shards: Shards
+    num_documents: int
     num_masked: int
     has_label: bool
     is_narrow: bool
@@ -41,8 +45,8 @@ class SplitSource:
         return self.shards.split
 
     @property
-    def num_documents(self) -> int:
-        """Documents of the split."""
+    def num_rows(self) -> int:
+        """Rows of the split."""
         return len(self.shards)
 
     @property
@@ -90,19 +94,24 @@ def open_split(run_folder: Path, split: str) -> SplitSource:
         As `open_shards`; ``GM-EXPORT-003`` when the counts differ, ``GM-EXPORT-007`` when there is no document.
     """
     shards = open_shards(run_folder, split)
-    num_masked, schema = 0, None
+    num_documents = num_masked = 0
+    schema = None
     for file in shards.manifest.files:
-        # Mapped: counts of nulls stand in the headers of batches, and nothing else is touched.
+        # Mapped: counts of nulls stand in the headers of batches; beside them only the numbers of documents are read.
         with (
             pa.memory_map(str(shards.manifest.run_dir / file.path)) as mapped,
             pa.ipc.open_file(mapped) as reader,
         ):
             schema = reader.schema
+            last: int | None = None
             for number in range(reader.num_record_batches):
-                mask = reader.get_batch(number).column("mask")
+                batch = reader.get_batch(number)
+                mask = batch.column("mask")
                 num_masked += len(mask) - mask.null_count
+                added, last = _documents_of(batch.column("doc"), last)
+                num_documents += added
     assert schema is not None, "open_shards refuses a split without files"
-    _check_counts(run_folder, shards)
+    _check_counts(run_folder, shards, num_documents)
     if not len(shards):
         raise GristmillError(
             "GM-EXPORT-007",
@@ -111,18 +120,27 @@ def open_split(run_folder: Path, split: str) -> SplitSource:
         )
     return SplitSource(
         shards=shards,
+        num_documents=num_documents,
         num_masked=num_masked,
         has_label="label" in schema.names,
         is_narrow=schema.field("tokens").type.value_type == pa.uint16(),
     )
 
 
-def _check_counts(run_folder: Path, shards: Shards) -> None:
+def _documents_of(docs: pa.Array, last: int | None) -> tuple[int, int | None]:
+    """Return how many documents begin in a batch, and the last of it; rows of one document follow each other."""
+    if not len(docs):
+        return 0, last
+    values = pc.run_end_encode(docs).values
+    return len(values) - (values[0].as_py() == last), values[-1].as_py()
+
+
+def _check_counts(run_folder: Path, shards: Shards, num_documents: int) -> None:
     manifest = json.loads((run_folder / "manifest.json").read_bytes())
     counts = cast(Mapping[str, Mapping[str, int]], manifest["counts"].get("tokens", {})).get(shards.split)
     if counts is None:
         return
-    found = {"documents": len(shards), "tokens": shards.num_tokens}
+    found = {"documents": num_documents, "tokens": shards.num_tokens}
     for name, number in found.items():
         if name in counts and counts[name] != number:
             raise GristmillError(

@@ -23,7 +23,7 @@ ZSTD_LEVEL = 3
 Progress = Callable[[int], None]
 
 
-def write(source: SplitSource, target: Target, on_documents: Progress) -> None:
+def write(source: SplitSource, target: Target, on_rows: Progress) -> None:
     """Write one split; see `gristmill.export.megatron.write`."""
     paths = source.paths()
     done = 0
@@ -36,7 +36,7 @@ def write(source: SplitSource, target: Target, on_documents: Progress) -> None:
             for group in _groups(path):
                 writer.write_table(group, row_group_size=max(1, group.num_rows))
                 done += group.num_rows
-                on_documents(done)
+                on_rows(done)
 
 
 def new_table(file: OutputFile, schema: pa.Schema) -> pq.ParquetWriter:

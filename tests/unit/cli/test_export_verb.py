@@ -36,7 +36,7 @@ def test_what_it_says(run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFi
     assert main(["export", str(run_folder), *options, "--shard-bytes", "2KiB"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("train: 47 documents, ")
-    assert lines[0].endswith(", 4 documents with a mask")
+    assert lines[0].endswith(", 4 rows with a mask")
     assert lines[1].startswith("validation: 5 documents, ")
     assert lines[2].startswith(f"{tmp_path / 'out'}: ")
 

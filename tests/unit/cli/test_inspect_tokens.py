@@ -10,6 +10,7 @@ from tests.integration.masked_run import masked_run, shard_fixture
 from tests.support import write_corpus, write_tokenizer
 
 from gristmill.cli.main import main
+from gristmill.cli.token_rows import TextOfTokens
 from gristmill.curate.run import curate
 from gristmill.export.run import FORMATS, export
 from gristmill.shards import digest_file
@@ -120,3 +121,26 @@ def test_a_spoiled_export(
     (tmp_path / name).write_bytes(content)
     assert main(["inspect", str(tmp_path)]) == 2
     assert "GM-CLI-008" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("model", ["bpe_bytes", "bpe_unknown", "unigram", "unigram_bytes"])
+def test_ids_of_a_sentencepiece_model_become_text(model: str) -> None:
+    import gristmill
+
+    path = Path(__file__).parents[2] / "parity/tokens/sentencepiece" / f"{model}.model"
+    text = "the mill stands"
+    ids = gristmill.Tokenizer(path).encode_batch([text])[0].as_py()
+    assert TextOfTokens(path).text(ids).strip() == text
+
+
+def test_ids_of_tiktoken_ranks_become_text(tmp_path: Path) -> None:
+    import base64
+
+    import gristmill
+
+    path = tmp_path / "cl100k_base.tiktoken"
+    tokens = [bytes([byte]) for byte in range(256)] + [b"th", b"the", b" mi", b"ll"]
+    path.write_bytes(b"".join(base64.b64encode(one) + b" %d\n" % rank for rank, one in enumerate(tokens)))
+    text = "the mill, Mühle 磨"
+    ids = gristmill.Tokenizer(path).encode_batch([text])[0].as_py()
+    assert TextOfTokens(path).text(ids) == text

@@ -214,7 +214,7 @@ def test_the_manifest_lists_every_file_with_its_digest(tmp_path: Path, format_: 
     assert json.loads((tmp_path / "out/export.json").read_bytes()) == done.manifest
     manifest = hashlib.sha256((run / "manifest.json").read_bytes()).hexdigest()
     assert done.manifest["run"]["manifest"] == f"sha256:{manifest}"
-    assert events[-1] == {"stage": "train", "done": 52, "total": 52, "message": "documents"}
+    assert events[-1] == {"stage": "train", "done": 52, "total": 52, "message": "rows"}
     assert not list(tmp_path.glob(".*"))
 
 
@@ -449,3 +449,24 @@ def test_memory_does_not_grow_with_the_run(tmp_path: Path, format_: str) -> None
         check=True,
     )
     assert int(done.stdout) < 96 * 1024
+
+
+def test_rows_of_one_document_are_one_document(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", made_documents(10), num_shards=1, rows=3)
+    path = run / "tokens/train/shard-00000.arrow"
+    with pa.OSFile(str(path)) as file:
+        table = pa.ipc.open_file(file).read_all()
+    # A long document's rows follow each other, here over the ends of batches.
+    docs = pa.chunked_array([pa.array([5, 5, 5]), pa.array([5, 6, 7]), pa.array([8, 8, 9]), pa.array([9])])
+    table = table.set_column(0, table.field("doc"), docs.cast(pa.uint64()))
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    manifest = json.loads((run / "manifest.json").read_text())
+    content = path.read_bytes()
+    digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    manifest["files"][0].update(bytes=len(content), digest=digest)
+    manifest["counts"]["tokens"] = {"train": {"documents": 5}}
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    done = gristmill.export(run, format="megatron", output=tmp_path / "out")
+    assert (done.num_documents, done.manifest["splits"]["train"]["rows"]) == (5, 10)
+    assert len(read_megatron(tmp_path / "out/train")) == 10
