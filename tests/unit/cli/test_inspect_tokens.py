@@ -138,9 +138,12 @@ def test_ids_of_tiktoken_ranks_become_text(tmp_path: Path) -> None:
 
     import gristmill
 
-    path = tmp_path / "cl100k_base.tiktoken"
-    tokens = [bytes([byte]) for byte in range(256)] + [b"th", b"the", b" mi", b"ll"]
-    path.write_bytes(b"".join(base64.b64encode(one) + b" %d\n" % rank for rank, one in enumerate(tokens)))
+    path = tmp_path / "r50k_base.tiktoken"
+    # As many ranks as that encoding has: all bytes, then pairs of bytes.
+    pairs = (bytes(divmod(number, 256)) for number in range(50_000))
+    ranks = [*(bytes([byte]) for byte in range(256)), *pairs]
+    path.write_bytes(b"".join(base64.b64encode(one) + b" %d\n" % rank for rank, one in enumerate(ranks)))
     text = "the mill, Mühle 磨"
     ids = gristmill.Tokenizer(path).encode_batch([text])[0].as_py()
+    assert len(ids) < len(text.encode())
     assert TextOfTokens(path).text(ids) == text
