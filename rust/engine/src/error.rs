@@ -176,7 +176,7 @@ impl EngineError {
                 Some("remove that file; the same command makes it again from what is committed".to_owned())
             }
             Self::Tokenizer { .. } => {
-                Some("`tokenizer` names a `tokenizer.json` or a folder that holds one".to_owned())
+                Some("`tokenizer` names a `tokenizer.json`, a file of tiktoken, Tekken or SentencePiece, or a folder with one".to_owned())
             }
             Self::Changed { .. } => {
                 Some("run the same command again: it plans with the new content".to_owned())

@@ -220,9 +220,34 @@ def test_doctor_and_version(capsys: pytest.CaptureFixture[str], tmp_path: Path) 
     assert found["extra ray"] == "not used by this version"
     assert values(["version"], capsys)["version"]
     (tmp_path / "tokenizer.json").write_text(
-        '{"added_tokens": [{"content": "<|end|>", "id": 7, "special": true}]}', encoding="utf-8"
+        json.dumps(
+            {
+                "version": "1.0",
+                "truncation": None,
+                "padding": None,
+                "normalizer": None,
+                "pre_tokenizer": {"type": "WhitespaceSplit"},
+                "post_processor": None,
+                "decoder": None,
+                "added_tokens": [
+                    {
+                        "id": 1,
+                        "content": "<|end|>",
+                        "single_word": False,
+                        "lstrip": False,
+                        "rstrip": False,
+                        "normalized": False,
+                        "special": True,
+                    }
+                ],
+                "model": {"type": "WordLevel", "vocab": {"a": 0, "<unk>": 2}, "unk_token": "<unk>"},
+            }
+        ),
+        encoding="utf-8",
     )
-    assert "<|end|> (7)" in output(["doctor", "--tokenizer", str(tmp_path)], capsys)
+    shown = output(["doctor", "--tokenizer", str(tmp_path)], capsys)
+    assert "<|end|> (1)" in shown
+    assert "the `tokenizers` library: the model is of type WordLevel, not BPE" in shown
     assert main(["doctor", "--tokenizer", str(tmp_path / "none")]) == 2
     assert "GM-TOKENS-001" in capsys.readouterr().err
 

@@ -7,7 +7,12 @@ import pytest
 from gristmill.recipe import BUILTIN_STEPS, BuiltinStep, Step
 
 EVERY = sorted(BUILTIN_STEPS)
-REQUIRED = {"semantic_dedup": {"embedding": "vector", "dimension": 8}}
+REQUIRED: dict[str, dict[str, object]] = {
+    "semantic_dedup": {"embedding": "vector", "dimension": 8},
+    "sample": {"fraction": 0.5},
+    "mix": {"temperature": 2.0},
+    "select": {"by": "score", "keep": {"fraction": 0.5}},
+}
 """Keys without a default, by step."""
 
 

@@ -113,7 +113,9 @@ impl DedupError {
             Self::Sort(_) if self.code() == "GM-IO-002" => {
                 Some("free some space and run the same command again; finished tasks are kept")
             }
-            Self::Tokenizer(_) => Some("`tokenizer` names a `tokenizer.json` or a folder that holds one"),
+            Self::Tokenizer(_) => Some(
+                "`tokenizer` names a `tokenizer.json`, a file of tiktoken, Tekken or SentencePiece, or a folder with one",
+            ),
             Self::Inputs(_) | Self::Sort(_) => None,
         }
     }
