@@ -97,6 +97,7 @@ def test_the_proof_holds_and_notices_a_flipped_bit(run: CuratedRun, tmp_path: Pa
         "shards",
         "order",
         "survivors",
+        "split",
     ]
     again = curate(write_corpus(tmp_path), workers=1)
     victim = again.path / "documents" / "part-00000.parquet"
