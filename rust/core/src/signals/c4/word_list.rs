@@ -86,6 +86,7 @@ impl Filters {
         let (starts, ends) = (segmentation.starts(), segmentation.ends());
         let chunks = segmentation.hashes().chunks(CHUNK_TOKENS);
         let chunks = chunks.zip(segmentation.flags().chunks(CHUNK_TOKENS));
+        let mut scratch = String::new();
         for (chunk, (hashes, flags)) in chunks.enumerate() {
             // Which tokens have capitals cannot be foreseen, so all are written, and what the next one writes again does
             // not count.
@@ -99,8 +100,13 @@ impl Filters {
             for &place in &places[..number] {
                 let token = CHUNK_TOKENS * chunk + usize::from(place);
                 let (start, end) = (starts[token] as usize, ends[token] as usize);
-                if flags[usize::from(place)] & NON_ASCII == 0 {
-                    if self.has_key::<KEY_BYTES>(text, start) {
+                let flags = flags[usize::from(place)];
+                if flags & NON_ASCII == 0 {
+                    let mut is_first = || {
+                        let hash = segmentation.lower_hash(document.text(), token, &mut scratch);
+                        self.first_tokens.has(first_token_bit(hash))
+                    };
+                    if self.has_key::<KEY_BYTES>(text, start) && (flags & HAS_UPPER == 0 || is_first()) {
                         visit(start);
                     }
                     continue;

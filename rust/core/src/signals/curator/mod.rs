@@ -7,7 +7,7 @@ mod urls;
 
 use self::boilerplate::Boilerplate;
 use self::urls::{UrlFinder, Urls};
-use super::facts::full_lines;
+use super::facts::full_line_ends;
 use super::{Column, Document, Entry, Setup, Signal, Value, boolean, float, share, uint};
 use crate::signals::Wanted;
 use memchr::memmem::Finder;
@@ -174,11 +174,10 @@ fn longest_word(document: Document<'_>) -> Value {
 /// Lines are split at `\n` only; those of white space don't count.
 fn unended_line_fraction(document: Document<'_>) -> Value {
     let (mut num_lines, mut num_unended) = (0, 0);
-    for line in full_lines(document) {
+    for last in full_line_ends(document) {
         num_lines += 1;
         // None of these is a part of another character.
-        let last = line.trimmed.as_bytes().last();
-        num_unended += usize::from(!matches!(last, Some(b'.' | b'?' | b'!' | b'"' | b'\'')));
+        num_unended += usize::from(!matches!(last, b'.' | b'?' | b'!' | b'"' | b'\''));
     }
     match num_lines {
         0 => Value::Null,

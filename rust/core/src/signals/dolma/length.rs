@@ -2,7 +2,7 @@
 
 use super::characters::is_regex_word;
 use crate::segment::is_white_space;
-use crate::signals::facts::full_lines;
+use crate::signals::facts::full_line_ends;
 use crate::signals::{Column, Document, Entry, Setup, Signal, Value, count, uint};
 use serde::{Deserialize, Serialize};
 
@@ -106,7 +106,7 @@ impl Signal for Length {
             }
             _ => 0,
         };
-        let num_paragraphs = full_lines(document).count();
+        let num_paragraphs = full_line_ends(document).count();
         let kinds = document.byte_kinds();
         let (num_in_text, num_in_blank_lines) = if kinds.has_separators() {
             // U+001C to U+001F are runs here, and lines of them are blank all the same.

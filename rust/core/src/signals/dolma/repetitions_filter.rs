@@ -96,12 +96,16 @@ impl Filter {
 
     /// Makes windows of long white space.
     fn find_long_space(&mut self, text: &str, kinds: &ByteKinds) {
-        let (mut before, mut done_to) = (0_u64, 0);
+        let (mut before, mut done_to) = (0_u64, 0_usize);
         for (index, spaces) in kinds.spaces().enumerate() {
             // The last bytes of white space of as many bytes as a match has characters.
             let mut found = spaces & (spaces << 1 | before >> 63) & (spaces << 2 | before >> 62);
             found &= spaces << 3 | before >> 61;
             before = spaces;
+            // Those of the last window are done.
+            found &= u64::MAX
+                .checked_shl(done_to.saturating_sub(64 * index) as u32)
+                .unwrap_or_default();
             while found != 0 {
                 let last = 64 * index + found.trailing_zeros() as usize;
                 found &= found - 1;

@@ -114,6 +114,8 @@ pub(super) struct Coincidences<'a> {
 const PLACES: usize = 16;
 /// Bytes that are read for them.
 const CHUNK_BYTES: usize = PLACES + GRAM_BYTES - 1;
+/// Bytes from a position on that hold those places for the first range of periods.
+const WINDOW_BYTES: usize = FIRST_SPARSE_PERIOD + CHUNK_BYTES;
 
 type Gram = [u8; GRAM_BYTES];
 
@@ -121,22 +123,70 @@ impl Coincidences<'_> {
     /// Looks at so many places together, by `comes_in`, which says whether the gram may be at one of those from there on.
     #[inline(always)]
     fn find(self, together: usize, comes_in: impl Fn(&[u8], Gram) -> bool) {
-        let step = 3 * self.first - GRAM_BYTES + 1;
-        for at in (0..self.num_bytes.saturating_sub(self.first)).step_by(step) {
+        self.find_from(0, together, comes_in);
+    }
+
+    /// The same from a position on.
+    #[inline(always)]
+    fn find_from(mut self, from: usize, together: usize, comes_in: impl Fn(&[u8], Gram) -> bool) {
+        for at in (from..self.num_bytes.saturating_sub(self.first)).step_by(self.step()) {
             let gram = gram_at(self.bytes, at);
             let end = (at + self.first + self.num_places).min(self.num_bytes);
             for start in (at + self.first..end).step_by(together) {
                 if comes_in(&self.bytes[start..], gram) {
-                    let places = start..(start + together).min(end);
-                    let found = places.filter(|&place| gram_at(self.bytes, place) == gram);
-                    self.found.extend(found.map(|place| Coincidence {
-                        at: at as u32,
-                        place: place as u32,
-                    }));
+                    self.take(at, start, (start + together).min(end));
                 }
             }
         }
     }
+
+    /// The same for the first range of periods, which is where most of the time goes.
+    #[inline(always)]
+    fn find_first(mut self) {
+        let (step, mut at) = (self.step(), 0);
+        while at + FIRST_SPARSE_PERIOD + PLACES <= self.num_bytes {
+            let Some(window) = self.bytes[at..].first_chunk::<WINDOW_BYTES>() else {
+                break;
+            };
+            if comes_in(&window[FIRST_SPARSE_PERIOD..], gram_at(window, 0)) {
+                let start = at + FIRST_SPARSE_PERIOD;
+                self.take(at, start, start + PLACES);
+            }
+            at += step;
+        }
+        self.find_from(at, PLACES, comes_in);
+    }
+
+    fn step(&self) -> usize {
+        3 * self.first - GRAM_BYTES + 1
+    }
+
+    /// Keeps the places from `start` to `end` at which the gram at a position stands, and enough more may agree.
+    #[inline(never)]
+    fn take(&mut self, at: usize, start: usize, end: usize) {
+        let gram = gram_at(self.bytes, at);
+        let found = (start..end).filter(|&place| gram_at(self.bytes, place) == gram);
+        let found = found.filter(|&place| may_agree(self.bytes, at, place));
+        self.found.extend(found.map(|place| Coincidence {
+            at: at as u32,
+            place: place as u32,
+        }));
+    }
+}
+
+/// Whether three times as many bytes in a row as there are between two places may be the same at both, by those eight
+/// before them and those eight from them on. What follows the bytes counts as well.
+fn may_agree(bytes: &[u8], at: usize, place: usize) -> bool {
+    let difference = |at: usize, place: usize| {
+        let [left, right] = [at, place].map(|at| bytes[at..].first_chunk().copied().unwrap_or_default());
+        u64::from_le_bytes(left) ^ u64::from_le_bytes(right)
+    };
+    let Some(before) = at.checked_sub(8) else {
+        return true;
+    };
+    let (ahead, behind) = (difference(before, place - 8), difference(at, place));
+    let num_bytes = ahead.leading_zeros() / 8 + behind.trailing_zeros() / 8;
+    ahead == 0 || behind == 0 || num_bytes as usize >= 3 * (place - at)
 }
 
 impl Kernel for Coincidences<'_> {
@@ -149,8 +199,8 @@ impl Kernel for Coincidences<'_> {
     #[cfg(target_arch = "x86_64")]
     #[inline(always)]
     fn wide(self, avx2: Avx2) {
-        if self.num_places <= PLACES {
-            return self.find(PLACES, comes_in);
+        if (self.first, self.num_places) == (FIRST_SPARSE_PERIOD, PLACES) {
+            return self.find_first();
         }
         self.find(64, |bytes, gram| {
             let equal = |shift: usize| {

@@ -64,7 +64,7 @@ pub(crate) struct KindCounts {
 impl ByteKinds {
     /// Overwrites everything with the kinds of `text`. Cost: one pass; a look-up for each character outside ASCII.
     pub(crate) fn fill(&mut self, text: &str) {
-        self.blocks.clear();
+        // Each block is written over.
         self.blocks.resize(text.len().div_ceil(64), Block::default());
         (self.num_runs, self.has_separators) = (0, false);
         dispatch::run(Pass { text, kinds: self });

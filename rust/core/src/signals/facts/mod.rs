@@ -25,7 +25,7 @@ pub(crate) use english::EnglishTokens;
 pub(crate) use english_bad_words::latest_english_entries;
 pub(crate) use english_bad_words::{EnglishBadWords, english_entries};
 pub(crate) use flagged::tokens_with;
-pub(crate) use full_lines::full_lines;
+pub(crate) use full_lines::{full_line_ends, full_lines};
 pub(crate) use line_copies::{LineCopies, line_hash};
 pub(crate) use lines::{LineFacts, fill_lines};
 pub(crate) use lower::LowerText;

@@ -26,6 +26,8 @@ pub(super) struct Literals {
     low: [[u8; 16]; RARE_BYTES],
     high: [[u8; 16]; RARE_BYTES],
     literals: Vec<Literal>,
+    /// The rare bytes of each.
+    rare: Vec<[u8; RARE_BYTES]>,
 }
 
 impl Literals {
@@ -43,6 +45,10 @@ impl Literals {
             low,
             high,
             literals: literals.to_vec(),
+            rare: literals
+                .iter()
+                .map(|literal| std::array::from_fn(|at| literal.text.as_bytes()[literal.rare + at]))
+                .collect(),
         }
     }
 
@@ -72,13 +78,12 @@ impl Literals {
     /// Pushes the strings whose rare bytes stand at a position.
     #[inline(never)]
     fn verify(&self, bytes: &[u8], position: usize, hits: &mut Vec<(u32, u32)>) {
-        let Some(&rare) = bytes[position..].first_chunk() else {
+        let Some(found) = bytes[position..].first_chunk() else {
             return;
         };
-        let buckets = self.buckets(rare);
-        for literal in &self.literals {
-            if buckets >> literal.bucket & 1 != 0
-                && let Some(start) = position.checked_sub(literal.rare)
+        let literals = self.literals.iter().zip(&self.rare);
+        for (literal, _) in literals.filter(|(_, rare)| *rare == found) {
+            if let Some(start) = position.checked_sub(literal.rare)
                 && bytes[start..].starts_with(literal.text.as_bytes())
             {
                 hits.push((start as u32, (start + literal.text.len()) as u32));

@@ -162,7 +162,10 @@ impl RefinedwebLines {
         });
         self.strip(text);
         if self.config.remove_counters {
-            counts.counter = remove(&mut self.lines, |line| is_counter(line.text(text)));
+            counts.counter = remove(&mut self.lines, |line| {
+                // Of white space and a word behind it, neither can be missing.
+                line.num_words >= 2 && is_counter(line.text(text))
+            });
             self.strip(text);
         }
         let min_words = self.config.min_words_per_line;
@@ -180,9 +183,11 @@ impl RefinedwebLines {
             let (phrases, limit) = (&self.phrases[index], self.config.max_phrase_line_words);
             let is_uncut = self.ranges.is_empty();
             if limit == 0 || is_uncut && !phrases.may_be_in(lower) {
-                // Lines of white space go all the same.
-                self.lines
-                    .retain(|line| line.num_words > 0 || line.start == line.end);
+                // Lines of white space go all the same. Where lines without words have gone, nothing changes any more.
+                if self.config.min_words_per_line == 0 || !is_uncut {
+                    self.lines
+                        .retain(|line| line.num_words > 0 || line.start == line.end);
+                }
                 self.strip(text);
                 continue;
             }
@@ -363,6 +368,9 @@ fn is_above(number: u32, num_chars: u32, limit: f64) -> bool {
 /// Whether the share of digits is larger. Reads the line only until it cannot be any more.
 fn has_more_digits(line: &str, num_chars: u32, limit: f64) -> bool {
     // With so many other characters the share is below the limit, whatever rounding does.
+    if num_chars == 0 {
+        return false;
+    }
     let enough_others = (1.0 - limit) * f64::from(num_chars) + 1.0;
     // Nearly every line has them at its start.
     let is_other = |byte: &u8| byte.is_ascii() && !byte.is_ascii_digit();
