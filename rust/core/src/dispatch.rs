@@ -1,6 +1,6 @@
 //! Chooses, while running, code for the processor at hand: AVX2 where it is there, portable code elsewhere.
 //!
-//! The only file of this crate with unsafe code, and it has two kinds of it: the call into code that was compiled
+//! The only file of this crate with unsafe code, and it has three kinds of it: the request for a cache line; the call into code that was compiled
 //! for AVX2, behind the test that the processor has it, and vector instructions on values (none that takes a
 //! pointer; a vector's bytes are read by turning it into an array), behind a token that only such a call can hand out. Both paths give the same bytes; the portable one
 //! stays callable, so that tests compare them.
