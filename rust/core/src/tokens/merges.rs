@@ -11,6 +11,9 @@ pub(super) const NONE: u64 = u64::MAX;
 /// Up to so many symbols, looking through all pairs for the best one beats a heap; one bit each in a number.
 const MAX_SCANNED: usize = 64;
 
+/// Symbols of the longest word whose buffers, 24 bytes a symbol, are kept for the next one.
+const MAX_KEPT: u32 = 1 << 20;
+
 /// The merges, by pair: rank in the upper half, new symbol in the lower one.
 #[derive(Debug, Clone)]
 pub(super) struct Merges {
@@ -177,6 +180,13 @@ impl Merges {
             }
         }
         symbols.retain(|&symbol| symbol != GONE);
+        if count > MAX_KEPT {
+            let symbols = std::mem::take(symbols);
+            *word = Word {
+                symbols,
+                ..Word::default()
+            };
+        }
     }
 }
 

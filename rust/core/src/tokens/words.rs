@@ -142,10 +142,11 @@ impl<A: Alphabet> Words<A> {
         }
     }
 
-    /// Says where the next word starts, before any was taken since [`Self::finish`].
+    /// Says where the first word starts. Words that an earlier call took and did not finish, as after a panic, are gone.
     #[inline(always)]
     pub(super) fn start(&mut self, start: usize) {
         self.batch.start = start;
+        self.batch.count = 0;
     }
 
     /// Takes the word that starts where the last one ended; its ids are appended some time before [`Self::finish`]
