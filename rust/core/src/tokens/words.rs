@@ -191,7 +191,7 @@ impl<A: Alphabet> Words<A> {
     #[inline(never)]
     pub(super) fn finish(&mut self, text: &[u8], ids: &mut Vec<u32>) {
         let Self { batch, book } = self;
-        let taken = std::mem::take(&mut batch.count).min(BATCH);
+        let taken = std::mem::take(&mut batch.count);
         let Batch {
             start: first,
             ends,
@@ -202,10 +202,10 @@ impl<A: Alphabet> Words<A> {
             ..
         } = &mut **batch;
         let mut start = *first;
-        for index in 0..taken {
-            let end = ends[index];
-            (keys[index], sets[index]) = if end - start <= MAX_SHORT_BYTES {
-                let key = key_of(text, start, end, kinds[index] & book.piece_space);
+        let words = ends.iter().zip(kinds.iter()).take(taken);
+        for ((&end, &kind), (key, set)) in words.clone().zip(keys.iter_mut().zip(sets.iter_mut())) {
+            (*key, *set) = if end - start <= MAX_SHORT_BYTES {
+                let key = key_of(text, start, end, kind & book.piece_space);
                 let set = book.cache.set_of(key);
                 book.cache.fetch(set);
                 (key, set as u32)
@@ -216,8 +216,8 @@ impl<A: Alphabet> Words<A> {
         }
         start = std::mem::replace(first, start);
         let mut num_made = 0;
-        for index in 0..taken {
-            let (key, set, end) = (keys[index], sets[index] as usize, ends[index]);
+        for ((&end, &kind), (&key, &set)) in words.zip(keys.iter().zip(sets.iter())) {
+            let set = set as usize;
             if key != 0
                 && let Some(entry) = book.cache.find(set, key)
                 && entry[INLINE_IDS] as usize <= INLINE_IDS
@@ -228,7 +228,7 @@ impl<A: Alphabet> Words<A> {
             } else {
                 ids.extend_from_slice(&made[..num_made]);
                 num_made = 0;
-                if kinds[index] == PIECE {
+                if kind == PIECE {
                     book.piece(text, start, end, ids);
                 } else {
                     book.look_up(text, start, end, key, set, ids);
