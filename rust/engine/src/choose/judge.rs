@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 
 use gristmill_core::allotment::{by_weights, temperature_weights, unimax};
 
-use super::collect::Collected;
 use super::error::ChooseError;
 use super::novelty::Novelty;
 use super::records::{CANDIDATE_BYTES, Candidate, LEFT_OUT_BYTES, LeftOut, score_at};
@@ -87,6 +86,15 @@ impl<'task> Judged<'task> {
             targets: Vec::new(),
             sorter,
             session,
+        }
+    }
+
+    /// What shall be kept: an amount, or a share of the documents.
+    pub(super) fn amount_or_share(&self, amount: Option<u64>, fraction: Option<f64>) -> f64 {
+        let documents: u64 = self.strata.list().iter().map(|stratum| stratum.documents).sum();
+        match (amount, fraction) {
+            (Some(amount), _) => amount as f64,
+            (None, share) => share.unwrap_or(1.0) * documents as f64,
         }
     }
 
@@ -337,19 +345,5 @@ impl PerStratum {
         } else {
             middle / self.stratum.amount as f64
         }
-    }
-}
-
-/// Judges by what a choice asks for; see the functions above.
-pub(super) fn amount_or_share(amount: Option<u64>, fraction: Option<f64>, collected: &Collected) -> f64 {
-    let documents: u64 = collected
-        .strata
-        .list()
-        .iter()
-        .map(|stratum| stratum.documents)
-        .sum();
-    match (amount, fraction) {
-        (Some(amount), _) => amount as f64,
-        (None, share) => share.unwrap_or(1.0) * documents as f64,
     }
 }

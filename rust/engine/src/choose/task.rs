@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::collect::{Collected, collect};
-use super::judge::{Judged, amount_or_share, mix, sample_amount, sample_shares, select};
+use super::judge::{Judged, mix, sample_amount, sample_shares, select};
 use super::novelty::Novelty;
 use super::records::{CANDIDATE_BYTES, LEFT_OUT_BYTES, LeftOut};
 use super::spec::{Choice, ChooseSpec, NoveltyOptions};
@@ -36,47 +36,42 @@ pub fn run(spec: &ChooseSpec, session: &Session) -> Result<TaskManifest> {
         strata,
         without_score,
     } = collect(spec, session, memory_bytes)?;
-    let collected = Collected {
-        candidates,
-        strata,
-        without_score,
-    };
     let sorter = ExternalSorter::<LEFT_OUT_BYTES>::new(scratch, memory_bytes)?;
-    let target = match &spec.choice {
-        Choice::Select { amount, fraction, .. } => amount_or_share(*amount, *fraction, &collected),
-        _ => 0.0,
-    };
-    let mut judged = Judged::new(collected.strata, sorter, session);
+    let mut judged = Judged::new(strata, sorter, session);
     let mut more = serde_json::Map::new();
     match &spec.choice {
         Choice::Sample {
             amount: Some(amount), ..
         } => {
             let across = ExternalSorter::<CANDIDATE_BYTES>::new(scratch, memory_bytes)?;
-            sample_amount(collected.candidates, *amount, across, &mut judged)?;
+            sample_amount(candidates, *amount, across, &mut judged)?;
         }
         Choice::Sample { fraction, per, .. } => {
             let share_of = |stratum: &Stratum| {
                 let named = stratum.name.as_ref().and_then(|name| per.get(name)).copied();
                 named.or(*fraction).unwrap_or(1.0)
             };
-            sample_shares(collected.candidates, share_of, &mut judged)?;
+            sample_shares(candidates, share_of, &mut judged)?;
+            if !per.is_empty() {
+                // Strata have cut-offs of their own.
+                judged.cut_off = f64::NAN;
+            }
         }
-        Choice::Mix(target) => mix(collected.candidates, target, &mut judged)?,
-        Choice::Select { highest, novelty, .. } => {
-            more.insert("without_score".to_owned(), collected.without_score.into());
+        Choice::Mix(target) => mix(candidates, target, &mut judged)?,
+        Choice::Select {
+            highest,
+            novelty,
+            amount,
+            fraction,
+            ..
+        } => {
+            let target = judged.amount_or_share(*amount, *fraction);
+            more.insert("without_score".to_owned(), without_score.into());
             match novelty {
-                None => select(collected.candidates, target, *highest, None, &mut judged)?,
+                None => select(candidates, target, *highest, None, &mut judged)?,
                 Some(options) => {
-                    let stats = select_new(
-                        spec,
-                        session,
-                        collected.candidates,
-                        target,
-                        *highest,
-                        *options,
-                        &mut judged,
-                    )?;
+                    let stats =
+                        select_new(spec, session, candidates, target, *highest, *options, &mut judged)?;
                     more.insert("novelty".to_owned(), stats);
                 }
             }
