@@ -296,8 +296,8 @@ def test_workers_and_restarts_change_no_byte(tmp_path: Path) -> None:
 
 GOLDEN = {
     "documents/part-00000.parquet": "cb2eebfc3563373d",
-    "tokens/train/shard-00000.arrow": "faebe3488cde91d1",
-    "tokens/validation/shard-00000.arrow": "753b999630b8e287",
+    "tokens/train/shard-00000.arrow": "1eb3a9c54541325f",
+    "tokens/validation/shard-00000.arrow": "7795a767ef51e8ae",
 }
 
 
