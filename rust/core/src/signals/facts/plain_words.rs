@@ -52,18 +52,22 @@ impl PlainWords {
 
     /// Makes those words other ones that have a `_` or a control character.
     fn except(&mut self, document: Document<'_>) {
-        let is_exception = |byte: u8| byte == b'_' || byte.is_ascii_control() && !is_white_space(byte);
-        if document.characters().count_ascii(is_exception) == 0 {
-            return;
+        let (bytes, characters) = (document.text().as_bytes(), document.characters());
+        if characters.of_ascii(b'_') > 0 {
+            self.except_at(document, memchr::memchr_iter(b'_', bytes));
         }
+        let is_control = |byte: u8| byte.is_ascii_control() && !is_white_space(byte);
+        if characters.count_ascii(is_control) > 0 {
+            self.except_at(document, (0..bytes.len()).filter(|&at| is_control(bytes[at])));
+        }
+    }
+
+    /// Makes those words other ones that have one of these bytes, which rise and are no white space.
+    fn except_at(&mut self, document: Document<'_>, places: impl Iterator<Item = usize>) {
         let starts = document.space_words().starts();
         let mut word = 0;
-        for (at, _) in (0_u32..)
-            .zip(document.text().bytes())
-            .filter(|&(_, byte)| is_exception(byte))
-        {
-            // None of them is white space, so a word has started there or before.
-            while starts.get(word + 1).is_some_and(|&start| start <= at) {
+        for at in places {
+            while starts.get(word + 1).is_some_and(|&start| start as usize <= at) {
                 word += 1;
             }
             self.tokens[1 + word] = OTHER;

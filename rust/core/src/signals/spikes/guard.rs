@@ -345,7 +345,7 @@ mod tests {
         ) {
             let units: Vec<u64> = parts.iter().flat_map(|(unit, times)| unit.repeat(*times)).collect();
             // Two of the four units have the same fingerprint.
-            let hashes: Vec<u64> = units.iter().map(|unit| unit / 2 << 56 | unit).collect();
+            let hashes: Vec<u64> = units.iter().map(|unit| (unit / 2) << 56 | unit).collect();
             let mut guard = RepeatedNgramsGuard {
                 config: Config { min_period, max_period: min_period + num_periods },
                 hashes,
