@@ -105,9 +105,8 @@ mod tests {
         let mut sorted: Vec<(u64, usize)> = counts.iter().copied().zip(0..).collect();
         sorted.sort_unstable();
         let mut remaining = budget as f64;
-        let mut i = 0;
         let mut allotted = vec![0.0; languages];
-        for (count, language) in sorted {
+        for (i, (count, language)) in sorted.into_iter().enumerate() {
             let per_language = remaining / (languages - i) as f64;
             if per_language > count as f64 * epochs {
                 allotted[language] = count as f64 * epochs;
@@ -115,7 +114,6 @@ mod tests {
                 allotted[language] = per_language;
             }
             remaining -= allotted[language];
-            i += 1;
         }
         allotted
     }

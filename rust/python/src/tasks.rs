@@ -98,14 +98,14 @@ pub(crate) fn tokenizer_facts(
                 tokenizer.path_taken().map(str::to_owned),
             )
         };
-        let (ids, control_tokens) = tokenizer::look_up(&path, &names)?;
+        let named = tokenizer::look_up(&path, &names)?;
         render(&serde_json::json!({
             "vocabulary_size": size,
             "kind": kind,
             "library_reason": reason,
             "differs": tokenizer::self_check(&path, &mode)?,
-            "ids": ids,
-            "control_tokens": control_tokens,
+            "ids": named.ids,
+            "control_tokens": named.special,
         }))
     })
 }

@@ -149,7 +149,8 @@ impl Merges {
         found.extend(
             (0..count)
                 .zip(pairs.iter())
-                .filter_map(|(left, &merge)| (merge != NONE).then(|| offered(merge, left))),
+                .filter(|&(_, &merge)| merge != NONE)
+                .map(|(left, &merge)| offered(merge, left)),
         );
         *heap = BinaryHeap::from(found);
         while let Some(Reverse(offer)) = heap.pop() {

@@ -352,6 +352,7 @@ mod tests {
     }
 
     /// The bytes of 40 tokens and the merges that make them, of bytes and tokens before them that the numbers choose.
+    #[allow(clippy::type_complexity, reason = "two lists that belong together in a test")]
     fn vocabulary(choices: &[(usize, usize)]) -> (Vec<Vec<u8>>, Vec<(u32, u32, u32)>) {
         let alphabet: Vec<u8> = "ab é日本".bytes().collect();
         let mut tokens: Vec<(Vec<u8>, u32)> =

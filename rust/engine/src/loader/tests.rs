@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::builder::{ListBuilder, UInt16Builder, UInt32Builder};
 use arrow_array::{DictionaryArray, Int16Array, Int32Array, RecordBatch, StringArray, UInt64Array};
-use arrow_schema::{DataType, Field, Schema};
+use arrow_schema::{Field, Schema};
 use gristmill_core::packing::{PlanSettings, PlanState};
 
 use super::*;

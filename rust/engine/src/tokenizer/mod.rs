@@ -303,11 +303,20 @@ impl Tokenizer {
     }
 }
 
-/// The ids of named tokens, added ones first, none for a name that is no token; and the special tokens with their ids.
+/// What a vocabulary says of names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NamedTokens {
+    /// Ids of the names asked for, added tokens first; none for what is no token.
+    pub ids: Vec<Option<u32>>,
+    /// Special tokens and their ids, in the order of the file.
+    pub special: Vec<(String, u32)>,
+}
+
+/// Looks names up in a tokenizer's file, and lists its special tokens.
 ///
 /// # Errors
 /// When the file is not a tokenizer.
-pub fn look_up(path: &Path, names: &[String]) -> Result<(Vec<Option<u32>>, Vec<(String, u32)>)> {
+pub fn look_up(path: &Path, names: &[String]) -> Result<NamedTokens> {
     let fail = |detail: String| EngineError::Tokenizer {
         path: path.to_owned(),
         detail,
@@ -324,7 +333,10 @@ pub fn look_up(path: &Path, names: &[String]) -> Result<(Vec<Option<u32>>, Vec<(
             }
         }
     }
-    Ok((names.iter().map(|name| ids.get(name).copied()).collect(), special))
+    Ok(NamedTokens {
+        ids: names.iter().map(|name| ids.get(name).copied()).collect(),
+        special,
+    })
 }
 
 fn vocabulary_entries(json: &serde_json::Value) -> Option<Box<dyn Iterator<Item = (String, u32)> + '_>> {
