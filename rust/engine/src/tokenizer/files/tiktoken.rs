@@ -290,7 +290,7 @@ mod tests {
                 .unwrap_err()
         };
         assert!(is_tiktoken(b"IQ== 0\nIg== 1\n"));
-        assert!(!is_tiktoken(b"{}") && !is_tiktoken(b"") && !is_tiktoken(b"word 1"));
+        assert!(!is_tiktoken(b"{}") && !is_tiktoken(b"") && !is_tiktoken(b"words 1"));
         assert!(read("IQ== 0\nIg== 1\n").contains("2 ranks are those of no known encoding"));
         assert_eq!(read("IQ== 0\nIg== 0\n"), "two tokens have the rank 0");
         assert_eq!(read("IQ== 0\nIg==\n"), "line 2 is no token and rank");
