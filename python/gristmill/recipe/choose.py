@@ -6,6 +6,7 @@ Not here: what must hold between them and the rest of a recipe (`choose_checks`)
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
@@ -55,9 +56,9 @@ class ChoiceStep(BuiltinStep):
             )
         return value
 
+    @abstractmethod
     def unit(self) -> str:
         """Return what amounts are counted in, one of `UNITS`."""
-        raise NotImplementedError
 
     def strata(self) -> str | None:
         """Return what divides documents into strata: `SOURCE`, a column, or None for all in one."""
