@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import time
 from pathlib import Path
 
 import pytest
-from tests.faults.test_kill_resume import start
+from tests.faults.killing import kill_after_every_task, kill_inside
 from tests.support import prose
 
 from gristmill.curate.run import curate
-from gristmill.curate.verify import verify_run
 
 RECIPE = """
 [run]
@@ -63,30 +59,11 @@ def write(folder: Path, pages: int) -> Path:
 def test_killed_after_every_task_and_resumed(workers: int, tmp_path: Path) -> None:
     reference = curate(write(tmp_path / "reference", 40), workers=1).digest
     recipe = write(tmp_path / "killed", 40)
-    killed = 0
-    for events in range(1, 60):
-        if start(recipe, workers, kill_after_events=events).wait(timeout=120) == 0:
-            break
-        killed += 1
-    assert killed >= 6
-    finished = curate(recipe, workers=workers)
-    assert finished.digest == reference
-    assert verify_run(finished.path).ok
+    kill_after_every_task(recipe, reference, workers=workers, resumed_by=workers, least=6)
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_killed_inside_a_task_and_resumed(stage: str, tmp_path: Path) -> None:
     reference = curate(write(tmp_path / "reference", 3000), workers=1).digest
     recipe = write(tmp_path / "killed", 3000)
-    data = recipe.parent / "run" / "work" / "data"
-    process = start(recipe, 2)
-    deadline = time.monotonic() + 120
-    # A file of the stage is there before its task commits.
-    while not any(data.glob(f"{stage}-*")) and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.001)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    assert not (recipe.parent / "run" / "manifest.json").exists()
-    finished = curate(recipe, workers=2)
-    assert finished.digest == reference
-    assert verify_run(finished.path).ok
+    kill_inside(recipe, reference, stage)
