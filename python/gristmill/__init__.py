@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gristmill.curate.run import curate
+    from gristmill.curate.segments import segments
     from gristmill.curate.tables import Tokenizer, clean, near_duplicates, read, signals
     from gristmill.errors import GristmillError
     from gristmill.export.run import export
@@ -30,6 +31,7 @@ _HOMES = {
     "near_duplicates": "gristmill.curate.tables",
     "open_shards": "gristmill.shards",
     "read": "gristmill.curate.tables",
+    "segments": "gristmill.curate.segments",
     "signals": "gristmill.curate.tables",
 }
 
@@ -46,6 +48,7 @@ __all__ = [
     "near_duplicates",
     "open_shards",
     "read",
+    "segments",
     "signals",
 ]
 

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 __all__ = [
     "BUILD_PROFILE",
+    "SEGMENT_COLUMNS",
     "TOKENIZER_LIBRARY",
     "Decoder",
     "FileTable",
@@ -27,6 +28,7 @@ __all__ = [
     "rule_columns",
     "run_steps",
     "run_task",
+    "segment_texts",
     "tokenizer_facts",
     "verify_identity",
     "verify_split",
@@ -35,6 +37,7 @@ __all__ = [
 
 __version__: str
 BUILD_PROFILE: str
+SEGMENT_COLUMNS: tuple[str, ...]
 TOKENIZER_LIBRARY: str
 
 @final
@@ -178,6 +181,9 @@ def run_steps(
     With `edits` each step reads what the one before it left; without, all read the texts as they are. `columns` are
     string columns that steps read beside the text.
     """
+
+def segment_texts(texts: pa.Array, columns: Sequence[str], session: Session) -> pa.RecordBatch:
+    """Columns of the segmentations of texts, a list a row; see `gristmill.segments`."""
 
 def rule_columns() -> str:
     """Return the columns of every step that measures, as JSON: name, kind and description by step."""

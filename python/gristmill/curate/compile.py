@@ -95,7 +95,7 @@ def compile_steps(recipe: Recipe) -> CompiledSteps:
         if isinstance(step, PluginStep):
             operator = active[step.name]
             for name in operator.required_columns:
-                if not recipe.is_signal_column(name):
+                if name not in _native.SEGMENT_COLUMNS and not recipe.is_signal_column(name):
                     columns.setdefault(name, "utf8")
             steps.append(_plugin_step(step, operator, conditions))
             operators.append(_plugin_lineage(operator))

@@ -90,7 +90,7 @@ def clean(table: ArrowTable, **parts: bool) -> pa.Table:
     >>> gristmill.clean(pa.table({"text": ["cafÃ©  \r\n"]})).column("text").to_pylist()
     ['café\n']
     """
-    whole = _as_table(table)
+    whole = with_text(table)
     step: dict[str, object] = {"use": "clean", **parts}
     [compiled] = _compile([step])
     texts, columns = _run_steps(whole, [compiled], edits=True)
@@ -119,7 +119,7 @@ def signals(table: ArrowTable, rules: Sequence[str | Mapping[str, object]]) -> p
     >>> found.column("gopher_quality.num_words").to_pylist(), found.column("gopher_quality.reason").to_pylist()
     ([2], ['min_words'])
     """
-    whole = _as_table(table)
+    whole = with_text(table)
     compiled = _compile([rule if isinstance(rule, Mapping) else {"use": rule} for rule in rules])
     result = pa.table({"id": whole.column("id")}) if "id" in whole.column_names else None
     _, found = _run_steps(whole, compiled, edits=False)
@@ -191,7 +191,7 @@ def near_duplicates(
             blocking=blocking,
             memory_bytes=memory_bytes,
         )
-    whole = _as_table(table)
+    whole = with_text(table)
     spec = {
         "minhash": {
             "bands": bands,
@@ -204,7 +204,7 @@ def near_duplicates(
         "memory_bytes": memory_bytes,
     }
     with tempfile.TemporaryDirectory(prefix="gristmill-near-") as folder:
-        found = _native.near_duplicates(_texts(whole), json.dumps(spec), folder, _native.Session())
+        found = _native.near_duplicates(texts_of(whole), json.dumps(spec), folder, _native.Session())
     result = pa.Table.from_batches([found])
     return result.add_column(0, "id", whole.column("id")) if "id" in whole.column_names else result
 
@@ -233,7 +233,7 @@ def _near_vectors(
         "memory_bytes": memory_bytes,
     }
     if "text" in whole.column_names:
-        lengths = pc.binary_length(_texts(whole).cast(pa.large_binary()))
+        lengths = pc.binary_length(texts_of(whole).cast(pa.large_binary()))
         ranks = pc.fill_null(lengths, 0).cast(pa.uint64())
     else:
         ranks = pa.array([0], pa.uint64()).take(pa.array([0] * whole.num_rows, pa.int64()))
@@ -353,7 +353,7 @@ def _run_steps(
         if name in table.column_names
     }
     columns = pa.record_batch(read) if read else None
-    return _native.run_steps(_texts(table), steps, edits, columns, _native.Session())
+    return _native.run_steps(texts_of(table), steps, edits, columns, _native.Session())
 
 
 def _judge(compiled: _Compiled, found: pa.RecordBatch) -> dict[str, pa.ChunkedArray]:
@@ -379,7 +379,8 @@ def _judge(compiled: _Compiled, found: pa.RecordBatch) -> dict[str, pa.ChunkedAr
     }
 
 
-def _as_table(table: ArrowTable) -> pa.Table:
+def with_text(table: ArrowTable) -> pa.Table:
+    """Return a producer's rows as a table; GM-RECIPE-091 without a column `text`."""
     whole = pa.table(table)
     if "text" not in whole.column_names:
         raise _no_column(whole, "text", "rename the column that holds the documents to `text`")
@@ -395,7 +396,8 @@ def _no_column(table: pa.Table, name: str, hint: str) -> GristmillError:
     )
 
 
-def _texts(table: pa.Table) -> pa.Array:
+def texts_of(table: pa.Table) -> pa.Array:
+    """Return the column `text` as one array of large_utf8."""
     return _one_chunk(table.column("text").cast(pa.large_utf8()))
 
 

@@ -99,4 +99,10 @@ CODES = {
         "`near_duplicates` reads the column that it names.",
         remedy="rename the column that holds the documents to `text`, or name the one that holds the embedding",
     ),
+    "GM-RECIPE-093": ErrorPage(
+        title="no such column of segments",
+        explanation="`gristmill.segments` gives positions of tokens, lines, paragraphs and sentences, under the names "
+        "that plugins ask for them by.",
+        remedy="take one of the names that the message lists",
+    ),
 }

@@ -19,11 +19,12 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from gristmill import _native
 from gristmill.errors import GristmillError
 from gristmill.plugins.active import ActiveOperator, Registered, activate
 from gristmill.plugins.host import HostResult, PluginHost
 from gristmill.plugins.manager import definition_problem
-from gristmill.plugins.operators import Operator
+from gristmill.plugins.operators import SEGMENT_COLUMNS, Operator
 from gristmill.plugins.reading import read_file
 
 CHILD_TIMEOUT_S = 120
@@ -41,8 +42,8 @@ class Check:
 def engine_batch(texts: Sequence[str], inputs: Sequence[str] = ("text",)) -> pa.RecordBatch:
     """Return a batch with these texts and a plausible column for every other input.
 
-    ``doc``, ``key``, ``id`` and ``source`` are as the engine gives them; a name with a dot is taken for a
-    signal (float64), any other for an extracted text column; both have nulls in them.
+    ``doc``, ``key``, ``id``, ``source`` and the columns of the segmentation are as the engine gives them; a name with
+    a dot is taken for a signal (float64), any other for an extracted text column; both have nulls in them.
 
     Examples
     --------
@@ -59,6 +60,9 @@ def engine_batch(texts: Sequence[str], inputs: Sequence[str] = ("text",)) -> pa.
         elif name == "key":
             keys = [hashlib.blake2b(str(row).encode(), digest_size=16).digest() for row in range(num_rows)]
             columns[name] = pa.array(keys, pa.binary(16))
+        elif name in SEGMENT_COLUMNS:
+            batch = _native.segment_texts(pa.array(texts, pa.large_utf8()), [name], _native.Session())
+            columns[name] = batch.column(name)
         elif "." in name:
             columns[name] = pa.array(
                 [None if row % 5 == 4 else row / 7 for row in range(num_rows)], pa.float64()

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar
 
+from gristmill import _native
 from gristmill.plugins.config import NoConfig
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ TYPES = ("bool", "int32", "int64", "uint32", "uint64", "float32", "float64", "ut
 """The types an output may declare."""
 ENGINE_COLUMNS = ("text", "key", "doc", "id", "source")
 """Columns the engine can always give, whatever the recipe extracts."""
+SEGMENT_COLUMNS = _native.SEGMENT_COLUMNS
+"""Columns of the one segmentation: lists of byte positions, kinds and hashes; see `gristmill.segments`."""
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
@@ -161,7 +164,9 @@ class Signal(Operator):
     Attributes
     ----------
     inputs
-        Columns the work reads. Only these are in the batch. ``text`` is never null.
+        Columns the work reads. Only these are in the batch. ``text`` is never null. ``token_starts``,
+        ``line_ends`` and the other `SEGMENT_COLUMNS` are lists of positions in the text, as bytes, from the one
+        segmentation that all rules read.
     outputs
         Name to type; ``"float32?"`` allows nulls, `Output` says more.
     scope

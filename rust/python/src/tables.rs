@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use arrow_array::{Array, ArrayRef, LargeStringArray};
 use gristmill_engine::file_table::FileTable as EngineFileTable;
+use gristmill_engine::map::segment_columns;
 use gristmill_engine::near::{self, NearSpec};
 use gristmill_engine::tokenizer::{Route, SpecialMode, Tokenizer as EngineTokenizer};
 use gristmill_engine::{EngineError, tables};
@@ -47,6 +48,21 @@ pub(crate) fn run_steps(
         to_pyarrow(py, Arc::new(left))?,
         PyRecordBatch::new(columns).into_pyarrow(py)?.unbind(),
     ))
+}
+
+/// Columns of the segmentations of texts.
+#[pyfunction]
+pub(crate) fn segment_texts(
+    py: Python<'_>,
+    texts: PyArray,
+    columns: Vec<String>,
+    session: &Session,
+) -> PyResult<Py<PyAny>> {
+    let texts = large_strings(texts)?;
+    let batch = enter_native(py, &session.inner, || {
+        segment_columns::segment_texts(&texts, &columns, || session.inner.check())
+    })?;
+    Ok(PyRecordBatch::new(batch).into_pyarrow(py)?.unbind())
 }
 
 /// The columns of every step that measures, as JSON: name, type and description by step.

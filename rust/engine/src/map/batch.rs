@@ -13,6 +13,7 @@ use gristmill_core::segment::Segmentation;
 
 use crate::error::{EngineError, Result};
 use crate::map::column::NamedColumn;
+use crate::map::segment_columns::{SegmentColumn, segment_column};
 use crate::map::supervised::Supervised;
 use crate::read::FloatLists;
 use crate::schema::KEY_BYTES;
@@ -159,7 +160,8 @@ impl DocumentBatch {
     /// The columns that a step outside the engine asked for, in the order it names them.
     ///
     /// # Errors
-    /// When an input is not there, which the plan should have refused.
+    /// When an input is not there, which the plan should have refused, or a column of segmentations is asked for before
+    /// [`complete_segmentations`](crate::map::segment_columns::complete_segmentations).
     pub fn export(&self, inputs: &[String], source: &str) -> Result<RecordBatch> {
         let mut fields = Vec::with_capacity(inputs.len());
         let mut arrays = Vec::with_capacity(inputs.len());
@@ -170,11 +172,14 @@ impl DocumentBatch {
                 "key" => Arc::new(key_array(self.keys.iter().copied())),
                 "id" => Arc::new(self.ids.iter().map(Option::as_deref).collect::<StringArray>()),
                 "source" => repeated(source, self.len()),
-                name => self
-                    .column(name)
-                    .ok_or_else(|| EngineError::Spec(format!("no column `{name}` at this step")))?
-                    .data
-                    .to_array(),
+                name => match SegmentColumn::named(name) {
+                    Some(column) => segment_column(self, column)?,
+                    None => self
+                        .column(name)
+                        .ok_or_else(|| EngineError::Spec(format!("no column `{name}` at this step")))?
+                        .data
+                        .to_array(),
+                },
             };
             fields.push(Field::new(input, array.data_type().clone(), true));
             arrays.push(array);

@@ -10,6 +10,7 @@ pub mod column;
 pub mod foreign;
 pub mod input;
 pub mod output;
+pub mod segment_columns;
 pub mod spec;
 pub mod steps;
 pub mod supervised;
@@ -26,6 +27,7 @@ use batch::{DocumentBatch, Texts, excerpt};
 use column::{ColumnData, NamedColumn, array_string, row_meets};
 use input::{Input, Pulled};
 use output::{BatchKeys, EditRows, MapOutput, Unreadable};
+use segment_columns::{SegmentColumn, complete_segmentations};
 use spec::{MapSpec, Operator, PluginSpec};
 use steps::{NativeStep, Scratch};
 
@@ -176,7 +178,11 @@ impl MapTask {
             let is_last = self.next_run + 1 == self.runs.len();
             match &mut self.runs[self.next_run] {
                 Run::Plugin(step) => {
-                    let batch = batch.export(&plugin(&self.spec, *step)?.inputs, &self.spec.source.name)?;
+                    let inputs = &plugin(&self.spec, *step)?.inputs;
+                    if inputs.iter().any(|input| SegmentColumn::named(input).is_some()) {
+                        complete_segmentations(batch, self.scratch.segmenter());
+                    }
+                    let batch = batch.export(inputs, &self.spec.source.name)?;
                     return Ok(Advance::Plugin { step: *step, batch });
                 }
                 Run::Native(native) if is_last => {

@@ -142,6 +142,13 @@ pub struct Scratch {
     values: Vec<Value>,
 }
 
+impl Scratch {
+    /// The segmenter, for texts that are segmented outside a run of native steps.
+    pub fn segmenter(&self) -> &Segmenter {
+        &self.segmenter
+    }
+}
+
 /// The string columns of one row.
 struct Row<'batch> {
     columns: &'batch [NamedColumn],
