@@ -1,8 +1,7 @@
 """The programs that exports are for read them: megatron-core, mosaicml-streaming, and `datasets` for Parquet.
 
-The first two want other versions of packages than the rest of the tests, so they may live in an interpreter of their own,
-which `GRISTMILL_READERS_PYTHON` names; by default it is this one. Where they are not installed the tests are skipped,
-visibly.
+`make dev` installs the first two without their dependencies; `GRISTMILL_READERS_PYTHON` names another interpreter that has
+them. Where they are not installed the tests are skipped, visibly.
 """
 
 from __future__ import annotations
