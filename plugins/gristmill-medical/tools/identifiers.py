@@ -2,8 +2,8 @@
 """Made-up identifiers in the styles of clinical notes and letters, for measuring `medical.deidentify`.
 
 Written before the patterns of the package and apart from them: nothing is imported from it. Each style says
-how people write a thing, not what a pattern can find; those with `held_out=True` were not looked at while the
-patterns were made. Names are frequent ones of the 1990 census of the United States (public domain).
+how people write a thing, not what a pattern can find; those of the side `held_out` were not looked at while the
+patterns were made, those of the side `bare` have nothing around them that tells. Names are frequent ones of the 1990 census of the United States (public domain).
 """
 
 from __future__ import annotations
@@ -40,7 +40,10 @@ class Style:
     kind: str
     sentences: tuple[str, ...]
     make: Make
-    held_out: bool = False
+    side: str = "seen"
+    """`seen`, `held_out` or `bare`."""
+    also: str = ""
+    """A kind that the sentence around it holds, too: the city before a ZIP code."""
 
 
 def digits(shape: str) -> Make:
@@ -144,8 +147,8 @@ def vin(rng: random.Random) -> str:
     return "1" + "".join(rng.choice("ABCDEFGHJKLMNPRSTUVWXYZ0123456789") for _ in range(16))
 
 
-def style(kind: str, make: Make, *sentences: str, held_out: bool = False) -> Style:
-    return Style(kind=kind, sentences=sentences, make=make, held_out=held_out)
+def style(kind: str, make: Make, *sentences: str, side: str = "seen", also: str = "") -> Style:
+    return Style(kind=kind, sentences=sentences, make=make, side=side, also=also)
 
 
 STYLES = (
@@ -159,16 +162,17 @@ STYLES = (
     style("name", first_name, "Her husband @ was present.", "He lives with his daughter, @, and two dogs.",
           "His wife @ gave the history."),  # fmt: skip
     style("name", full_name, "Thank you for referring @ to our clinic.", "I had the pleasure of seeing @ today.",
-          "@ is a pleasant 64-year-old woman with knee pain.", held_out=True),  # fmt: skip
-    style("name", capitals, "PATIENT: @", "RE: @", "Re: @", held_out=True),
-    style("name", full_name, "cc: @", "Emergency contact: @ (sister)", "Next of kin: @", "Dear @,", held_out=True),
+          "@ is a pleasant 64-year-old woman with knee pain.", side="held_out"),  # fmt: skip
+    style("name", capitals, "PATIENT: @", "RE: @", "Re: @", side="held_out"),
+    style("name", full_name, "cc: @", "Emergency contact: @ (sister)", "Next of kin: @", "Dear @,", side="held_out"),
     style("address", street, "He lives at @.", "Address: @", "Mail was returned from @ last week.", "Home address: @"),
     style("address", city, "She moved from @, OH last year.", "He was born in @, California.", "Lives in @, WI."),
-    style("address", city, "City: @", "He was transferred from a hospital in the city of @.", held_out=True),
-    style("address", digits("P.O. Box +###"), "Mail goes to @.", "Address: @", held_out=True),
-    style("zip", digits("+####"), "Springfield, IL @", "ZIP: @", "Zip code @ was on the form.", "Tulsa, Oklahoma @"),
-    style("zip", digits("+####-####"), "The form says @.", "Salem, OR @", "ZIP @"),
-    style("zip", digits("+####"), "postal code: @", "zipcode=@", held_out=True),
+    style("address", city, "City: @", "He was transferred from a hospital in the city of @.", side="held_out"),
+    style("address", digits("P.O. Box +###"), "Mail goes to @.", "Address: @", side="held_out"),
+    style("zip", digits("+####"), "Springfield, IL @", "Grand Rapids, MI @", "Tulsa, Oklahoma @", "Salem, OR @", also="address"),
+    style("zip", digits("+####"), "ZIP: @", "Zip code @ was on the form.", "ZIP @"),
+    style("zip", digits("+####-####"), "The form says @.", "ZIP @"),
+    style("zip", digits("+####"), "postal code: @", "zipcode=@", side="held_out"),
     style("date", date("{m}/{d}/{y}"), "Seen on @.", "DOB: @", "Surgery @ without complication.", "Date of service: @"),
     style("date", date("{mm}/{dd}/{yy}"), "Admitted @.", "Discharge date: @", "Labs of @ were normal."),
     style("date", date("{y}-{mm}-{dd}"), "Admission date: @", "Last visit @, no complaints."),
@@ -179,52 +183,66 @@ STYLES = (
     style("date", date("{M} {th}"), "Return on @.", "The rash appeared around @."),
     style("date", date("{dd}-{Mon}-{y}"), "Collected @", "Date: @"),
     style("date", date("{m}/{d}"), "Fever began on @.", "Blood drawn on @ was sterile."),
-    style("date", date("{th} of {M} {y}"), "Born on the @.", "He fell on the @.", held_out=True),
-    style("date", date("{dd}.{mm}.{y}"), "DOB @", "Vaccinated @", held_out=True),
-    style("date", date("{m}-{d}-{yy}"), "Seen @ by neurology.", "Date of injury: @", held_out=True),
-    style("date", date("{y}{mm}{dd}"), "DOB: @", "Date of birth @", held_out=True),
+    style("date", date("{th} of {M} {y}"), "Born on the @.", "He fell on the @.", side="held_out"),
+    style("date", date("{dd}.{mm}.{y}"), "DOB @", "Vaccinated @", side="held_out"),
+    style("date", date("{m}-{d}-{yy}"), "Seen @ by neurology.", "Date of injury: @", side="held_out"),
+    style("date", date("{y}{mm}{dd}"), "DOB: @", "Date of birth @", side="held_out"),
     style("age", old_age, "This is a @-year-old woman.", "The patient is @ years old.", "Age: @", "@ y/o male with cough."),
-    style("age", old_age, "A @ year old man fell at home.", "He is @ years of age.", "aged @", held_out=True),
-    style("age", digits("9#F"), "@ with chest pain.", "@ s/p fall.", held_out=True),
+    style("age", old_age, "A @ year old man fell at home.", "He is @ years of age.", "aged @", side="held_out"),
+    style("age", digits("9#"), "@F with chest pain.", "@M s/p fall.", side="held_out"),
     style("phone", phone("(AAA) BBB-####"), "Call @ with results.", "Phone: @", "Home phone @"),
     style("phone", phone("AAA-BBB-####"), "Reach the daughter at @.", "Tel: @", "Cell: @"),
     style("phone", phone("AAA.BBB.####"), "Contact @ after noon.", "Tel. @"),
     style("phone", phone("1-AAA-BBB-####"), "Please call @.", "Pager @"),
-    style("phone", phone("+1 AAA BBB ####"), "Mobile @", "Phone number is @.", held_out=True),
-    style("phone", phone("AAA-BBB-#### ext. ###"), "Office: @", "Her work number is @.", held_out=True),
-    style("phone", phone("AAABBB####"), "Phone: @", "phone number @", "Cell @", held_out=True),
+    style("phone", lambda rng: "+1 " + phone("AAA BBB ####")(rng), "Mobile @", "Phone number is @.", side="held_out"),
+    style("phone", phone("AAA-BBB-#### ext. ###"), "Office: @", "Her work number is @.", side="held_out"),
+    style("phone", phone("AAABBB####"), "Phone: @", "phone number @", "Cell @", side="held_out"),
     style("fax", phone("(AAA) BBB-####"), "Fax: @", "Records were faxed to @.", "FAX @"),
-    style("fax", phone("AAA.BBB.####"), "F: @", "Facsimile: @", "fax number @", held_out=True),
+    style("fax", phone("AAA.BBB.####"), "F: @", "Facsimile: @", "fax number @", side="held_out"),
     style("email", email, "E-mail: @", "Write to @ for records.", "Her e-mail is @.", "<@>"),
-    style("email", lambda rng: email(rng).replace("@", " at ").replace(".com", " dot com"), "E-mail: @", held_out=True),
+    style("email", lambda rng: email(rng).replace("@", " at ").replace(".com", " dot com"), "E-mail: @", side="held_out"),
     style("ssn", digits("+##-##-####"), "SSN: @", "Social Security number @", "His social is @.", "SS# @"),
-    style("ssn", digits("+########"), "SSN: @", "SSN @ on file.", "Social Security Number: @", held_out=True),
-    style("ssn", digits("+## ## ####"), "SSN @", "SSN: @", held_out=True),
+    style("ssn", digits("+########"), "SSN: @", "SSN @ on file.", "Social Security Number: @", side="held_out"),
+    style("ssn", digits("+## ## ####"), "SSN @", "SSN: @", side="held_out"),
     style("mrn", digits("+######"), "MRN: @", "MRN @", "Medical record number: @", "MR# @", "MRN#@"),
     style("mrn", digits("+#-##-##"), "MRN: @", "Medical Record No. @", "Unit number: @"),
-    style("mrn", digits("??+#####"), "Hospital number: @", "Chart #: @", "Patient ID: @", held_out=True),
+    style("mrn", digits("??+#####"), "Hospital number: @", "Chart #: @", "Patient ID: @", side="held_out"),
     style("health_plan", digits("???+########"), "Member ID: @", "Insurance ID: @", "Policy number @", "Subscriber ID @"),
     style("health_plan", digits("+#########?"), "Medicare number @", "Medicare ID: @", "Medicaid #: @"),
-    style("health_plan", digits("?##-+######"), "Group no.: @", "Beneficiary number @", "Health plan ID @", held_out=True),
+    style("health_plan", digits("?##-+######"), "Group no.: @", "Beneficiary number @", "Health plan ID @", side="held_out"),
     style("account", digits("+#########"), "Account number: @", "Acct #: @", "Account no. @", "Acct. @"),
-    style("account", digits("??##-+#####"), "Billing account: @", "Bank account @", "IBAN: @", held_out=True),
+    style("account", digits("??##-+#####"), "Billing account: @", "Bank account @", "IBAN: @", side="held_out"),
     style("licence", digits("?+######"), "Driver's license: @", "DEA number: @", "License # @", "DL# @"),
     style("licence", digits("+#########"), "NPI: @", "Medical license no. @", "Certificate number: @"),
-    style("licence", digits("??-+#####"), "State license number @", "Licence No: @", "Board certificate # @", held_out=True),
+    style("licence", digits("??-+#####"), "State license number @", "Licence No: @", "Board certificate # @", side="held_out"),
     style("vehicle", vin, "VIN: @", "The VIN of the car was @.", "Vehicle identification number @"),
     style("vehicle", digits("+???###"), "License plate @", "License plate number: @", "Plate no. @"),
-    style("vehicle", digits("??? ####"), "Vehicle registration: @", "plate: @", "Car plates @", held_out=True),
+    style("vehicle", digits("??? ####"), "Vehicle registration: @", "plate: @", "Car plates @", side="held_out"),
     style("device", digits("??+######"), "Serial number: @", "Pacemaker serial no. @", "S/N: @", "Device ID: @"),
-    style("device", digits("(01)+############(21)?####"), "UDI: @", "Implant label @."),
-    style("device", mac, "Pump MAC address @", "MAC: @", held_out=True),
-    style("device", digits("?##-+####"), "Lot number: @", "Model no. @", "Implant SN @", held_out=True),
+    style("device", digits("(01)+#############(21)?####"), "UDI: @", "Implant label @."),
+    style("device", mac, "Pump MAC address @", "MAC: @", side="held_out"),
+    style("device", digits("?##-+####"), "Lot number: @", "Model no. @", "Implant SN @", side="held_out"),
     style("url", url, "See @ for photographs.", "Portal: @", "Her page @ lists them."),
-    style("url", lambda rng: f"{login(rng)}.example.com/records", "Portal: @", "Posted at @.", held_out=True),
+    style("url", lambda rng: f"{login(rng)}.example.com/records", "Portal: @", "Posted at @.", side="held_out"),
     style("ip", ipv4, "Logged in from @.", "IP address: @", "IP @"),
-    style("ip", ipv6, "Logged in from @.", "IP: @", held_out=True),
+    style("ip", ipv6, "Logged in from @.", "IP: @", side="held_out"),
     style("biometric", digits("FP-+######"), "Fingerprint ID: @", "Biometric ID @", "Voiceprint: @"),
-    style("biometric", digits("+#######"), "Retinal scan no. @", "Iris template ID: @", held_out=True),
+    style("biometric", digits("+#######"), "Retinal scan no. @", "Iris template ID: @", side="held_out"),
     style("other_id", digits("+#-#####"), "Case number: @", "Accession #: @", "Encounter ID: @", "Specimen no. @"),
     style("other_id", digits("??-+####"), "Study ID: @", "Subject number @", "Claim no. @"),
-    style("other_id", digits("?##+####"), "Visit number: @", "Order #@", "Referral ID @", "Rx #: @", held_out=True),
+    style("other_id", digits("?##+####"), "Visit number: @", "Order #@", "Referral ID @", "Rx #: @", side="held_out"),
+    style("name", lambda rng: f"{rng.choice(('Ikenna', 'Zofia', 'Tariq', 'Maeve'))} {last_name(rng)}", "Saw @ again yesterday.",
+          "Labs for @ came back.", side="bare"),
+    style("name", last_name, "@ tolerated the procedure well.", "We told @ to come back.", side="bare"),
+    style("name", lambda rng: full_name(rng).lower(), "saw @ today, doing well.", "@ called again.", side="bare"),
+    style("address", city, "She flew in from @ for this.", "The @ clinic sent the films.", side="bare"),
+    style("address", lambda rng: f"{rng.choice(STREET).lower()} street", "Found on @ by a passer-by.", side="bare"),
+    style("zip", digits("+####"), "Mail to @ was returned.", side="bare"),
+    style("date", date("the {th}"), "Return on @.", "Surgery is set for @.", side="bare"),
+    style("date", date("{mm}/{dd}"), "CT chest @ clear.", "@: afebrile.", side="bare"),
+    style("age", lambda rng: "nineties", "A woman in her @ with a cough.", side="bare"),
+    style("phone", phone("BBB-####"), "Reach him at @.", "Left a message at @.", side="bare"),
+    style("mrn", digits("########"), "@ seen in triage.", "Film jacket @ missing.", side="bare"),
+    style("account", digits("+#########"), "Billed to @.", side="bare"),
+    style("other_id", digits("??+####"), "Enrolled as @.", "Tube @ was lost.", side="bare"),
 )  # fmt: skip

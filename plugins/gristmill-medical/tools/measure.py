@@ -1,7 +1,7 @@
 # ruff: noqa: INP001, T201  # a script that prints
 """Prints recall and precision of `medical.deidentify`, by kind, on identifiers planted in real text.
 
-    python tools/measure.py qa.jsonl --per-style 60 --seed 1 [--side seen|held_out] [--show 20]
+    python tools/measure.py qa.jsonl --per-style 60 --seed 1 [--side seen|held_out|bare] [--show]
 
 Reads JSON lines with a field `answer` (MedQuAD). Into each document between two of its sentences goes one
 sentence with an identifier of `identifiers.py`. An identifier counts as found if nothing of it is left, and as
@@ -83,8 +83,8 @@ def main() -> None:
     parser.add_argument("path", type=Path)
     parser.add_argument("--per-style", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--side", choices=["seen", "held_out"])
-    parser.add_argument("--show", type=int, default=0)
+    parser.add_argument("--side", choices=["seen", "held_out", "bare"])
+    parser.add_argument("--show", action="store_true")
     arguments = parser.parse_args()
     rng = random.Random(arguments.seed)
     windows = read_sentences(arguments.path, rng)
@@ -92,7 +92,7 @@ def main() -> None:
     plain_counts = counts([str(text) for text in plain])
     total: collections.Counter[str] = sum(plain_counts, collections.Counter())
     print(f"{len(windows)} documents as they were: {dict(sorted(total.items()))}")
-    for side in [arguments.side] if arguments.side else ["seen", "held_out"]:
+    for side in [arguments.side] if arguments.side else ["seen", "held_out", "bare"]:
         report(side, windows, plain_counts, arguments, random.Random(arguments.seed))
 
 
@@ -104,19 +104,21 @@ def report(
     rng: random.Random,
 ) -> None:
     """Plant, mask and print one table."""
-    styles = [style for style in STYLES if style.held_out == (side == "held_out")]
-    planted, kinds, where = [], [], []
+    styles = [style for style in STYLES if style.side == side]
+    planted, kinds, also, where = [], [], [], []
     for style in styles:
         for _ in range(arguments.per_style):
             index = rng.randrange(len(windows))
             planted.append(plant(style, windows[index], rng))
             kinds.append(style.kind)
+            also.append(style.also)
             where.append(index)
     masked = [str(text) for text in run(Deidentify, [a + b + c for a, b, c, _ in planted])["text"]]
     table: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
-    missed = []
-    for (before, value, after, sentence), kind, index, text, found in zip(
-        planted, kinds, where, masked, counts(masked), strict=True
+    missed: list[str] = []
+    shown: list[str] = []
+    for (before, value, after, sentence), kind, other, index, text, found in zip(
+        planted, kinds, also, where, masked, counts(masked), strict=True
     ):
         is_found, is_named = outcome(before, value, after, text, kind)
         table[kind].update(planted=1, found=is_found, named=is_named)
@@ -124,8 +126,12 @@ def report(
         own = kind if extra[kind] else next(iter(extra), None) if is_found else None
         if own:
             extra[own] -= 1
+        if extra[other]:
+            extra[other] -= 1
         for name, number in extra.items():
             table[name]["beside"] += number
+            if number and arguments.show:
+                shown.append(f"{name} beside {sentence}: {text}")
         if not is_found:
             missed.append(f"{kind}: {sentence}")
     print(f"\n{side}: {len(planted)} identifiers of {len(styles)} styles")
@@ -136,8 +142,8 @@ def report(
             print(f"{kind:12} {row['planted']:7} {row['found'] / row['planted']:7.1%} {row['named'] / row['planted']:11.1%} {share:10.1%}")
         elif row["beside"]:
             print(f"{kind:12}       0, replaced beside: {row['beside']}")
-    for line in missed[: arguments.show]:
-        print("  missed", line)
+    for line in ([f"missed {line}" for line in missed] + shown) if arguments.show else []:
+        print(" ", line[:600])
 
 
 if __name__ == "__main__":
