@@ -1,7 +1,7 @@
 """Codes count where the text says that they are codes; check digits agree with a slow reckoning."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gristmill.plugins.testing import run
@@ -38,6 +38,7 @@ def test_check_digits_of_published_codes() -> None:
         assert loinc_check_digit(number) == int(digit), code
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.integers(1, 99_999), st.integers(0, 9))
 def test_columns_and_the_slow_check_digit_agree(number: int, digit: int) -> None:
     right = loinc_check_digit(str(number)) == digit

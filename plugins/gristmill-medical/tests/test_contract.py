@@ -4,7 +4,15 @@ import pytest
 
 from gristmill.plugins.operators import Operator
 from gristmill.plugins.testing import assert_contract
-from gristmill_medical import ClinicalNote, ClinicalSections, Codes, Deidentify, Dosages, Identifiers, NoIdentifiers
+from gristmill_medical import (
+    ClinicalNote,
+    ClinicalSections,
+    Codes,
+    Deidentify,
+    Dosages,
+    Identifiers,
+    NoIdentifiers,
+)
 
 OPERATORS = (ClinicalNote, ClinicalSections, Codes, Deidentify, Dosages, Identifiers, NoIdentifiers)
 

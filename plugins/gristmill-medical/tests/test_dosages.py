@@ -7,7 +7,9 @@ from gristmill_medical import Dosages
 
 
 def measure(text: str) -> dict[str, object]:
-    return {name.removeprefix("num_"): values[0] for name, values in run(Dosages, [text]).items() if values[0]}
+    return {
+        name.removeprefix("num_"): values[0] for name, values in run(Dosages, [text]).items() if values[0]
+    }
 
 
 @pytest.mark.parametrize(
@@ -28,7 +30,13 @@ def test_complete_dosages(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["LDL 130 mg/dL daily", "walks 5 miles daily", "stage IV, stages III and IV", "a 3-day trip, 2019", "150 patients twice"],
+    [
+        "LDL 130 mg/dL daily",
+        "walks 5 miles daily",
+        "stage IV, stages III and IV",
+        "a 3-day trip, 2019",
+        "150 patients twice",
+    ],
 )
 def test_not_dosages(text: str) -> None:
     measured = measure(text)
@@ -39,13 +47,27 @@ def test_not_dosages(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["1.0 mg", "give .5 mg", "10U of insulin", "5 cc", "20 µg", "QD", "q.o.d.", "MSO4", "10000000 units", "per os", "10 mg SQ"],
+    [
+        "1.0 mg",
+        "give .5 mg",
+        "10U of insulin",
+        "5 cc",
+        "20 µg",
+        "QD",
+        "q.o.d.",
+        "MSO4",
+        "10000000 units",
+        "per os",
+        "10 mg SQ",
+    ],
 )
 def test_error_prone_notations(text: str) -> None:
     assert measure(text)["error_prone"] == 1
 
 
-@pytest.mark.parametrize("text", ["0.5 mg", "1 mg", "10 units", "5 mL", "20 mcg", "daily", "10.05 mg", "Queue"])
+@pytest.mark.parametrize(
+    "text", ["0.5 mg", "1 mg", "10 units", "5 mL", "20 mcg", "daily", "10.05 mg", "Queue"]
+)
 def test_recommended_notations(text: str) -> None:
     assert "error_prone" not in measure(text)
 

@@ -1,9 +1,10 @@
-# ruff: noqa: INP001  # a script's part, not a package
+# ruff: noqa: E501, SIM905  # a table, a script's part, not a package
 """Made-up identifiers in the styles of clinical notes and letters, for measuring `medical.deidentify`.
 
 Written before the patterns of the package and apart from them: nothing is imported from it. Each style says
 how people write a thing, not what a pattern can find; those of the side `held_out` were not looked at while the
-patterns were made, those of the side `bare` have nothing around them that tells. Names are frequent ones of the 1990 census of the United States (public domain).
+patterns were made, those of the side `bare` have nothing around them that tells.
+Names are frequent ones of the 1990 census of the United States (public domain).
 """
 
 from __future__ import annotations
@@ -25,9 +26,28 @@ LAST = (
     "O'Brien McDonald Smith-Jones Müller Ivanova Okafor Patel VanBuren DeLuca St.Clair"
 ).split()
 STREET = "Maple Oak Washington Lake Hill Walnut Spring North Ridge Church Willow Mill Sunset Railroad Jefferson".split()
-STREET_KIND = "Street St St. Avenue Ave Ave. Road Rd Drive Dr. Lane Ln Boulevard Blvd Court Ct Way Place".split()
-CITY = ["Springfield", "Dayton", "Fort Wayne", "San Mateo", "Eau Claire", "Tulsa", "Grand Rapids", "Macon", "Salem"]
-STATE = {"IL": "Illinois", "OH": "Ohio", "IN": "Indiana", "CA": "California", "WI": "Wisconsin", "OK": "Oklahoma"}
+STREET_KIND = (
+    "Street St St. Avenue Ave Ave. Road Rd Drive Dr. Lane Ln Boulevard Blvd Court Ct Way Place".split()
+)
+CITY = [
+    "Springfield",
+    "Dayton",
+    "Fort Wayne",
+    "San Mateo",
+    "Eau Claire",
+    "Tulsa",
+    "Grand Rapids",
+    "Macon",
+    "Salem",
+]
+STATE = {
+    "IL": "Illinois",
+    "OH": "Ohio",
+    "IN": "Indiana",
+    "CA": "California",
+    "WI": "Wisconsin",
+    "OK": "Oklahoma",
+}
 MONTH = "January February March April May June July August September October November December".split()
 
 Make = Callable[[random.Random], str]
@@ -97,8 +117,17 @@ def date(form: str) -> Make:
         year, month, day = rng.randrange(1935, 2024), rng.randrange(1, 13), rng.randrange(1, 29)
         th = {1: "st", 2: "nd", 3: "rd", 21: "st", 22: "nd", 23: "rd"}.get(day, "th")
         name = MONTH[month - 1]
-        return form.format(m=month, mm=f"{month:02}", d=day, dd=f"{day:02}", y=year, yy=f"{year % 100:02}",
-                           M=name, Mon=name[:3], th=f"{day}{th}")  # fmt: skip
+        return form.format(
+            m=month,
+            mm=f"{month:02}",
+            d=day,
+            dd=f"{day:02}",
+            y=year,
+            yy=f"{year % 100:02}",
+            M=name,
+            Mon=name[:3],
+            th=f"{day}{th}",
+        )
 
     return make
 
@@ -151,18 +180,19 @@ def style(kind: str, make: Make, *sentences: str, side: str = "seen", also: str 
     return Style(kind=kind, sentences=sentences, make=make, side=side, also=also)
 
 
+# fmt: off
 STYLES = (
     style("name", full_name, "Patient: @", "Patient Name: @", "PATIENT NAME: @", "Name: @", "Pt. name: @"),
     style("name", last_first, "Patient: @", "Name: @", "Patient Name: @"),
     style("name", last_name, "Mr. @ was seen in clinic today.", "I saw Mrs. @ again this morning.", "Ms. @ feels well."),
     style("name", full_name, "Dr. @ was consulted.", "She was referred by Dr. @ for further care.",
-          "Discussed with Prof. @ by telephone."),  # fmt: skip
+          "Discussed with Prof. @ by telephone."),
     style("name", full_name, "Electronically signed by @", "Dictated by: @", "Signed by: @", "Attending physician: @"),
     style("name", full_name, "@, MD", "@, M.D., Ph.D.", "@, RN", "Reviewed and agreed: @, DO"),
     style("name", first_name, "Her husband @ was present.", "He lives with his daughter, @, and two dogs.",
-          "His wife @ gave the history."),  # fmt: skip
+          "His wife @ gave the history."),
     style("name", full_name, "Thank you for referring @ to our clinic.", "I had the pleasure of seeing @ today.",
-          "@ is a pleasant 64-year-old woman with knee pain.", side="held_out"),  # fmt: skip
+          "@ is a pleasant 64-year-old woman with knee pain.", side="held_out"),
     style("name", capitals, "PATIENT: @", "RE: @", "Re: @", side="held_out"),
     style("name", full_name, "cc: @", "Emergency contact: @ (sister)", "Next of kin: @", "Dear @,", side="held_out"),
     style("address", street, "He lives at @.", "Address: @", "Mail was returned from @ last week.", "Home address: @"),
@@ -240,9 +270,9 @@ STYLES = (
     style("zip", digits("+####"), "Mail to @ was returned.", side="bare"),
     style("date", date("the {th}"), "Return on @.", "Surgery is set for @.", side="bare"),
     style("date", date("{mm}/{dd}"), "CT chest @ clear.", "@: afebrile.", side="bare"),
-    style("age", lambda rng: "nineties", "A woman in her @ with a cough.", side="bare"),
+    style("age", digits("nineties"), "A woman in her @ with a cough.", side="bare"),
     style("phone", phone("BBB-####"), "Reach him at @.", "Left a message at @.", side="bare"),
     style("mrn", digits("########"), "@ seen in triage.", "Film jacket @ missing.", side="bare"),
     style("account", digits("+#########"), "Billed to @.", side="bare"),
     style("other_id", digits("??+####"), "Enrolled as @.", "Tube @ was lost.", side="bare"),
-)  # fmt: skip
+)

@@ -1,4 +1,4 @@
-# ruff: noqa: INP001, T201  # a script that prints
+# a script that prints
 """Prints recall and precision of `medical.deidentify`, by kind, on identifiers planted in real text.
 
     python tools/measure.py qa.jsonl --per-style 60 --seed 1 [--side seen|held_out|bare] [--show]
@@ -139,7 +139,8 @@ def report(
     for kind, row in [*sorted(table.items()), ("all", sum(table.values(), collections.Counter()))]:
         if row["planted"]:
             share = row["found"] / max(1, row["found"] + row["beside"])
-            print(f"{kind:12} {row['planted']:7} {row['found'] / row['planted']:7.1%} {row['named'] / row['planted']:11.1%} {share:10.1%}")
+            found, named = row["found"] / row["planted"], row["named"] / row["planted"]
+            print(f"{kind:12} {row['planted']:7} {found:7.1%} {named:11.1%} {share:10.1%}")
         elif row["beside"]:
             print(f"{kind:12}       0, replaced beside: {row['beside']}")
     for line in ([f"missed {line}" for line in missed] + shown) if arguments.show else []:

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  # a table of patterns
 r"""`medical.codes`: codes of medical classifications, where the text says that they are codes.
 
 Formats: ICD-10-CM Official Guidelines for Coding and Reporting (CMS and NCHS, FY 2024), section I.A: three to seven
@@ -36,7 +37,9 @@ def _listed(label: str, code: str) -> str:
 
 
 ICD10 = _listed(r"ICD[- ]?10(?:[- ]?(?:CM|PCS))?|ICD|(?i:dx|diagnosis|diagnoses)[ ](?i:codes?)", _ICD10_CODE)
-ICD10_IN_BRACKETS = ascii_classes(r"[a-z][ ][(\[][A-TV-Z]\d[0-9AB]\.[0-9A-Z]{1,4}(?:[,;][ ]?[A-TV-Z]\d[0-9AB]\.[0-9A-Z]{1,4})*[)\]]")
+ICD10_IN_BRACKETS = ascii_classes(
+    r"[a-z][ ][(\[][A-TV-Z]\d[0-9AB]\.[0-9A-Z]{1,4}(?:[,;][ ]?[A-TV-Z]\d[0-9AB]\.[0-9A-Z]{1,4})*[)\]]"
+)
 CPT = _listed(r"CPT(?:®|-4)?", _CPT_CODE)
 HCPCS = _listed(r"HCPCS(?:[ ]Level[ ]II)?|J-(?i:codes?)", _HCPCS_CODE)
 LOINC = _listed(r"LOINC®?", _LOINC_CODE)
@@ -91,7 +94,8 @@ class Codes(Signal):
 
         bracketed = text.extract_all(ICD10_IN_BRACKETS).list.join(" ")
         counted = documents.select(
-            num_icd10=num(ICD10, _ICD10_CODE) + bracketed.str.count_matches(ascii_classes(r"\b[A-TV-Z]\d[0-9AB]\.")),
+            num_icd10=num(ICD10, _ICD10_CODE)
+            + bracketed.str.count_matches(ascii_classes(r"\b[A-TV-Z]\d[0-9AB]\.")),
             num_cpt=num(CPT, _CPT_CODE),
             num_hcpcs=num(HCPCS, _HCPCS_CODE),
             num_ndc=num(NDC, _NDC_CODE),

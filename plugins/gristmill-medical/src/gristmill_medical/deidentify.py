@@ -25,10 +25,18 @@ class DeidentifyConfig:
     """Recipe keys of `medical.deidentify`."""
 
     kinds: tuple[Kind, ...] = Field(default=KINDS, doc="kinds of identifier that are replaced")
-    keep_year: bool = Field(default=True, doc="leave the year of a date, as the regulation allows: `[DATE 2019]`")
-    keep_zip3: bool = Field(default=True, doc="leave the first three digits of a ZIP code, 000 for small areas")
-    given_names: bool = Field(default=True, doc="take a frequent given name and the capitalised words behind it for a name")
-    repeat_names: bool = Field(default=True, doc="replace words of a name found in context wherever they stand in that document")
+    keep_year: bool = Field(
+        default=True, doc="leave the year of a date, as the regulation allows: `[DATE 2019]`"
+    )
+    keep_zip3: bool = Field(
+        default=True, doc="leave the first three digits of a ZIP code, 000 for small areas"
+    )
+    given_names: bool = Field(
+        default=True, doc="take a frequent given name and the capitalised words behind it for a name"
+    )
+    repeat_names: bool = Field(
+        default=True, doc="replace words of a name found in context wherever they stand in that document"
+    )
 
     def __post_init__(self) -> None:
         if not self.kinds:
@@ -72,8 +80,12 @@ class Deidentify(Transform):
 class IdentifiersConfig:
     """Recipe keys of `medical.identifiers`."""
 
-    given_names: bool = Field(default=True, doc="take a frequent given name and the capitalised words behind it for a name")
-    repeat_names: bool = Field(default=True, doc="count the words of a name found in context wherever they stand")
+    given_names: bool = Field(
+        default=True, doc="take a frequent given name and the capitalised words behind it for a name"
+    )
+    repeat_names: bool = Field(
+        default=True, doc="count the words of a name found in context wherever they stand"
+    )
 
 
 class Identifiers(Signal):
@@ -97,20 +109,26 @@ class Identifiers(Signal):
             before, given_names=self.config.given_names, repeat_names=self.config.repeat_names
         ).alias("after")
         counted = pl.DataFrame({"before": before, "after": after}).select(
-            (_num(col("after"), kind) - _num(col("before"), kind)).clip(lower_bound=0).cast(UInt32).alias(f"num_{kind}")
+            (_num(col("after"), kind) - _num(col("before"), kind))
+            .clip(lower_bound=0)
+            .cast(UInt32)
+            .alias(f"num_{kind}")
             for kind in KINDS
         )
         columns = {name: counted[name] for name in counted.columns}
-        return {"num_identifiers": counted.select(pl.sum_horizontal(pl.all())).to_series().cast(pl.UInt32), **columns}
+        return {
+            "num_identifiers": counted.select(pl.sum_horizontal(pl.all())).to_series().cast(pl.UInt32),
+            **columns,
+        }
 
 
 def _num(text: Expr, kind: str) -> Expr:
     import polars as pl
 
     begin = placeholder(kind)
-    return (text.str.count_matches(f"{begin}]", literal=True) + text.str.count_matches(f"{begin} ", literal=True)).cast(
-        pl.Int64
-    )
+    return (
+        text.str.count_matches(f"{begin}]", literal=True) + text.str.count_matches(f"{begin} ", literal=True)
+    ).cast(pl.Int64)
 
 
 @frozen_config
@@ -145,5 +163,6 @@ class NoIdentifiers(Filter):
         if "name" in kinds:
             for pattern, replacement in marking("", END, given_names=True):
                 expression = expression.str.replace_all(pattern, replacement)
-        return expression.str.count_matches(END, literal=True) == col("text").str.count_matches(END, literal=True)
-
+        return expression.str.count_matches(END, literal=True) == col("text").str.count_matches(
+            END, literal=True
+        )

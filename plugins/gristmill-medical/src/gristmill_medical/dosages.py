@@ -1,3 +1,4 @@
+# ruff: noqa: E501  # a table of patterns
 r"""`medical.dosages`: amounts with units, routes and frequencies of medicines, and notations known to cause errors.
 
 Units: UCUM (The Unified Code for Units of Measure, Regenstrief Institute), case sensitive codes and the words for them.
@@ -56,7 +57,7 @@ ERROR_PRONE = ascii_classes(
     r"\b\d+\.0[ ]?(?:mg|mcg|g|mL|ml|units?)\b"
     r"|(?:^|[\s(])\.\d+[ ]?(?:mg|mcg|g|mL|ml|units?)\b"
     r"|\b\d+[ ]?(?:U|u|IU|iu|cc)\b|\b\d+(?:\.\d+)?[ ]?[µμ]g\b"
-    r"|\b(?:QD|qd|q\.d\.|Q\.D\.|QOD|qod|q\.o\.d\.|Q\.O\.D\.|MSO4|MgSO4|TIW|tiw|BIW|biw|qhs|qHS|q1d|OJ)\b|\b(?i:per[ ]os)\b"
+    r"|\b(?:QD|qd|q\.d|Q\.D|QOD|qod|q\.o\.d|Q\.O\.D|MSO4|MgSO4|TIW|tiw|BIW|biw|qhs|qHS|q1d|OJ)\b|\b(?i:per[ ]os)\b"
     r"|\b\d+[ ]?(?:mg|mcg|g|mL|ml)[ ](?:hs|HS|SC|SQ|sc|sq|sub[ ]?q|subq)\b|\bx[ ]?\d{1,2}d\b|\b(?:AD|AS|AU|OD|OS|OU)[ ](?:q|bid|tid|BID|TID|daily)"
     r"|\b\d{6,}[ ]?units?\b"
 )

@@ -32,9 +32,11 @@ START, END = "\ufdd0", "\ufdd1"
 SIGNS = (START, END, PROTECTED)
 _MIN_REPEATED = 3
 _ORDINARY = frozenset(
-    "the this that these those there then she his her him they and but for with from was were are not has had patient patients "
-    "doctor nurse mother father brother sister health hospital clinic medical center centre university institute institutes "
-    "national department street city date name new north south east west".split()
+    (  # noqa: SIM905  # easier to read
+        "the this that these those there then she his her him they and but for with from was were are not has had "
+        "patient patients doctor nurse mother father brother sister health hospital clinic medical center centre "
+        "university institute institutes national department street city date name new north south east west "
+    ).split()
 )
 _EPONYM = (
     r"(?:['’]s?)?\s+(?:\w+\s+){0,2}(?:diseases?|syndromes?|disorders?|sarcomas?|lymphomas?|tumou?rs?|palsy|chorea|sign|test|reflex"
@@ -76,7 +78,9 @@ def masked(
     if "name" in kinds:
         for pattern, replacement in marking(START, END, given_names=given_names):
             expression = expression.str.replace_all(pattern, replacement)
-    frame = texts.alias("text").to_frame().select(text=expression.str.replace_all(PROTECTED, "", literal=True))
+    frame = (
+        texts.alias("text").to_frame().select(text=expression.str.replace_all(PROTECTED, "", literal=True))
+    )
     # "dictated by Dr. X": the title alone is no name.
     frame = frame.select(text=col("text").str.replace_all(f"{START}(Drs?|Mrs?|Ms|Prof){END}", "${1}"))
     if "name" not in kinds:

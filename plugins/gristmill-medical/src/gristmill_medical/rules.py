@@ -1,3 +1,4 @@
+# ruff: noqa: E501  # a table of patterns
 r"""Identifiers of HIPAA's Safe Harbor other than names: one rule a form, in the order in which they are applied.
 
 A table. 45 CFR 164.514(b)(2)(i) lists (A) to (R); `paragraph` says which one a rule is for. (P), biometric
@@ -62,7 +63,9 @@ _ID = r"(?:[A-Za-z]{1,4}[-/]?)?\d(?:[-/.]?[0-9A-Za-z]){3,24}"
 
 
 def _label(kind: str, paragraph: str, label: str, example: str, value: str = _ID) -> Rule:
-    return Rule(kind=kind, paragraph=paragraph, pattern=rf"(?P<before>\b(?:{label})){value}\b", example=example)
+    return Rule(
+        kind=kind, paragraph=paragraph, pattern=rf"(?P<before>\b(?:{label})){value}\b", example=example
+    )
 
 
 _AREA = r"[2-9]\d{2}"
@@ -106,7 +109,7 @@ NUMBER_RULES = (
     _label("mrn", "H", rf"(?i:unit|chart|hospital|patient|pt)\b{_STRICT}", "Chart #: A77120"),
     _label("health_plan", "I", rf"(?i:member(?:ship)?|subscriber|insurance|insured|policy|group|beneficiary"
            rf"|(?:health[ ])?plan|medicare|medicaid|payer|hicn|mbi)\b{_STRICT}", "Member ID: XYZ104882913"),
-    _label("health_plan", "I", rf"(?i:hicn|mbi|medicare|medicaid|policy)\b[ ]?:[ ]?", "MBI: 1EG4-TE5-MK73"),
+    _label("health_plan", "I", r"(?i:hicn|mbi|medicare|medicaid|policy)\b[ ]?:[ ]?", "MBI: 1EG4-TE5-MK73"),
     _label("account", "J", rf"(?i:acct|account|iban)\b\.?{_LOOSE}", "Acct. 4401928377"),
     _label("licence", "K", rf"(?i:dea|npi|dl)\b{_LOOSE}", "NPI: 1234567893"),
     _label("vehicle", "L", r"(?i:licen[cs]e|number|registration)[ ](?i:plates?)\b" + _LOOSE + r"|(?i:plates?)\b" + _STRICT
@@ -114,7 +117,7 @@ NUMBER_RULES = (
            + r"|(?i:vehicle)[ ](?i:registration|tag)\b" + _LOOSE, "License plate 7ABC123",
            r"(?:[A-Z]{1,3}[ -]?\d{1,4}(?:[ -]?[A-Z]{1,3})?|\d{1,4}[ -]?[A-Z]{1,3}(?:[ -]?\d{1,4})?)"),
     _label("licence", "K", rf"(?i:licen[cs]e|certificate|certification|registration)\b{_STRICT}", "License # A1234567"),
-    _label("licence", "K", rf"(?i:licen[cs]e)\b[ ]?:[ ]?", "Driver's license: A1234567"),
+    _label("licence", "K", r"(?i:licen[cs]e)\b[ ]?:[ ]?", "Driver's license: A1234567"),
     _label("vehicle", "L", r"(?i:vin|vehicle[ ]identification)\b[^\n.\[]{0,30}?\b", "VIN of the car: 1HGCM82633A004352",
            r"[A-HJ-NPR-Z0-9]{17}"),
     Rule(kind="device", paragraph="M", pattern=r"\(01\)\d{14}(?:\(\d{2}\)[0-9A-Za-z/-]{1,20})*", example="(01)00844588003288(21)A1B2"),
@@ -196,9 +199,7 @@ _STATES = (
     "|Nevada|New Hampshire|New Jersey|New Mexico|New York|North Carolina|North Dakota|Ohio|Oklahoma|Oregon|Pennsylvania"
     "|Rhode Island|South Carolina|South Dakota|Tennessee|Texas|Utah|Vermont|Virginia|Washington|West Virginia|Wisconsin|Wyoming"
 )
-_CLEAR = (
-    "AK|AR|AZ|CA|DE|FL|GA|IL|KS|KY|MI|MN|MT|NC|ND|NE|NH|NJ|NM|NV|NY|OH|RI|SC|SD|TN|TX|UT|VT|WA|WI|WV|WY|D\\.?C\\.?"
-)
+_CLEAR = "AK|AR|AZ|CA|DE|FL|GA|IL|KS|KY|MI|MN|MT|NC|ND|NE|NH|NJ|NM|NV|NY|OH|RI|SC|SD|TN|TX|UT|VT|WA|WI|WV|WY|D\\.?C\\.?"
 _UNCLEAR = "AL|CO|CT|HI|IA|ID|IN|LA|MA|MD|ME|MO|MS|OK|OR|PA|VA|PR|GU|VI"
 """Abbreviations that mean something else in a note (degrees, scans, words): with a ZIP code behind them only."""
 _CITY = r"[A-Z][a-z]+(?:[ .]{1,2}[A-Z][a-z]+){0,2}"

@@ -56,10 +56,10 @@ def heading_pattern(headings: Mapping[str, str]) -> str:
 class ClinicalSections(Signal):
     """The sections of a clinical note.
 
-    ``num_sections``: headings found, uint32. ``sections``: their names in order, with ` > ` between them, repeats in a row
-    once; null without any. ``section_fraction``: characters under headings over all characters, in [0, 1]; null for
-    an empty document. ``largest_section``: the section with most text (ties: the first by name); null without any.
-    ``num_empty_sections``: headings with nothing under them, as templates leave them.
+    ``num_sections``: headings found, uint32. ``sections``: their names in order, with ` > ` between them, repeats in
+    a row once; null without any. ``section_fraction``: characters under headings over all characters, in [0, 1];
+    null for an empty document. ``largest_section``: the section with most text (ties: the first by name); null
+    without any. ``num_empty_sections``: headings with nothing under them, as templates leave them.
     """
 
     name, version = "clinical_sections", 1
@@ -110,7 +110,9 @@ class ClinicalSections(Signal):
         ).join(self._names, on="heading", how="left", maintain_order="left")
         by_row = named.group_by("row", maintain_order=True).agg(
             num_sections=pl.len(),
-            sections=pl.col("section").filter(pl.col("section") != pl.col("section").shift(1).fill_null("")).str.join(" > "),
+            sections=pl.col("section")
+            .filter(pl.col("section") != pl.col("section").shift(1).fill_null(""))
+            .str.join(" > "),
             covered=pl.col("length").sum(),
             num_empty_sections=pl.col("is_empty").sum(),
         )
