@@ -1,6 +1,6 @@
 """Measures what each built-in rule costs, all of them together, and MinHash from the same segmentation.
 
-python bench/rules/cost.py --corpus DATA/corpus
+python bench/rules/cost.py --corpus DATA/corpus --tokenizer TOKENIZER.json
 
 Writes `figures.json` and `cost.md` to bench/results/rules. All figures are nanoseconds of CPU time a byte of text, of
 one core, text in memory, every column computed, with the default definitions; the documents are those of
@@ -28,7 +28,7 @@ from gristmill.recipe.builtin import RuleStep  # noqa: E402
 from gristmill.recipe.steps import BUILTIN_STEPS  # noqa: E402
 
 
-def measure(documents: Path, rounds: int) -> dict[str, object]:
+def measure(documents: Path, rounds: int, tokenizer: Path) -> dict[str, object]:
     """Return what the measuring program prints."""
     command = [
         "cargo",
@@ -42,7 +42,7 @@ def measure(documents: Path, rounds: int) -> dict[str, object]:
         "--",
     ]
     done = subprocess.run(
-        [*command, str(documents), str(rounds)],
+        [*command, str(documents), str(rounds), str(tokenizer)],
         check=True,
         capture_output=True,
         text=True,
@@ -81,6 +81,9 @@ def main() -> None:
     """Measure, print, and write the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--corpus", type=Path, required=True, help="folder with documents-*.jsonl.zst")
+    parser.add_argument(
+        "--tokenizer", type=Path, required=True, help="what `token_statistics` counts with: that of Llama 3.1"
+    )
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--output", type=Path, default=HERE.parent / "results" / "rules")
     arguments = parser.parse_args()
@@ -89,7 +92,7 @@ def main() -> None:
         with documents.open("w", encoding="utf-8") as out:
             for document_id, text in english_documents(arguments.corpus):
                 out.write(json.dumps({"id": document_id, "text": text}, ensure_ascii=False) + "\n")
-        found = measure(documents, arguments.rounds)
+        found = measure(documents, arguments.rounds, arguments.tokenizer.absolute())
     rounds = found["ns_per_byte"]
     assert isinstance(rounds, dict)
     middle = {name: statistics.median(values) for name, values in rounds.items()}

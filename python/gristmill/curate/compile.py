@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from gristmill import _native
 from gristmill.curate.semantic import SemanticPlan, plan_semantic
+from gristmill.curate.token_statistics import counting_tokenizer
 from gristmill.errors import GristmillError
-from gristmill.recipe import BuiltinStep, PluginStep, Recipe
+from gristmill.recipe import BuiltinStep, PluginStep, Recipe, Tokens
 
 if TYPE_CHECKING:
     from gristmill.plugins.active import ActiveOperator
@@ -106,7 +107,7 @@ def compile_steps(recipe: Recipe) -> CompiledSteps:
         operators.append({"step": step.name, "use": step.use, "version": step.version})
         if step.is_dedup or step.is_choice:
             continue
-        steps.append({**engine_step(step, recipe.base), "where": conditions})
+        steps.append({**engine_step(step, recipe.base, recipe.tokens), "where": conditions})
         thresholds += [
             _threshold(
                 step.name,
@@ -153,7 +154,7 @@ def compile_steps(recipe: Recipe) -> CompiledSteps:
     )
 
 
-def engine_step(step: BuiltinStep, base: Path) -> dict[str, object]:
+def engine_step(step: BuiltinStep, base: Path, tokens: Tokens | None = None) -> dict[str, object]:
     """Return a built-in step as the engine takes it, for all documents.
 
     Parameters
@@ -161,12 +162,14 @@ def engine_step(step: BuiltinStep, base: Path) -> dict[str, object]:
     step
         The step.
     base
-        Where relative paths of its lists start.
+        Where relative paths of its files start.
+    tokens
+        The recipe's section, if it has one: whose tokenizer a step counts with that names none.
 
     Raises
     ------
     GristmillError
-        ``GM-PLAN-107`` when a list is not there.
+        ``GM-PLAN-107`` when a list is not there; what `counting_tokenizer` says of a tokenizer.
     """
     described: dict[str, object] = {
         "name": step.name,
@@ -182,7 +185,9 @@ def engine_step(step: BuiltinStep, base: Path) -> dict[str, object]:
         described["files"] = {
             key: [_list_file(step.name, key, path) for path in paths] for key, paths in files.items()
         }
-    return described
+    tokenizer = counting_tokenizer(step, base, tokens)
+    # The file and its mode stand for the keys that name them.
+    return described if tokenizer is None else {**described, "config": {}, "tokenizer": tokenizer}
 
 
 def _list_file(step: str, key: str, path: Path) -> dict[str, str]:

@@ -154,7 +154,8 @@ class Plan:
                 [[file.source, file.relative_path] for file in partition.files]
                 for partition in self.partitions
             ],
-            "steps": list(self.steps),
+            # Files that a step computes with are known by their digests.
+            "steps": [strip_neutral(step) for step in self.steps],
             "operators": list(self.operators),
             "thresholds": list(self.thresholds),
             **({"cuts": list(self.cuts)} if self.cuts else {}),

@@ -87,6 +87,12 @@ CODES = {
         "`[tokens]` gives them, and the recipe has no such section.",
         remedy='add `[tokens]` with `tokenizer = "tokenizer.json"`, or use the unit `word` or `character`',
     ),
+    "GM-RECIPE-015": ErrorPage(
+        title="counting token ids needs a tokenizer",
+        explanation="`token_statistics` counts the ids of the tokenizer that it names, or else of the one in "
+        "`[tokens]`. Neither is there. A table in memory has no `[tokens]`, so there the step names it.",
+        remedy='add `tokenizer = "tokenizer.json"` to the step',
+    ),
     "GM-RECIPE-090": ErrorPage(
         title="a step cannot run on a table in memory",
         explanation="`clean` and `signals` run the built-in corrections and rules. Plugins and dedup steps need a run: "

@@ -1,7 +1,8 @@
 """The folder that an export writes: whole or not at all, with a manifest of digests.
 
 Files are written into a sibling `.NAME.partial`, which a lock keeps for one process, and which becomes `NAME` by one
-rename once the manifest is in it. A process that is killed leaves the sibling; the next export of that name empties it.
+rename once the manifest is in it. A process that is killed leaves the sibling; the next export of that name empties it,
+and brings back an older export that was put aside as `.NAME.replaced` and not replaced.
 """
 
 from __future__ import annotations
@@ -150,8 +151,10 @@ def new_target(output: Path, *, overwrite: bool) -> Iterator[Target]:
                 f"another export writes `{output}`",
                 hint="wait for it to end, or choose another folder with `--output`",
             ) from None
-        _empty(partial)
         try:
+            _bring_back(output)
+            _check_output(output, overwrite=overwrite)
+            _empty(partial)
             yield Target(partial)
             # Looked at again: an export may have ended while this one waited for the lock.
             _check_output(output, overwrite=overwrite)
@@ -194,8 +197,20 @@ def _empty(folder: Path) -> None:
             path.unlink()
 
 
+def _replaced(output: Path) -> Path:
+    """Return where an export lies while another takes its place."""
+    return output.with_name(f".{output.name}.replaced")
+
+
+def _bring_back(output: Path) -> None:
+    """Undo half a replacement: a process was killed when the old export had gone and the new one not come."""
+    old = _replaced(output)
+    if old.is_dir() and not output.exists():
+        old.rename(output)
+
+
 def _put_in_place(partial: Path, output: Path) -> None:
-    old = output.with_name(f".{output.name}.replaced")
+    old = _replaced(output)
     shutil.rmtree(old, ignore_errors=True)
     if output.exists():
         output.rename(old)

@@ -12,6 +12,7 @@ from gristmill.recipe.builtin import BuiltinStep
 from gristmill.recipe.choose_checks import check_choices
 from gristmill.recipe.dedup import ExactDedup, HighestColumn, LowestColumn, PreferredSources
 from gristmill.recipe.problems import Problem, nearest
+from gristmill.recipe.rules.tokens import TokenStatistics
 from gristmill.recipe.sections import RESERVED_COLUMNS
 from gristmill.recipe.split import KNOWN_COLUMNS
 from gristmill.recipe.step_base import PluginStep, scalar_type
@@ -39,6 +40,7 @@ def check_recipe(recipe: Recipe) -> list[Problem]:
         *_index(recipe),
         *_survivor(recipe),
         *_token_shingles(recipe),
+        *_counted_tokens(recipe),
         *_embedding(recipe),
         *check_supervised(recipe),
         *_column_types(recipe),
@@ -79,6 +81,11 @@ def _remote_paths(recipe: Recipe) -> Iterator[Problem]:
     ]
     if recipe.tokens is not None:
         places.append(("[tokens]", (recipe.tokens.tokenizer,)))
+    places += [
+        (step_place(position), (step.tokenizer,))
+        for position, step in enumerate(recipe.steps)
+        if isinstance(step, TokenStatistics)
+    ]
     if recipe.train is not None:
         places.append(("[train]", (recipe.train.model,)))
     for place, paths in places:
@@ -289,6 +296,18 @@ def _token_shingles(recipe: Recipe) -> Iterator[Problem]:
             place="[[step]] minhash_dedup",
             hint='add `[tokens]` with `tokenizer = "tokenizer.json"`, or use the unit `word` or `character`',
         )
+
+
+def _counted_tokens(recipe: Recipe) -> Iterator[Problem]:
+    """Who counts token ids needs a tokenizer, its own or the recipe's."""
+    for position, step in enumerate(recipe.steps):
+        if isinstance(step, TokenStatistics) and step.tokenizer is None and recipe.tokens is None:
+            yield Problem(
+                code="GM-RECIPE-015",
+                message=f"`{step.name}` needs a tokenizer, and the recipe has no `[tokens]`",
+                place=step_place(position),
+                hint='add `tokenizer = "tokenizer.json"` to the step, or `[tokens]` with that key',
+            )
 
 
 def _embedding(recipe: Recipe) -> Iterator[Problem]:

@@ -24,6 +24,7 @@ from gristmill.recipe.rules import (
     nemo,
     redpajama,
     spikes,
+    tokens,
     web_lines,
 )
 from gristmill.recipe.semantic import SemanticDedup
@@ -73,6 +74,7 @@ BUILTIN_STEPS: Mapping[str, type[BuiltinStep]] = {
     **web_lines.STEPS,
     **madlad.STEPS,
     **redpajama.STEPS,
+    **tokens.STEPS,
     "bloom_dedup": BloomDedup,
     "exact_dedup": ExactDedup,
     "minhash_dedup": MinhashDedup,

@@ -1,16 +1,20 @@
 //! Measures what each rule of the registry costs on documents in memory; prints JSON. Run by `bench/rules/cost.py`.
 //!
-//! `cargo run --release -p gristmill-engine --example rule_cost -- DOCUMENTS.jsonl ROUNDS`
+//! `cargo run --release -p gristmill-engine --example rule_cost -- DOCUMENTS.jsonl ROUNDS TOKENIZER.json`
 #![expect(clippy::print_stdout, reason = "a program that prints its result")]
 
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;
+use std::path::Path;
 use std::time::Instant;
 
 use gristmill_core::minhash::{MinHashConfig, MinHasher};
 use gristmill_core::segment::{Segmentation, Segmenter};
 use gristmill_core::signals::{Cache, Document, NoColumns, Rule, entries, make};
+use gristmill_engine::map::token_statistics::{self, TokenStatistics};
+use gristmill_engine::tokenise::TokenizerSpec;
+use gristmill_engine::tokenizer::SpecialMode;
 use serde_json::{Value as Json, json};
 
 /// The rules of FineWeb's pipeline.
@@ -25,6 +29,7 @@ const FOUR: [&str; 4] = [
 struct Work {
     name: String,
     rules: Vec<Rule>,
+    tokens: Option<TokenStatistics>,
     hasher: Option<MinHasher>,
     /// Seconds of each round.
     rounds: Vec<f64>,
@@ -38,6 +43,7 @@ impl Work {
                 .into_iter()
                 .map(|rule| make(rule, &json!({})))
                 .collect::<Result<_, _>>()?,
+            tokens: None,
             hasher: hashes
                 .then(|| MinHasher::new(MinHashConfig::default()))
                 .transpose()
@@ -46,18 +52,19 @@ impl Work {
         })
     }
 
-    fn run(&mut self, texts: &[String], scratch: &mut Scratch) {
+    fn run(&mut self, texts: &[String], scratch: &mut Scratch) -> Result<(), Box<dyn Error>> {
         let (clock, started) = (Instant::now(), cpu_s());
         let mut num_passes = 0;
         // The system tells CPU time in ticks of some milliseconds.
         while clock.elapsed().as_secs_f64() < 0.1 {
-            self.pass(texts, scratch);
+            self.pass(texts, scratch)?;
             num_passes += 1;
         }
         self.rounds.push((cpu_s() - started) / f64::from(num_passes));
+        Ok(())
     }
 
-    fn pass(&mut self, texts: &[String], scratch: &mut Scratch) {
+    fn pass(&mut self, texts: &[String], scratch: &mut Scratch) -> Result<(), Box<dyn Error>> {
         for text in texts {
             scratch.segmenter.segment(text, &mut scratch.segmentation);
             scratch.cache.forget();
@@ -69,11 +76,15 @@ impl Work {
                     Rule::Corrector(corrector) => corrector.measure(document, &mut scratch.values),
                 }
             }
+            if let Some(tokens) = self.tokens.as_mut() {
+                tokens.compute(text, &mut scratch.values)?;
+            }
             if let Some(hasher) = self.hasher.as_mut() {
                 scratch.keys.clear();
                 hasher.band_keys(text, &scratch.segmentation, &mut scratch.keys);
             }
         }
+        Ok(())
     }
 }
 
@@ -98,12 +109,25 @@ fn cpu_s() -> f64 {
     }
 }
 
+/// Counts the ids of a tokenizer in plain mode.
+fn count_with(path: &Path) -> Result<TokenStatistics, Box<dyn Error>> {
+    let digest = format!("blake3:{}", blake3::hash(&fs::read(path)?).to_hex());
+    Ok(TokenStatistics::new(&TokenizerSpec {
+        path: path.to_owned(),
+        digest,
+        special: SpecialMode::Plain,
+        end_of_text: Vec::new(),
+        only_library: false,
+    })?)
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let path = arguments
         .next()
         .ok_or("the first argument is a file of documents")?;
     let num_rounds: usize = arguments.next().map_or(Ok(7), |number| number.parse())?;
+    let tokenizer = arguments.next().ok_or("the third argument is a tokenizer")?;
     let texts = fs::read_to_string(path)?
         .lines()
         .map(|line| {
@@ -127,11 +151,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     for name in &names {
         works.push(Work::new(&format!("step:{name}"), [*name], false)?);
     }
+    let mut counting = Work::new(&format!("step:{}", token_statistics::NAME), [], false)?;
+    counting.tokens = Some(count_with(Path::new(&tokenizer))?);
+    works.push(counting);
     let mut scratch = Scratch::default();
     // Rounds in turn, so that a busy moment of the machine falls on all alike; the first one warms up.
     for _ in 0..=num_rounds {
         for work in &mut works {
-            work.run(&texts, &mut scratch);
+            work.run(&texts, &mut scratch)?;
         }
     }
     let figures: BTreeMap<&str, Vec<f64>> = works

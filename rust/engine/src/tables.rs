@@ -15,6 +15,7 @@ use crate::map::output::EditRows;
 use crate::map::spec::StepSpec;
 use crate::map::steps::{CLEAN_COLUMNS, NativeStep, Scratch, run};
 use crate::map::supervised::Supervised;
+use crate::map::token_statistics;
 use crate::read::FloatLists;
 
 /// Runs native steps over texts and returns the texts they leave and the columns they make, a row each, in order.
@@ -25,7 +26,7 @@ use crate::read::FloatLists;
 /// twice over; without, they are read where they are.
 ///
 /// # Errors
-/// When a step is unknown or runs outside the engine.
+/// When a step is unknown or runs outside the engine, or a tokenizer refuses a text.
 pub fn run_steps(
     texts: &LargeStringArray,
     steps: &str,
@@ -67,7 +68,7 @@ pub fn run_steps(
         &mut EditRows::default(),
         false,
         None,
-    );
+    )?;
     let is_null: Option<BooleanArray> =
         (texts.null_count() > 0).then(|| (0..rows).map(|row| Some(texts.is_null(row))).collect());
     let blank = |array: ArrayRef| match &is_null {
@@ -123,7 +124,12 @@ pub fn rule_columns() -> serde_json::Value {
             })
             .collect()
     };
-    std::iter::once(("clean", CLEAN_COLUMNS))
+    let of_engine = [
+        ("clean", CLEAN_COLUMNS),
+        (token_statistics::NAME, token_statistics::COLUMNS),
+    ];
+    of_engine
+        .into_iter()
         .chain(entries().map(|entry| (entry.name, entry.columns)))
         .map(|(name, columns)| (name.to_owned(), serde_json::Value::from(described(columns))))
         .collect::<serde_json::Map<_, _>>()

@@ -68,7 +68,7 @@ def test_there_is_a_property_test_of_the_registry() -> None:
 
 @pytest.mark.parametrize("use", RULES)
 def test_it_is_in_the_registry(use: str) -> None:
-    """What the engine names is its registry, all of which the property test runs."""
+    """What the engine names is its registry, all of which the property test runs, and what needs more than the core has."""
     assert use in json.loads(_native.rule_columns())
 
 

@@ -14,6 +14,7 @@ pub mod segment_columns;
 pub mod spec;
 pub mod steps;
 pub mod supervised;
+pub mod token_statistics;
 pub mod vectors;
 
 use arrow_array::{Array, ArrayRef, LargeStringArray, RecordBatch, StringArray};
@@ -193,7 +194,7 @@ impl MapTask {
                     self.finish_batch(&keys)?;
                 }
                 Run::Native(native) => {
-                    steps::run(native, batch, &mut self.scratch, &mut self.edits, true, None);
+                    steps::run(native, batch, &mut self.scratch, &mut self.edits, true, None)?;
                     self.next_run += 1;
                 }
             }

@@ -227,7 +227,7 @@ impl MapOutput {
     ///
     /// # Errors
     /// When the tokenizer refuses a text.
-    pub fn collect_keys(&mut self, body: impl FnOnce(&mut dyn Sink)) -> Result<BatchKeys> {
+    pub fn collect_keys(&mut self, body: impl FnOnce(&mut dyn Sink) -> Result<()>) -> Result<BatchKeys> {
         let mut sink = KeySink {
             hasher: self.hasher.as_mut(),
             ids: self.ids.as_mut(),
@@ -235,7 +235,7 @@ impl MapOutput {
             band_keys: Vec::new(),
             has_bands: Vec::new(),
         };
-        body(&mut sink);
+        body(&mut sink)?;
         match sink.failure {
             Some(error) => Err(error),
             None => Ok(BatchKeys {

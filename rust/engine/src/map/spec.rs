@@ -5,13 +5,14 @@ use std::path::PathBuf;
 
 use arrow_schema::DataType;
 use gristmill_core::minhash::MinHashConfig;
-use gristmill_core::signals::{Entry, find};
+use gristmill_core::signals::{Column, Entry, find};
 use gristmill_core::text::clean::CleanConfig;
 use gristmill_core::units::Normalisation;
 use serde::Deserialize;
 
 use crate::commit::TaskPlace;
 use crate::map::supervised::LabelSpec;
+use crate::map::token_statistics;
 use crate::map::vectors::SemanticSpec;
 use crate::read::TurnsSpec;
 use crate::tokenise::TokenizerSpec;
@@ -123,6 +124,13 @@ pub enum Operator {
         /// Files that it computes with, by the key that names them.
         files: BTreeMap<String, Vec<ListFileSpec>>,
     },
+    /// Counts token ids.
+    TokenStatistics {
+        /// Whose.
+        tokenizer: TokenizerSpec,
+        /// Positions of the columns that are stored, ascending.
+        columns: Vec<usize>,
+    },
     /// A step that runs outside the engine.
     Plugin(PluginSpec),
 }
@@ -155,6 +163,23 @@ struct RawStep {
     /// Files of a rule, by the key that names them.
     #[serde(default)]
     files: BTreeMap<String, Vec<ListFileSpec>>,
+    /// The tokenizer of a step that counts its ids.
+    #[serde(default)]
+    tokenizer: Option<TokenizerSpec>,
+}
+
+impl RawStep {
+    /// Positions of the wanted ones among a step's columns, ascending.
+    fn positions(&self, all: &[Column]) -> Result<Vec<usize>, String> {
+        let mut columns: Vec<usize> = (0..all.len()).collect();
+        if let Some(wanted) = &self.columns {
+            columns.retain(|&position| wanted.iter().any(|name| name == all[position].name));
+            if columns.len() != wanted.len() {
+                return Err(format!("`{}` lacks one of the columns {wanted:?}", self.operator));
+            }
+        }
+        Ok(columns)
+    }
 }
 
 impl TryFrom<RawStep> for StepSpec {
@@ -165,20 +190,24 @@ impl TryFrom<RawStep> for StepSpec {
         let operator = match raw.operator.as_str() {
             "clean" => Operator::Clean(serde_json::from_value(raw.config).map_err(fits)?),
             "plugin" => Operator::Plugin(serde_json::from_value(raw.config).map_err(fits)?),
+            token_statistics::NAME if raw.config != serde_json::json!({}) => {
+                return Err(format!(
+                    "`{}`: its tokenizer is all that it computes with",
+                    raw.name
+                ));
+            }
+            token_statistics::NAME => Operator::TokenStatistics {
+                columns: raw.positions(token_statistics::COLUMNS)?,
+                tokenizer: raw
+                    .tokenizer
+                    .ok_or_else(|| format!("`{}` needs a tokenizer", raw.name))?,
+            },
             name => {
                 let entry = find(name).ok_or_else(|| format!("there is no rule `{name}`"))?;
-                let mut columns: Vec<usize> = (0..entry.columns.len()).collect();
-                if let Some(wanted) = &raw.columns {
-                    columns
-                        .retain(|&position| wanted.iter().any(|name| name == entry.columns[position].name));
-                    if columns.len() != wanted.len() {
-                        return Err(format!("`{name}` lacks one of the columns {wanted:?}"));
-                    }
-                }
                 Operator::Rule {
                     entry,
+                    columns: raw.positions(entry.columns)?,
                     config: raw.config,
-                    columns,
                     files: raw.files,
                 }
             }

@@ -17,6 +17,7 @@ use crate::map::batch::{DocumentBatch, Texts};
 use crate::map::column::{ColumnData, NamedColumn, row_meets};
 use crate::map::output::EditRows;
 use crate::map::spec::{Condition, ListFileSpec, Operator, StepSpec};
+use crate::map::token_statistics::{self, TokenStatistics};
 
 /// The column of `clean`.
 pub const CLEAN_COLUMNS: &[Column] = &[Column {
@@ -41,13 +42,21 @@ pub struct NativeStep {
 enum Kind {
     Clean(Box<Cleaner>),
     Rule(Rule),
+    TokenStatistics(Box<TokenStatistics>),
+}
+
+impl Kind {
+    /// Whether it leaves the text as it is, so that it measures every document.
+    fn is_signal(&self) -> bool {
+        matches!(self, Self::Rule(Rule::Signal(_)) | Self::TokenStatistics(_))
+    }
 }
 
 impl NativeStep {
     /// Builds the step, or nothing for one that runs outside the engine.
     ///
     /// # Errors
-    /// When the rule does not understand its configuration.
+    /// When the rule does not understand its configuration, or a file is not the planned one.
     pub fn new(spec: &StepSpec) -> Result<Option<Self>> {
         let (kind, columns, positions) = match &spec.operator {
             Operator::Clean(config) => {
@@ -70,6 +79,13 @@ impl NativeStep {
                 let kept = columns.iter().map(|&position| entry.columns[position]);
                 (Kind::Rule(rule), kept.collect(), columns.clone())
             }
+            Operator::TokenStatistics { tokenizer, columns } => {
+                let statistics = Box::new(TokenStatistics::new(tokenizer)?);
+                let kept = columns
+                    .iter()
+                    .map(|&position| token_statistics::COLUMNS[position]);
+                (Kind::TokenStatistics(statistics), kept.collect(), columns.clone())
+            }
             Operator::Plugin(_) => return Ok(None),
         };
         Ok(Some(Self {
@@ -84,7 +100,7 @@ impl NativeStep {
 
     /// Whether the step may change the text.
     fn edits(&self) -> bool {
-        !self.only_measures && !matches!(&self.kind, Kind::Rule(Rule::Signal(_)))
+        !self.only_measures && !self.kind.is_signal()
     }
 
     /// Makes the step leave the text as it is: its columns count what it would edit.
@@ -176,6 +192,9 @@ pub trait Sink {
 ///
 /// With `keep_segmentations`, those of the texts at the end stay in the batch for the next run. Memory: two copies of
 /// the batch's text, and about 8 bytes of segmentation a byte of text for the longest document (for all of them when kept).
+///
+/// # Errors
+/// When a tokenizer refuses a text.
 pub fn run(
     steps: &mut [NativeStep],
     batch: &mut DocumentBatch,
@@ -183,7 +202,7 @@ pub fn run(
     edit_rows: &mut EditRows,
     keep_segmentations: bool,
     mut sink: Option<&mut dyn Sink>,
-) {
+) -> Result<()> {
     let rows = batch.len();
     let first_column = batch.columns.len();
     for step in steps.iter() {
@@ -211,7 +230,7 @@ pub fn run(
         for step in steps.iter_mut() {
             scratch.values.clear();
             scratch.edits.clear();
-            let edited = step.apply(&text, &mut is_segmented, scratch, &batch.columns, row);
+            let edited = step.apply(&text, &mut is_segmented, scratch, &batch.columns, row)?;
             if let Some(edited) = edited
                 && !step.only_measures
             {
@@ -241,6 +260,7 @@ pub fn run(
         }
     }
     batch.texts = if edits { texts } else { old };
+    Ok(())
 }
 
 impl NativeStep {
@@ -275,12 +295,11 @@ impl NativeStep {
         scratch: &mut Scratch,
         columns: &[NamedColumn],
         row: usize,
-    ) -> Option<String> {
-        let is_signal = matches!(&self.kind, Kind::Rule(Rule::Signal(_)));
-        if !is_signal && !row_meets(&self.conditions, columns, row) {
+    ) -> Result<Option<String>> {
+        if !self.kind.is_signal() && !row_meets(&self.conditions, columns, row) {
             let num_values = self.positions.last().map_or(0, |last| last + 1);
             scratch.values.resize(num_values, Value::Null);
-            return None;
+            return Ok(None);
         }
         let rule = match &mut self.kind {
             Kind::Clean(cleaner) => {
@@ -289,7 +308,11 @@ impl NativeStep {
                     Cow::Owned(cleaned) => Some(cleaned),
                 };
                 scratch.values.push(Value::UInt32(scratch.edits.len() as u32));
-                return cleaned;
+                return Ok(cleaned);
+            }
+            Kind::TokenStatistics(statistics) => {
+                statistics.compute(text, &mut scratch.values)?;
+                return Ok(None);
             }
             Kind::Rule(rule) => rule,
         };
@@ -299,7 +322,7 @@ impl NativeStep {
         }
         let row = Row { columns, row };
         let document = Document::new(text, &scratch.segmentation, &scratch.cache, &row);
-        match rule {
+        Ok(match rule {
             Rule::Signal(signal) => {
                 signal.compute(document, &mut scratch.values);
                 None
@@ -311,6 +334,6 @@ impl NativeStep {
             Rule::Corrector(corrector) => {
                 corrector.correct(document, &mut scratch.edits, &mut scratch.values)
             }
-        }
+        })
     }
 }
