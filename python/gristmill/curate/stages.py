@@ -74,6 +74,7 @@ NEUTRAL_KEYS = frozenset(
         "sort_memory_bytes",
         "scratch_memory_bytes",
         "max_quarantine_fraction",
+        "containment",
     }
 )
 """Keys of a description that say where something is, or what it may use: they change no byte of the output."""

@@ -66,6 +66,7 @@ class TaskRunner:
             assert native.advance(self.session) is None
             return native.commit(self.session)
         from gristmill.plugins.host import PluginHost
+        from gristmill.plugins.isolated import Registry
         from gristmill.plugins.manager import PluginManager
 
         folder = task.get("plugins_dir")
@@ -79,6 +80,7 @@ class TaskRunner:
             operators,
             seed=cast(int, task["seed"]),
             max_failure_fraction=cast(float, task["max_quarantine_fraction"]),
+            registry=Registry(plugins_dir=plugins_dir),
         ) as host:
             self._drive(native, spec, host, by_step, reader, None if chat is None else self._renderer(chat))
         return native.commit(self.session)

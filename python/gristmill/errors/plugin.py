@@ -58,7 +58,7 @@ CODES = {
         title="unknown key of a plugin step",
         explanation="Keys of a plugin step are the fields of the operator's configuration, the thresholds"
         " `min`, `max`, `min_<output>` and `max_<output>`, and the reserved `use`, `name`, "
-        "`semantics`, `where` and `on_error`.",
+        "`semantics`, `where`, `on_error`, `isolation`, `deadline` and `max_memory`.",
         remedy="use one of the keys listed, or see `gristmill plugin show <plugin>`",
     ),
     "GM-PLUGIN-009": ErrorPage(
@@ -131,6 +131,23 @@ CODES = {
         explanation="The operator's `open` raised an exception: a model or a file it needs is missing, "
         "for example.",
         remedy="read the exception shown and provide what is missing, then run the same command again",
+        exit_code=ExitCode.PARTIAL,
+    ),
+    "GM-PLUGIN-019": ErrorPage(
+        title="results of a document depend on its neighbours or on chance",
+        explanation="For the first batch of a task and every 64th, three documents are given to the operator again, "
+        "each alone, and one gave other values, or failed. Such an operator makes data that nobody can make again. "
+        "Differences of floats below 1e-5 (float32) or 1e-9 (float64) of the value pass as rounding.",
+        remedy="mend the operator: no state between calls, randomness from `context.rng(key)`; or declare "
+        '`deterministic = False` or `scope = "batch"` on its class; `gristmill plugin test <plugin>` shows more',
+        exit_code=ExitCode.PARTIAL,
+    ),
+    "GM-PLUGIN-020": ErrorPage(
+        title="process of a plugin dies again and again",
+        explanation='An operator with `isolation = "process"` was started again more than 32 times for each document '
+        "that was found to fail. No document can be blamed: the process dies by chance, or for lack of memory.",
+        remedy="raise `max_memory` or `deadline` of the step, or look for what ends the process: the signal or status "
+        "is named",
         exit_code=ExitCode.PARTIAL,
     ),
 }

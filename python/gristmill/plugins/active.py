@@ -9,16 +9,17 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypedDict
 
 from gristmill.errors import GristmillError
 from gristmill.plugins.config import canonical_config, config_fields, parse_config, unknown_key
+from gristmill.plugins.containment import CONTAINMENT_KEYS, Containment, parse_containment
 from gristmill.plugins.hookspecs import API_MAJOR
 from gristmill.plugins.operators import Operator, Output, work_method
 
 OnError = Literal["quarantine", "null", "fail"]
-RESERVED_KEYS = ("use", "name", "semantics", "where", "on_error")
+RESERVED_KEYS = ("use", "name", "semantics", "where", "on_error", *CONTAINMENT_KEYS)
 
 
 class Threshold(TypedDict):
@@ -64,7 +65,9 @@ class ActiveOperator:
     thresholds
         What the recipe's `min` and `max` keys mean, and for a filter its predicate.
     fingerprint
-        Hex; changes whenever results may change. Thresholds and `on_error` are not in it.
+        Hex; changes whenever results may change. Thresholds, `on_error` and `containment` are not in it.
+    containment
+        How the host keeps it away from the run.
     """
 
     use: str
@@ -85,6 +88,7 @@ class ActiveOperator:
     deterministic: bool
     reason: str | None
     fingerprint: str
+    containment: Containment = field(default_factory=Containment)
 
     @property
     def required_columns(self) -> tuple[str, ...]:
@@ -109,6 +113,8 @@ class ActiveOperator:
             "on_error": self.on_error,
             "deterministic": self.deterministic,
             "fingerprint": self.fingerprint,
+            # A reader stays as it was described: its description is part of a plan's identity.
+            **({} if self.kind == "reader" else {"containment": self.containment.describe()}),
         }
 
 
@@ -171,6 +177,7 @@ def activate(registered: Registered, step: Mapping[str, object]) -> ActiveOperat
         deterministic=operator.deterministic,
         reason=getattr(operator, "reason", None),
         fingerprint=fingerprint(registered, plain),
+        containment=Containment() if registered.kind == "reader" else parse_containment(operator, step, use),
     )
 
 

@@ -1,17 +1,19 @@
 """Runs plugin operators on batches and trusts nothing they do.
 
-Every call is checked against the declaration; a batch that raises is bisected down to the documents that
-fail, which become rows of `HostResult.quarantined`; a budget of failures stops the run. Results do not depend
-on where batches begin and end. Not here: what happens to a quarantined document, and edits' records, which
-belong to the engine.
+Every call is checked against the declaration; a batch that fails (an exception, a dead process, no time left) is
+bisected down to the documents that fail, which become rows of `HostResult.quarantined`; a budget of failures stops
+the run. Results do not depend on where batches begin and end. Not here: how a call is made and contained (`guard`,
+`isolated`), what happens to a quarantined document, and edits' records, which belong to the engine.
 """
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import shutil
 import tempfile
+import threading
 import time
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,14 +24,26 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gristmill.errors import GristmillError
+from gristmill.plugins import audit
 from gristmill.plugins.active import ActiveOperator
+from gristmill.plugins.calls import DEADLINE_EXCEEDED, Caller, CallFailed, OperatorStats
 from gristmill.plugins.capture import captured_output, plugin_logger, short_traceback
 from gristmill.plugins.columns import ARROW_TYPES, ContractError, LengthError, blank_rows, check_columns
+from gristmill.plugins.guard import InProcess, state_kept
+from gristmill.plugins.isolated import Isolated, Registry
 from gristmill.plugins.lifecycle import cannot_open, close_operator, open_operator
 from gristmill.plugins.operators import Output
 from gristmill.plugins.work import Work, declared_outputs, prepare
 
+__all__ = ["HostResult", "OperatorStats", "PluginHost", "Quarantined"]
+
 SHOWN_FAILURES = 3
+RESTARTS_PER_FAILURE = 32
+"""Starts of a process that one failing document may cost: bisecting 8,192 documents takes 14."""
+SHORTER = 0.75
+"""Time that a part gets after its whole was too slow, against the whole's. Finding one document that hangs then takes
+four deadlines and its own, where halves of equal slowness still come through after a few cuts."""
+LEAST_PART_S = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,30 +53,6 @@ class Quarantined:
     row: int
     error_type: str
     detail: str
-
-
-@dataclass(kw_only=True, slots=True)
-class OperatorStats:
-    """What one operator did; times are wall clock and outside any digest."""
-
-    num_calls: int = 0
-    num_documents: int = 0
-    num_failed: int = 0
-    num_casts: int = 0
-    num_captured_characters: int = 0
-    input_bytes: int = 0
-    output_bytes: int = 0
-    elapsed_s: float = 0.0
-
-    def add(self, other: OperatorStats) -> None:
-        """Add another count to this one."""
-        for name in self.__slots__:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-
-    @property
-    def documents_per_s(self) -> float:
-        """Documents a second of wall clock; 0.0 before the first call."""
-        return self.num_documents / self.elapsed_s if self.elapsed_s else 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,8 +84,11 @@ class _Opened:
 
     operator: ActiveOperator
     outputs: dict[str, Output]
-    work: Work
+    caller: Caller
+    turn: contextlib.AbstractContextManager[object]
+    """Entered for each batch: a lock, unless the operator says that it needs none."""
     stats: OperatorStats = field(default_factory=OperatorStats)
+    num_batches: int = 0
 
 
 @dataclass(slots=True)
@@ -111,8 +104,9 @@ class _Pieces:
 class PluginHost:
     """Runs the plugin steps of one recipe in one process.
 
-    Use as a context manager: operators are opened on entry and closed on exit. One call at a time in a
-    process, because stdout is captured by swapping it.
+    Use as a context manager: operators are opened on entry and closed on exit. `run` may be called from several
+    threads: an operator that does not say ``thread_safe = True`` then gets one batch at a time, others run at once.
+    Deadlines of operators in this process hold in the main thread only.
 
     Parameters
     ----------
@@ -126,6 +120,10 @@ class PluginHost:
         The error budget of each operator: the larger of the number and the share of documents seen so far.
     checks_input
         Compare a checksum of the input before and after each tier 2 call; about 1 ms for 4 MiB.
+    audits
+        Give some documents to each operator twice (`audit`).
+    registry
+        Where a process of an operator's own finds it; None: it imports the class.
 
     Raises
     ------
@@ -139,7 +137,7 @@ class PluginHost:
     {}
     """
 
-    def __init__(
+    def __init__(  # keywords, each with a default
         self,
         operators: Sequence[ActiveOperator],
         *,
@@ -148,6 +146,8 @@ class PluginHost:
         max_failures: int = 100,
         max_failure_fraction: float = 0.001,
         checks_input: bool = True,
+        audits: bool = True,
+        registry: Registry | None = None,
     ) -> None:
         self._operators = list(operators)
         self._seed = seed
@@ -155,8 +155,11 @@ class PluginHost:
         self._max_failures = max_failures
         self._max_failure_fraction = max_failure_fraction
         self._checks_input = checks_input
+        self._audits = audits
+        self._registry = registry
         self._opened: dict[str, _Opened] = {}
         self._scratch: Path | None = None
+        self._counting = threading.Lock()
 
     def __enter__(self) -> Self:
         self._scratch = Path(tempfile.mkdtemp(prefix="gristmill-plugins-"))
@@ -175,8 +178,9 @@ class PluginHost:
 
     @property
     def stats(self) -> dict[str, OperatorStats]:
-        """Counts since the host was entered, by step."""
-        return {step: opened.stats for step, opened in self._opened.items()}
+        """Counts since the host was entered, by step; a copy."""
+        with self._counting:
+            return {step: dataclasses.replace(opened.stats) for step, opened in self._opened.items()}
 
     def run(self, operator: ActiveOperator, batch: pa.RecordBatch) -> HostResult:
         """Return what an operator makes of a batch.
@@ -192,7 +196,8 @@ class PluginHost:
         Raises
         ------
         GristmillError
-            GM-PLUGIN-012 (broken contract), -013 (`on_error = "fail"`), -014 (budget), -017 (no column).
+            GM-PLUGIN-012 (broken contract), -013 (`on_error = "fail"`), -014 (budget), -017 (no column), -019 (other
+            results alone), -020 (a process that dies again and again).
         """
         opened = self._opened[operator.step]
         names = batch.schema.names
@@ -205,24 +210,27 @@ class PluginHost:
             )
         inputs = batch.select(list(operator.inputs))
         stats = OperatorStats(num_documents=batch.num_rows, input_bytes=inputs.nbytes)
-        opened.stats.num_documents += (
-            batch.num_rows
-        )  # the budget is a share of all documents seen, these included
         pieces = _Pieces(stats)
-        started = time.perf_counter()
-        try:
-            self._bisect(opened, inputs, 0, pieces)
-        finally:
-            stats.elapsed_s = time.perf_counter() - started
-            opened.stats.num_documents -= batch.num_rows
-            opened.stats.add(stats)
-        if pieces.num_wrong_lengths and not pieces.failures:
-            raise _broken(
-                operator, "it is right on each document alone and wrong on a batch: it is not row-wise"
-            )
-        columns = _assemble(opened, pieces)
+        with opened.turn:
+            with self._counting:
+                number, opened.num_batches = opened.num_batches, opened.num_batches + 1
+            started = time.perf_counter()
+            try:
+                self._bisect(opened, inputs, 0, pieces, operator.containment.deadline_s)
+            finally:
+                stats.elapsed_s = time.perf_counter() - started
+                with self._counting:
+                    opened.stats.add(stats)
+            if pieces.num_wrong_lengths and not pieces.failures:
+                raise _broken(
+                    operator, "it is right on each document alone and wrong on a batch: it is not row-wise"
+                )
+            columns = _assemble(opened, pieces)
+            if self._audits and audit.is_due(number):
+                self._look_twice(opened, inputs, columns, {failure.row for failure in pieces.failures})
         stats.output_bytes = sum(column.nbytes for column in columns.values())
-        opened.stats.output_bytes += stats.output_bytes
+        with self._counting:
+            opened.stats.output_bytes += stats.output_bytes
         new_text = None
         if operator.kind == "transform":
             made = columns.pop("text")
@@ -236,11 +244,11 @@ class PluginHost:
             operator = opened.operator
             if operator.tier == 3 and opened.stats.num_documents:
                 plugin_logger(operator.use).info(
-                    "%.0f documents/s in Python; an expression (`expr`) or a batch (`%s`) is faster",
+                    "%.0f documents/s, one by one in Python; %s is faster",
                     opened.stats.documents_per_s,
-                    "apply" if operator.kind == "transform" else "compute",
+                    faster_tier(operator.kind),
                 )
-            close_operator(operator)
+            opened.caller.close()
         self._opened = {}
         if self._scratch is not None:
             shutil.rmtree(self._scratch, ignore_errors=True)
@@ -250,38 +258,57 @@ class PluginHost:
         assert self._scratch is not None
         scratch = self._scratch / f"{len(self._opened):03}"
         scratch.mkdir()
-        open_operator(operator, scratch, seed=self._seed, threads=self._threads)
-        try:
-            with captured_output(operator.use):
-                work = prepare(operator)
-        except (KeyboardInterrupt, MemoryError):
-            raise
-        except BaseException as error:
-            close_operator(operator)
-            raise cannot_open(operator, error) from error
-        return _Opened(operator, dict(declared_outputs(operator)), work)
+        caller: Caller
+        if operator.containment.isolation == "process":
+            caller = Isolated(
+                operator,
+                scratch,
+                seed=self._seed,
+                threads=self._threads,
+                registry=self._registry,
+            )
+        else:
+            work = self._open_here(operator, scratch)
+            caller = InProcess(operator, work, checks_input=self._checks_input and operator.tier == 2)
+        is_free = operator.instance.thread_safe and operator.containment.isolation == "none"
+        turn = contextlib.nullcontext() if is_free else threading.Lock()
+        return _Opened(operator, dict(declared_outputs(operator)), caller, turn)
 
-    def _bisect(self, opened: _Opened, batch: pa.RecordBatch, first_row: int, pieces: _Pieces) -> None:
-        """Run a batch; if it raises, its halves, down to the document."""
+    def _open_here(self, operator: ActiveOperator, scratch: Path) -> Work:
+        with state_kept(operator.use):
+            open_operator(operator, scratch, seed=self._seed, threads=self._threads)
+            try:
+                with captured_output(operator.use):
+                    return prepare(operator)
+            except (KeyboardInterrupt, MemoryError):
+                raise
+            except BaseException as error:
+                close_operator(operator)
+                raise cannot_open(operator, error) from error
+
+    def _bisect(
+        self, opened: _Opened, batch: pa.RecordBatch, first_row: int, pieces: _Pieces, deadline_s: float
+    ) -> None:
+        """Run a batch; if it fails, its halves, down to the document."""
         if batch.num_rows == 0:
             return
+        is_last = batch.num_rows == 1 or opened.operator.scope == "batch"
+        if is_last:
+            # However slow its neighbours were, alone it has all the time.
+            deadline_s = opened.operator.containment.deadline_s
         try:
-            columns, bad = self._call(opened, batch, pieces.stats)
-        except (KeyboardInterrupt, MemoryError):
-            raise
+            columns, bad = _call(opened, batch, deadline_s, pieces.stats)
         except ContractError as error:
-            if not isinstance(error, LengthError) or batch.num_rows == 1 or opened.operator.scope == "batch":
+            if not isinstance(error, LengthError) or is_last:
                 raise _broken(opened.operator, str(error)) from error
             pieces.num_wrong_lengths += 1
-        except BaseException as error:  # noqa: BLE001  # see below
-            # Everything else is the document's failure: SystemExit from a careless library, and panics of
-            # native code, which do not derive from Exception.
-            failure = type(error).__name__, short_traceback(error)
-            # A plugin may raise one and the same object again: its frames must not pile up, nor keep the batch.
-            error.__traceback__ = None
-            if batch.num_rows == 1 or opened.operator.scope == "batch":
-                self._fail(opened, batch, first_row, [failure] * batch.num_rows, pieces)
+        except CallFailed as failure:
+            self._check_restarts(opened, pieces, failure)
+            if is_last:
+                self._fail(opened, batch, first_row, failure, pieces)
                 return
+            if failure.error_type == DEADLINE_EXCEEDED:
+                deadline_s = min(deadline_s, max(deadline_s * SHORTER, LEAST_PART_S))
         else:
             for row, problem in sorted(bad.items()):
                 self._count_failure(
@@ -292,38 +319,62 @@ class PluginHost:
             pieces.columns.append({name: blank_rows(column, sorted(bad)) for name, column in columns.items()})
             return
         middle = batch.num_rows // 2
-        self._bisect(opened, batch.slice(0, middle), first_row, pieces)
-        self._bisect(opened, batch.slice(middle), first_row + middle, pieces)
+        self._bisect(opened, batch.slice(0, middle), first_row, pieces, deadline_s)
+        self._bisect(opened, batch.slice(middle), first_row + middle, pieces, deadline_s)
 
-    def _call(
-        self, opened: _Opened, batch: pa.RecordBatch, stats: OperatorStats
-    ) -> tuple[dict[str, pa.Array], dict[int, str]]:
-        checks_input = self._checks_input and opened.operator.tier == 2
-        before = _checksum(batch) if checks_input else 0
-        stats.num_calls += 1
-        with captured_output(opened.operator.use) as captured:
-            try:
-                returned = opened.work(batch)
-            finally:
-                if checks_input and _checksum(batch) != before:
-                    raise ContractError("it changed its input")
-        stats.num_captured_characters += captured.num_characters
-        columns, bad, num_casts = check_columns(returned, opened.outputs, batch.num_rows)
-        stats.num_casts += num_casts
-        return columns, bad
+    def _look_twice(
+        self, opened: _Opened, inputs: pa.RecordBatch, columns: dict[str, pa.Array], failed: set[int]
+    ) -> None:
+        """Give a few documents again, each alone, and compare."""
+        operator = opened.operator
+        if operator.scope != "row" or not operator.deterministic:
+            return
+        rows = [row for row in audit.rows_to_repeat(inputs.num_rows) if row not in failed]
+        looked = OperatorStats()
+        started = time.perf_counter()
+        try:
+            for row in rows:
+                try:
+                    alone, bad = _call(opened, inputs.slice(row, 1), operator.containment.deadline_s, looked)
+                except (CallFailed, ContractError) as error:
+                    problem: str | None = f"it fails alone: {str(error).splitlines()[0]}"
+                else:
+                    problem = bad.get(0) or audit.difference(
+                        columns, row, alone, is_transform=operator.kind == "transform"
+                    )
+                if problem is not None:
+                    raise GristmillError(
+                        "GM-PLUGIN-019",
+                        f"`{operator.use}` gives a document other results when it is called again: {problem}",
+                        hint="mend the operator, or declare `deterministic = False` (it depends on chance) or "
+                        '`scope = "batch"` (it depends on its neighbours)',
+                    )
+        finally:
+            with self._counting:
+                opened.stats.num_audited += len(rows)
+                opened.stats.num_captured_characters += looked.num_captured_characters
+                opened.stats.num_restarts += looked.num_restarts
+                opened.stats.audit_s += time.perf_counter() - started
+
+    def _check_restarts(self, opened: _Opened, pieces: _Pieces, failure: CallFailed) -> None:
+        """Stop where a process dies again and again and no document can be blamed."""
+        with self._counting:
+            num_restarts = opened.stats.num_restarts + pieces.stats.num_restarts
+            num_failed = opened.stats.num_failed + pieces.stats.num_failed
+        if num_restarts > RESTARTS_PER_FAILURE * (1 + num_failed):
+            raise GristmillError(
+                "GM-PLUGIN-020",
+                f"the process of `{opened.operator.use}` was started again {num_restarts} times, and {num_failed} "
+                "documents were found to fail",
+                context=tuple(failure.detail.splitlines()[:1]),
+            )
 
     def _fail(
-        self,
-        opened: _Opened,
-        batch: pa.RecordBatch,
-        first_row: int,
-        failures: list[tuple[str, str]],
-        pieces: _Pieces,
+        self, opened: _Opened, batch: pa.RecordBatch, first_row: int, failure: CallFailed, pieces: _Pieces
     ) -> None:
-        for row, (error_type, detail) in enumerate(failures):
-            self._count_failure(
-                opened, Quarantined(row=first_row + row, error_type=error_type, detail=detail), pieces
-            )
+        for row in range(batch.num_rows):
+            failed = Quarantined(row=first_row + row, error_type=failure.error_type, detail=failure.detail)
+            self._count_failure(opened, failed, pieces)
         pieces.columns.append(
             {
                 name: pa.nulls(batch.num_rows, ARROW_TYPES[output.type])
@@ -340,17 +391,46 @@ class PluginHost:
             raise GristmillError(
                 "GM-PLUGIN-013", f"`{operator.use}` failed on row {failure.row} of a batch", context=lines
             )
-        num_failed = opened.stats.num_failed + pieces.stats.num_failed
-        budget = max(self._max_failures, int(self._max_failure_fraction * opened.stats.num_documents))
+        with self._counting:
+            num_failed = opened.stats.num_failed + pieces.stats.num_failed
+            # The budget is a share of all documents seen, those of this batch included.
+            num_documents = opened.stats.num_documents + pieces.stats.num_documents
+        budget = max(self._max_failures, int(self._max_failure_fraction * num_documents))
         if num_failed > budget:
             first = tuple(item.detail.splitlines()[0] for item in pieces.failures[:SHOWN_FAILURES])
             raise GristmillError(
                 "GM-PLUGIN-014",
-                f"`{operator.use}` failed on {num_failed} of {opened.stats.num_documents} documents, "
-                f"{budget} are allowed",
+                f"`{operator.use}` failed on {num_failed} of {num_documents} documents, {budget} are allowed",
                 hint=f"mend the plugin; try it with `gristmill plugin test {operator.use.partition('.')[0]}`",
                 context=("among the failures:", *first),
             )
+
+
+def faster_tier(kind: str) -> str:
+    """Return what to write instead of a function for each document.
+
+    Examples
+    --------
+    >>> faster_tier("signal")
+    'an expression (`expr`) or a batch (`compute`)'
+    """
+    return f"an expression (`expr`) or a batch (`{'apply' if kind == 'transform' else 'compute'}`)"
+
+
+def _call(
+    opened: _Opened, batch: pa.RecordBatch, deadline_s: float, stats: OperatorStats
+) -> tuple[dict[str, pa.Array], dict[int, str]]:
+    """Call an operator and check what it returns; also what is wrong by row."""
+    returned = opened.caller.call(batch, deadline_s, stats)
+    try:
+        columns, bad, num_casts = check_columns(returned, opened.outputs, batch.num_rows)
+    except ContractError:
+        raise
+    except Exception as error:  # noqa: BLE001  # what an operator returned may break in any way
+        # A number too large for its type, text that is not UTF-8, an array that breaks while it is looked at.
+        raise CallFailed(type(error).__name__, short_traceback(error)) from None
+    stats.num_casts += num_casts
+    return columns, bad
 
 
 def _assemble(opened: _Opened, pieces: _Pieces) -> dict[str, pa.Array]:
@@ -363,16 +443,6 @@ def _assemble(opened: _Opened, pieces: _Pieces) -> dict[str, pa.Array]:
 
 def _keep_old(made: pa.Array, old: pa.Array) -> pa.Array:
     return pc.coalesce(made, old.cast(made.type))
-
-
-def _checksum(batch: pa.RecordBatch) -> int:
-    """Return a checksum of a batch's buffers, only as a guard against a plugin that writes into its input."""
-    checksum = 1
-    for column in batch.columns:
-        for buffer in column.buffers():
-            if buffer is not None:
-                checksum = zlib.adler32(buffer, checksum)
-    return checksum
 
 
 def _broken(operator: ActiveOperator, problem: str) -> GristmillError:

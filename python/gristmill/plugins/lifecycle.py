@@ -35,8 +35,14 @@ def open_operator(operator: ActiveOperator, scratch: Path, *, seed: int, threads
 
 def cannot_open(operator: ActiveOperator, error: BaseException) -> GristmillError:
     """Return the error for an operator that cannot be made ready."""
-    context = tuple(short_traceback(error).splitlines())
-    return GristmillError("GM-PLUGIN-018", f"`{operator.use}` cannot be opened", context=context)
+    return not_opened(operator, short_traceback(error))
+
+
+def not_opened(operator: ActiveOperator, detail: str) -> GristmillError:
+    """Return the error for an operator that cannot be made ready, with what is known in lines."""
+    return GristmillError(
+        "GM-PLUGIN-018", f"`{operator.use}` cannot be opened", context=tuple(detail.splitlines())
+    )
 
 
 def close_operator(operator: ActiveOperator) -> None:

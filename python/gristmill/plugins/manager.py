@@ -195,6 +195,7 @@ def _rebuild(manager: PluginManager, description: Mapping[str, object]) -> Activ
     use = str(description["use"])
     step = {**cast(Mapping[str, object], description["config"]), "use": use}
     step.update(name=description["step"], on_error=description["on_error"])
+    step.update(cast(Mapping[str, object], description.get("containment", {})))
     for threshold in cast(list[Mapping[str, object]], description["thresholds"]):
         if description["kind"] != "filter":
             side = "min" if threshold["keep"] == ">=" else "max"

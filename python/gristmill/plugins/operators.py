@@ -131,6 +131,11 @@ class Operator:
         A class made by `frozen_config`; its fields are the recipe keys of the operator (not of a reader).
     deterministic
         False must be declared by an operator whose results differ from call to call.
+    thread_safe
+        True allows calls from several threads at once; otherwise the host makes one call at a time.
+    isolation, deadline, max_memory
+        What a recipe step that does not say otherwise gets: ``"process"`` for code that may crash or hang,
+        ``"60s"``, ``"2GiB"``. They change no result.
     """
 
     kind: ClassVar[str] = ""
@@ -142,6 +147,10 @@ class Operator:
     inputs: ClassVar[tuple[str, ...]] = ("text",)
     Config: ClassVar[type] = NoConfig
     deterministic: ClassVar[bool] = True
+    thread_safe: ClassVar[bool] = False
+    isolation: ClassVar[Literal["none", "process"]] = "none"
+    deadline: ClassVar[str | float | None] = None
+    max_memory: ClassVar[str | int | None] = None
     scope: ClassVar[Literal["row", "batch"]] = "row"
 
     def __init__(self, config: object | None = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 from pathlib import Path
 
@@ -197,10 +198,36 @@ def test_an_exception_is_bisected_to_its_documents(error: BaseException) -> None
     assert result.stats.num_failed == 2
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), MemoryError()])
-def test_interrupts_and_lack_of_memory_pass_through(error: BaseException) -> None:
-    with pytest.raises(type(error)):
-        run(type("Raising", (RaisesOnBad,), {"error": error}))
+def test_lack_of_memory_passes_through() -> None:
+    with pytest.raises(MemoryError):
+        run(type("Raising", (RaisesOnBad,), {"error": MemoryError()}))
+
+
+def test_an_interrupt_that_no_user_sent_is_a_failure_of_its_document() -> None:
+    result = run(type("Raising", (RaisesOnBad,), {"error": KeyboardInterrupt()}))
+    assert [(item.row, item.error_type) for item in result.quarantined] == [
+        (2, "KeyboardInterrupt"),
+        (5, "KeyboardInterrupt"),
+    ]
+
+
+@pytest.mark.parametrize("swallows", [False, True])
+def test_the_user_s_interrupt_passes_through(swallows: bool) -> None:
+    class Interrupted(Signal):
+        name, version, outputs = "interrupted", 1, {"value": "float32"}
+
+        @per_document
+        def score(self, _text: str) -> float:
+            try:
+                signal.raise_signal(signal.SIGINT)
+            except KeyboardInterrupt:
+                if not swallows:
+                    raise
+            return 1.0
+
+    with pytest.raises(KeyboardInterrupt):
+        run(Interrupted)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_on_error_null_keeps_the_documents() -> None:
