@@ -2,25 +2,29 @@
 //!
 //! # How it is fast
 //!
-//! Most n-grams occur once, and of those only their number matters. A first pass hashes every position and links it to
-//! the position before it in the same bucket; it has no branch that depends on the text, because a wrong guess of the
-//! processor costs as much as the rest of the work on ten positions. Only positions with one before them (in English
-//! one in three) go on to a second pass, which compares the symbols, so the counts are exact. Nearly always the first
-//! comparison decides: two different n-grams share a bucket seldom, three hardly ever.
-//!
-//! Whoever picks the text can make many n-grams share a bucket; after so many comparisons that no other text needs
-//! them, positions are sorted instead.
+//! Most n-grams occur once, and of those only their number matters. A first pass hashes every position: the first one of
+//! a bucket owns it, and a later one is a candidate. It has no branch that depends on the text, because a wrong guess of
+//! the processor costs as much as the rest of the work on ten positions. Only candidates (in English one position in
+//! three) go on to a second pass, which compares their symbols with the owner's, so the counts are exact. Copies are
+//! counted at the owner; the others, one position in ten, have a bucket of another n-gram, as all copies of theirs have:
+//! they are counted in the same way with another hash and a table of their own. What has no bucket of its own after some
+//! rounds is sorted. In a usual text that is next to nothing; whoever picks the text can make it all.
 //!
 //! Counts are small numbers, so the most frequent n-grams are picked from a histogram.
+
+use std::cmp::Ordering;
+use std::hint::select_unpredictable;
 
 use crate::dispatch::{self, Kernel};
 
 const SYMBOL_KEY: u64 = 0xa076_1d64_78bd_642f;
 const POSITION_KEY: u64 = 0x9e37_79b9_7f4a_7c15;
-/// Comparisons beyond the first that are made for each n-gram, on average, before it is given up.
-const STEPS_PER_GRAM: usize = 8;
-/// The same of short texts, all in all.
-const MIN_STEPS: usize = 1024;
+/// Rounds after which the n-grams without a bucket are sorted.
+const MAX_ROUNDS: u32 = 6;
+/// So few are sorted at once.
+const MAX_SORTED: usize = 24;
+/// Positions of which a small table has indices.
+const MAX_SMALL: usize = u16::MAX as usize;
 /// Counts below are in [`Counts::histogram`].
 const NUM_SMALL: usize = 256;
 
@@ -47,76 +51,154 @@ impl Symbol for u64 {
     }
 }
 
-/// A position, in as few bytes as it needs: the tables of most texts then fit the nearest caches.
-trait Position: Copy + Default {
+/// An index of a position, in as few bytes as it needs: the tables of most texts then fit the nearest caches.
+trait Index: Copy + Default {
     /// Buckets a position, at least: more of them tell more n-grams apart, and take more memory.
     const NUM_BUCKETS: usize;
 
-    fn new(position: usize) -> Self;
+    fn new(index: usize) -> Self;
     fn get(self) -> usize;
 }
 
-impl Position for u16 {
+impl Index for u16 {
     const NUM_BUCKETS: usize = 4;
 
-    fn new(position: usize) -> Self {
-        position as Self
+    #[inline(always)]
+    fn new(index: usize) -> Self {
+        index as Self
     }
 
+    #[inline(always)]
     fn get(self) -> usize {
         usize::from(self)
     }
 }
 
-impl Position for u32 {
+impl Index for u32 {
     const NUM_BUCKETS: usize = 2;
 
-    fn new(position: usize) -> Self {
-        position as Self
+    #[inline(always)]
+    fn new(index: usize) -> Self {
+        index as Self
     }
 
+    #[inline(always)]
     fn get(self) -> usize {
         self as usize
     }
 }
 
-/// Counts the n-grams of one sequence; keeps its tables: at most 1.6 MB for sequences of up to 65 535 n-grams, and 32
+/// Counts the n-grams of one sequence; keeps its tables: at most 1.4 MB for sequences of up to 65 535 n-grams, and 32
 /// bytes an n-gram of the longest beyond.
 #[derive(Debug, Clone, Default)]
 pub(super) struct RepeatedGrams {
     small: Tables<u16>,
     large: Tables<u32>,
+    /// Positions whose n-gram has no bucket yet, and those of the next round.
+    left: Vec<u32>,
+    next: Vec<u32>,
     counts: Counts,
     num_grams: usize,
 }
 
 /// What is known of positions and buckets.
 #[derive(Debug, Clone, Default)]
-struct Tables<P> {
-    /// The last position of each bucket, plus one; 0 if there is none.
-    heads: Vec<P>,
-    /// The position before in the same bucket, plus one; 0 if there is none.
-    previous: Vec<P>,
-    /// Positions that have a previous one; then, in their place, first positions of the n-grams that repeat.
-    candidates: Vec<P>,
-    /// First position of an equal n-gram; only of positions that have a previous one.
-    classes: Vec<P>,
+struct Tables<I> {
+    /// The first position of each bucket, plus one; 0 if there is none.
+    owners: Vec<I>,
+    /// Positions that come later in a bucket, and its owner plus one; as long as the longest text needed.
+    candidates: Vec<(I, I)>,
     /// Copies of the n-gram beside the first, at its first position.
-    num_others: Vec<P>,
+    num_others: Vec<I>,
+    num_candidates: usize,
+    /// First positions of n-grams that repeat; as long as the longest text needed.
+    firsts: Vec<I>,
+}
+
+/// The n-grams of a sequence.
+trait Grams {
+    /// The hash of the n-gram at a position; another one each round. The high bits are the better ones.
+    fn hash(&self, position: usize, round: u32) -> u64;
+
+    /// Whether the n-grams at two positions are equal.
+    fn is_same(&self, one: usize, other: usize) -> bool;
+
+    /// Which of two n-grams comes first in some order.
+    fn compare(&self, one: usize, other: usize) -> Ordering;
+}
+
+/// N-grams of any symbols.
+struct Slices<'a, S> {
+    symbols: &'a [S],
+    length: usize,
+}
+
+impl<S: Symbol> Slices<'_, S> {
+    fn gram(&self, position: usize) -> &[S] {
+        &self.symbols[position..position + self.length]
+    }
+}
+
+impl<S: Symbol> Grams for Slices<'_, S> {
+    fn hash(&self, position: usize, round: u32) -> u64 {
+        let key = POSITION_KEY.rotate_left(2 * round) | 1;
+        let symbols = self.gram(position).iter();
+        symbols.fold(0, |state: u64, symbol| {
+            let mixed = symbol.bits().wrapping_add(key).wrapping_mul(SYMBOL_KEY);
+            (state.rotate_left(23) ^ mixed).wrapping_mul(key)
+        })
+    }
+
+    fn is_same(&self, one: usize, other: usize) -> bool {
+        self.gram(one) == self.gram(other)
+    }
+
+    fn compare(&self, one: usize, other: usize) -> Ordering {
+        self.gram(one).cmp(self.gram(other))
+    }
+}
+
+/// N-grams of 9 to 16 bytes, as two blocks of eight.
+struct Blocks<'a> {
+    bytes: &'a [u8],
+    /// The bytes from the first one on of the second block of the first n-gram.
+    tails: &'a [u8],
+}
+
+impl Blocks<'_> {
+    #[inline(always)]
+    fn blocks(&self, position: usize) -> (u64, u64) {
+        let (heads, tails) = (self.bytes, self.tails);
+        let block = |bytes: &[u8]| *bytes[position..].first_chunk().expect("a position of an n-gram");
+        (u64::from_le_bytes(block(heads)), u64::from_le_bytes(block(tails)))
+    }
+}
+
+impl Grams for Blocks<'_> {
+    #[inline(always)]
+    fn hash(&self, position: usize, round: u32) -> u64 {
+        let (head, tail) = self.blocks(position);
+        let key = POSITION_KEY.rotate_left(2 * round) | 1;
+        (head.wrapping_mul(key) ^ tail.rotate_left(32)).wrapping_mul(SYMBOL_KEY)
+    }
+
+    #[inline(always)]
+    fn is_same(&self, one: usize, other: usize) -> bool {
+        let (one, other) = (self.blocks(one), self.blocks(other));
+        (one.0 ^ other.0) | (one.1 ^ other.1) == 0
+    }
+
+    fn compare(&self, one: usize, other: usize) -> Ordering {
+        self.blocks(one).cmp(&self.blocks(other))
+    }
 }
 
 impl RepeatedGrams {
     /// Counts the n-grams of `length` symbols.
     pub(super) fn count<S: Symbol>(&mut self, symbols: &[S], length: usize) {
         self.begin(symbols.len(), length);
-        if self.num_grams < 2 {
-            return;
-        }
-        let is_counted = self.count_all(rolling_hashes(symbols, length), |one, other| {
-            symbols[one..one + length] == symbols[other..other + length]
-        });
-        if !is_counted {
-            self.count_sorted(symbols, length);
+        if self.num_grams >= 2 {
+            self.count_all(rolling_hashes(symbols, length), &Slices { symbols, length });
         }
     }
 
@@ -126,44 +208,23 @@ impl RepeatedGrams {
         if self.num_grams < 2 || !(9..=16).contains(&length) {
             return self.count(bytes, length);
         }
-        let is_counted = dispatch::run(CountBlocks {
+        dispatch::run(CountBlocks {
             grams: self,
             bytes,
             length,
         });
-        if !is_counted {
-            self.count_sorted(bytes, length);
-        }
     }
 
     /// Counts n-grams of bytes that are two blocks of eight.
     #[inline(always)]
-    fn count_blocks(&mut self, bytes: &[u8], length: usize) -> bool {
-        let behind = length - 8;
-        let blocks = bytes.windows(8).zip(bytes[behind..].windows(8));
+    fn count_blocks(&mut self, bytes: &[u8], length: usize) {
+        let tails = &bytes[length - 8..];
+        let blocks = bytes.windows(8).zip(tails.windows(8));
         let hashes = blocks.map(|(head, tail)| {
             let (head, tail) = (block_of(head), block_of(tail));
             head.wrapping_add(tail.rotate_left(29)).wrapping_mul(SYMBOL_KEY)
         });
-        let block = |position: usize| block_of(&bytes[position..position + 8]);
-        self.count_all(hashes, |one, other| {
-            let (heads, tails) = (
-                block(one) ^ block(other),
-                block(one + behind) ^ block(other + behind),
-            );
-            heads | tails == 0
-        })
-    }
-
-    /// Counts any n-grams, by sorting them.
-    fn count_sorted<S: Symbol>(&mut self, symbols: &[S], length: usize) {
-        self.counts.clear();
-        let gram = |position: usize| &symbols[position..position + length];
-        let mut positions: Vec<u32> = (0..self.num_grams as u32).collect();
-        positions.sort_unstable_by(|&one, &other| gram(one as usize).cmp(gram(other as usize)));
-        let same = positions.chunk_by(|&one, &other| gram(one as usize) == gram(other as usize));
-        let numbers: Vec<usize> = same.map(<[u32]>::len).filter(|&number| number > 1).collect();
-        self.counts.fill(numbers.into_iter());
+        self.count_all(hashes, &Blocks { bytes, tails });
     }
 
     fn begin(&mut self, num_symbols: usize, length: usize) {
@@ -171,20 +232,43 @@ impl RepeatedGrams {
         self.counts.clear();
     }
 
-    /// Counts n-grams of which those are the hashes, and that comparison; false if it takes too many of them.
+    /// Counts n-grams of which those are the hashes of the first round.
     #[inline(always)]
-    fn count_all(
-        &mut self,
-        hashes: impl Iterator<Item = u64>,
-        is_same: impl Fn(usize, usize) -> bool,
-    ) -> bool {
-        if self.num_grams <= usize::from(u16::MAX) {
-            self.small.link(self.num_grams, hashes);
-            self.small.compare(&mut self.counts, is_same)
+    fn count_all(&mut self, hashes: impl Iterator<Item = u64>, grams: &impl Grams) {
+        self.left.clear();
+        let num_grams = self.num_grams;
+        if num_grams <= MAX_SMALL {
+            self.small.link(num_grams, hashes);
+            self.small
+                .compare(|at| at, grams, &mut self.counts, &mut self.left);
         } else {
-            self.large.link(self.num_grams, hashes);
-            self.large.compare(&mut self.counts, is_same)
+            self.large.link(num_grams, hashes);
+            self.large
+                .compare(|at| at, grams, &mut self.counts, &mut self.left);
         }
+        let mut round = 1;
+        while self.left.len() > MAX_SORTED && round < MAX_ROUNDS {
+            self.next.clear();
+            let left = &self.left[..];
+            let hashes = left.iter().map(|&position| grams.hash(position as usize, round));
+            let position = |index: usize| left[index] as usize;
+            if left.len() <= MAX_SMALL {
+                self.small.link(left.len(), hashes);
+                self.small
+                    .compare(position, grams, &mut self.counts, &mut self.next);
+            } else {
+                self.large.link(left.len(), hashes);
+                self.large
+                    .compare(position, grams, &mut self.counts, &mut self.next);
+            }
+            std::mem::swap(&mut self.left, &mut self.next);
+            round += 1;
+        }
+        let compare = |one: &u32, other: &u32| grams.compare(*one as usize, *other as usize);
+        self.left.sort_unstable_by(compare);
+        let same = self.left.chunk_by(|one, other| compare(one, other).is_eq());
+        self.counts
+            .add(same.map(<[u32]>::len).filter(|&number| number > 1));
     }
 
     /// Number of n-grams.
@@ -208,67 +292,64 @@ impl RepeatedGrams {
     }
 }
 
-impl<P: Position> Tables<P> {
-    /// First pass: links positions whose n-grams have the same high bits of the hash.
+impl<I: Index> Tables<I> {
+    /// First pass: finds positions with one before them that has the same high bits of the hash.
     #[inline(always)]
-    fn link(&mut self, num_grams: usize, hashes: impl Iterator<Item = u64>) {
-        let num_buckets = (P::NUM_BUCKETS * num_grams).next_power_of_two();
+    fn link(&mut self, num_positions: usize, hashes: impl Iterator<Item = u64>) {
+        let num_buckets = (I::NUM_BUCKETS * num_positions).next_power_of_two().max(2);
         let shift = 64 - num_buckets.trailing_zeros();
-        self.heads.clear();
-        self.heads.resize(num_buckets, P::default());
-        self.previous.resize(num_grams, P::default());
-        self.candidates.resize(num_grams, P::default());
-        let (heads, candidates) = (&mut self.heads[..], &mut self.candidates[..]);
-        let mut num_candidates = 0;
-        for ((position, previous), hash) in self.previous.iter_mut().enumerate().zip(hashes) {
-            let head = &mut heads[(hash >> shift) as usize];
-            *previous = std::mem::replace(head, P::new(position + 1));
-            // Written always, kept sometimes.
-            candidates[num_candidates] = P::new(position);
-            num_candidates += usize::from(previous.get() != 0);
+        self.owners.clear();
+        self.owners.resize(num_buckets, I::default());
+        self.num_others.clear();
+        self.num_others.resize(num_positions, I::default());
+        if self.candidates.len() < num_positions {
+            self.candidates
+                .resize(num_positions, (I::default(), I::default()));
+            self.firsts.resize(num_positions, I::default());
         }
-        self.candidates.truncate(num_candidates);
+        let (owners, candidates) = (&mut self.owners[..], &mut self.candidates[..num_positions]);
+        let mut num_candidates = 0;
+        for (index, hash) in (0..num_positions).zip(hashes) {
+            let owner = &mut owners[(hash >> shift) as usize];
+            let before = *owner;
+            let is_free = before.get() == 0;
+            *owner = select_unpredictable(is_free, I::new(index + 1), before);
+            // Written always, kept sometimes.
+            candidates[num_candidates] = (I::new(index), before);
+            num_candidates += usize::from(!is_free);
+        }
+        self.num_candidates = num_candidates;
     }
 
-    /// Second pass: finds the first position of an equal n-gram for every candidate, and counts there; false if it takes
-    /// too many comparisons.
+    /// Second pass: counts candidates that are copies of their bucket's owner; adds the positions of the others to `left`.
     #[inline(always)]
-    fn compare(&mut self, counts: &mut Counts, is_same: impl Fn(usize, usize) -> bool) -> bool {
-        let num_grams = self.previous.len();
-        self.classes.resize(num_grams, P::default());
-        self.num_others.clear();
-        self.num_others.resize(num_grams, P::default());
-        let (previous, classes) = (&self.previous[..], &mut self.classes[..]);
-        let (candidates, num_others) = (&mut self.candidates[..], &mut self.num_others[..]);
-        let (mut num_repeated, mut num_steps) = (0, 0);
-        for index in 0..candidates.len() {
-            let position = candidates[index].get();
-            let mut other = previous[position].get() - 1;
-            let mut is_copy = is_same(position, other);
-            // Taken where three n-grams share a bucket; one condition, so that a mere difference is no branch.
-            while !is_copy & (previous[other].get() != 0) {
-                other = previous[other].get() - 1;
-                is_copy = is_same(position, other);
-                num_steps += 1;
-            }
-            if num_steps > STEPS_PER_GRAM * num_grams + MIN_STEPS {
-                return false;
-            }
-            // The first of a bucket has no class of its own yet.
-            let class_of_other = match previous[other].get() {
-                0 => other,
-                _ => classes[other].get(),
-            };
-            let class = if is_copy { class_of_other } else { position };
-            classes[position] = P::new(class);
-            let number = num_others[class].get() + usize::from(is_copy);
-            num_others[class] = P::new(number);
-            candidates[num_repeated] = P::new(class);
-            num_repeated += usize::from(is_copy & (number == 1));
+    fn compare(
+        &mut self,
+        position: impl Fn(usize) -> usize,
+        grams: &impl Grams,
+        counts: &mut Counts,
+        left: &mut Vec<u32>,
+    ) {
+        let candidates = &self.candidates[..self.num_candidates];
+        let (firsts, num_others) = (&mut self.firsts[..], &mut self.num_others[..]);
+        let num_before = left.len();
+        left.resize(num_before + candidates.len() + 1, 0);
+        let others = &mut left[num_before..];
+        let (mut num_firsts, mut num_left) = (0, 0);
+        for &(candidate, owner) in candidates {
+            let owner = owner.get() - 1;
+            let at = position(candidate.get());
+            let is_copy = grams.is_same(at, position(owner));
+            others[num_left] = at as u32;
+            num_left += usize::from(!is_copy);
+            let number = num_others[owner].get() + usize::from(is_copy);
+            num_others[owner] = I::new(number);
+            firsts[num_firsts] = I::new(owner);
+            num_firsts += usize::from(is_copy & (number == 1));
         }
-        let firsts = candidates[..num_repeated].iter();
-        counts.fill(firsts.map(|first| num_others[first.get()].get() + 1));
-        true
+        left.truncate(num_before + num_left);
+        let firsts = firsts[..num_firsts].iter();
+        counts.add(firsts.map(|first| num_others[first.get()].get() + 1));
     }
 }
 
@@ -280,15 +361,15 @@ struct CountBlocks<'a> {
 }
 
 impl Kernel for CountBlocks<'_> {
-    type Output = bool;
+    type Output = ();
 
-    fn portable(self) -> bool {
+    fn portable(self) {
         self.grams.count_blocks(self.bytes, self.length)
     }
 
     #[cfg(target_arch = "x86_64")]
     #[inline(always)]
-    fn wide(self, _avx2: dispatch::Avx2) -> bool {
+    fn wide(self, _avx2: dispatch::Avx2) {
         self.grams.count_blocks(self.bytes, self.length)
     }
 }
@@ -336,19 +417,20 @@ impl Counts {
         (self.number, self.sum) = (0, 0);
     }
 
-    /// Takes the numbers of a text, after [`Self::clear`].
+    /// Takes the numbers of copies of further n-grams.
     #[inline(always)]
-    fn fill(&mut self, counts: impl ExactSizeIterator<Item = usize>) {
-        self.number = counts.len();
-        let mut sum = 0;
+    fn add(&mut self, counts: impl Iterator<Item = usize>) {
+        let (mut number, mut sum) = (0, 0);
         for count in counts {
+            number += 1;
             sum += count;
             match self.histogram.get_mut(count) {
                 Some(number) => *number += 1,
                 None => self.large.push(count as u32),
             }
         }
-        self.sum = sum;
+        self.number += number;
+        self.sum += sum;
     }
 
     fn sum_of_largest(&mut self, most: usize) -> usize {
@@ -425,28 +507,55 @@ mod tests {
             // All have one hash, or one of three.
             for hashes in [1, 3] {
                 grams.counts.clear();
+                let numbers: Vec<u64> = symbols.iter().map(|&symbol| symbol as u64).collect();
                 if symbols.len() > 1 {
                     let hashes = symbols.iter().map(|symbol| (symbol % hashes) as u64);
-                    let is_same = |one: usize, other: usize| symbols[one] == symbols[other];
-                    prop_assert!(grams.count_all(hashes, is_same));
+                    grams.count_all(hashes, &Slices { symbols: &numbers, length: 1 });
                 }
-                let numbers: Vec<u64> = symbols.iter().map(|&symbol| symbol as u64).collect();
                 check_counts(&mut grams, &numbers, 1);
             }
         }
     }
 
+    /// Numbers with one hash in every round.
+    struct Alike<'a>(&'a [u64]);
+
+    impl Grams for Alike<'_> {
+        fn hash(&self, _position: usize, _round: u32) -> u64 {
+            7
+        }
+
+        fn is_same(&self, one: usize, other: usize) -> bool {
+            self.0[one] == self.0[other]
+        }
+
+        fn compare(&self, one: usize, other: usize) -> Ordering {
+            self.0[one].cmp(&self.0[other])
+        }
+    }
+
     #[test]
     fn crafted_buckets_are_given_up_and_sorting_counts_the_same() {
-        let (mut grams, symbols) = (RepeatedGrams::default(), (0..9000_u64).collect::<Vec<_>>());
-        grams.begin(symbols.len(), 1);
-        assert!(!grams.count_all(symbols.iter().map(|_| 7), |_, _| false));
-        for symbols in [symbols, (0..500).map(|number| number * number % 77).collect()] {
-            for length in [1, 3, 10] {
-                grams.begin(symbols.len(), length);
-                grams.count_sorted(&symbols, length);
-                check_counts(&mut grams, &symbols, length);
-            }
+        let mut grams = RepeatedGrams::default();
+        for num_symbols in [500, 9000, 70_000, 300_000] {
+            let symbols: Vec<u64> = (0..num_symbols).map(|number| number * number % 7777).collect();
+            grams.begin(symbols.len(), 1);
+            grams.count_all(symbols.iter().map(|_| 7), &Alike(&symbols));
+            check_counts(&mut grams, &symbols, 1);
+        }
+    }
+
+    #[test]
+    fn long_texts_are_counted_alike() {
+        let mut grams = RepeatedGrams::default();
+        for (most, times) in [(5, 1), (50, 2), (3000, 1), (40_000, 3)] {
+            let symbols: Vec<u64> = (0..150_000).map(|number| number * number % most).collect();
+            let bytes: Vec<u8> = symbols.iter().map(|&symbol| (symbol % 251) as u8).collect();
+            let (symbols, bytes) = (symbols.repeat(times), bytes.repeat(times));
+            grams.count(&symbols, 3);
+            check_counts(&mut grams, &symbols, 3);
+            grams.count_bytes(&bytes, 10);
+            check_counts(&mut grams, &bytes, 10);
         }
     }
 
