@@ -117,5 +117,5 @@ class StripAgentBoilerplate(Transform):
         text = col("text")
         for _ in range(3):
             text = text.str.replace_all(pattern, "${before}")
-        tidy = text.str.replace_all(r"(?m)[ \t]+$", "").str.replace_all(r"\n{3,}", "\n\n").str.strip_chars()
+        tidy = text.str.replace_all(r"([.!?:])[ \t]{2,}", "${1} ").str.replace_all(r"(?m)[ \t]+$", "").str.replace_all(r"\n{3,}", "\n\n").str.strip_chars()
         return when(text == col("text")).then(col("text")).otherwise(tidy)

@@ -43,7 +43,7 @@ PATTERNS: Mapping[str, str] = {
     "ticket": _labelled("ticket|case|claim|file|reference|ref|incident|complaint|request|bag[ ]tag"),
     "booking": ascii_classes(
         r"(?P<before>\b(?i:booking|reservation|confirmation|itinerary|record[ ]locator|locator|pnr|conf)\b"
-        rf"(?:{_MARK}|[ ]?(?i:code))*{_SEP})(?:[A-Z0-9]{{0,5}}\d[A-Z0-9]{{0,5}}[A-Z0-9]{{3}}|[A-Z]{{6}})\b"
+        rf"(?:{_MARK}|[ ]?(?i:code)\b|[ ]?[:#])+{_SEP})(?:[A-Z0-9]{{6}}|\d{{5,13}})\b"
     ),
     "phone": ascii_classes(
         rf"(?:\+?1[-. ]?)?(?:\({_AREA}\)[ ]?|\b{_AREA}[-. ])[2-9]\d{{2}}[-. ]\d{{4}}\b(?:,?[ ]?(?i:ext\.?|x)[ ]?\d{{1,6}}\b)?"

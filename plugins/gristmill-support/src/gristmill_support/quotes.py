@@ -10,8 +10,8 @@ from __future__ import annotations
 from gristmill.plugins.api import Expr, Field, Transform, col, frozen_config, when
 
 _ATTRIBUTION_LINE = (
-    r"[ \t]*(?:>[> ]*)?(?:On[ ][^\n]{4,200}?(?:\n[^\n]{1,100}?)?[ ]wrote:|Am[ ][^\n]{4,200}?(?:\n[^\n]{1,100}?)?[ ]schrieb[^\n]{0,80}:"
-    r"|Le[ ][^\n]{4,200}?(?:\n[^\n]{1,100}?)?[ ]a[ ]écrit[ ]?:|[^\n]{2,80}[ ]wrote[ ](?:on|at)[ ][^\n]{4,60}:)[ \t]*\r?$"
+    r"[ \t]*(?:>[> ]*)?(?:On[ ][^\n]{4,200}?(?:\n[^\n]{0,100}?)?[ \n]wrote:|Am[ ][^\n]{4,200}?(?:\n[^\n]{0,100}?)?[ \n]schrieb[^\n]{0,80}:"
+    r"|Le[ ][^\n]{4,200}?(?:\n[^\n]{0,100}?)?[ \n]a[ ]écrit[ ]?:|[^\n]{2,80}[ ]wrote[ ](?:on|at)[ ][^\n]{4,60}:)[ \t]*\r?$"
 )
 ATTRIBUTION = rf"(?m)^{_ATTRIBUTION_LINE}"
 """The line that says who wrote what is quoted; mail programs break it once."""

@@ -88,15 +88,17 @@ class Turns(Signal):
             .explode("label", "body")
             .select(
                 "row",
+                aside=pl.col("label").str.replace_all(_TIME, "").str.extract(r"\(([^)\n]*)\)").str.to_lowercase(),
                 speaker=pl.col("label").str.replace_all(_TIME, "").str.replace(r"\([^)\n]*\)", "")
                 .str.strip_chars(" \t\n*<>:").str.to_lowercase(),
                 length=pl.col("body").str.strip_chars().str.len_chars().cast(pl.Int64),
             )
             .with_columns(
-                role=pl.when(pl.col("speaker").str.replace(r"[ #]*[0-9]+$", "").is_in(list(agents)))
-                .then(pl.lit("agent"))
-                .when(pl.col("speaker").str.replace(r"[ #]*[0-9]+$", "").is_in(list(customers)))
-                .then(pl.lit("customer"))
+                is_agent=pl.any_horizontal(_is_one_of(name, agents) for name in ("speaker", "aside")),
+                is_customer=pl.any_horizontal(_is_one_of(name, customers) for name in ("speaker", "aside")),
+            )
+            .with_columns(
+                role=pl.when("is_agent").then(pl.lit("agent")).when("is_customer").then(pl.lit("customer"))
             )
             .filter(pl.col("role").is_not_null() | (pl.len().over("row", "speaker") >= 2))
         )  # fmt: skip
@@ -124,3 +126,10 @@ class Turns(Signal):
             pl.when(pl.col("num_turns") >= 2).then(pl.col("repeats") == 0).alias("is_alternating"),
         )
         return {name: columns[name] for name in self.outputs}
+
+
+def _is_one_of(column: str, labels: set[str]) -> pl.Expr:
+    """Return whether a label is one of these, with or without a number behind it: `agent 2`."""
+    import polars as pl
+
+    return pl.col(column).str.replace(r"[ #]*[0-9]+$", "").is_in(sorted(labels)).fill_null(False)
