@@ -94,7 +94,7 @@ def _dispatch(arguments: Sequence[str]) -> int:
     if "--version" in arguments and verb is None:
         verb, arguments = "version", ["version"]
     if verb is not None and verb not in VERBS:
-        raise _unknown_verb(verb)
+        return _run_of_plugin(verb, arguments)
     parser = make_parser(verb)
     options = parser.parse_args(arguments)
     if verb is None:
@@ -138,10 +138,21 @@ def _fail(printer: Printer, error: GristmillError) -> int:
     return error.exit_code
 
 
-def _unknown_verb(verb: str) -> GristmillError:
+def _run_of_plugin(verb: str, arguments: Sequence[str]) -> int:
+    """Run a command of the plugin of this name. Plugins are found here only, for a verb that gristmill lacks."""
     if verb in NOT_BUILT_VERBS:
-        return GristmillError("GM-CLI-003", f"`gristmill {verb}` is not built in this version")
-    close = difflib.get_close_matches(verb, VERBS, n=1)
+        raise GristmillError("GM-CLI-003", f"`gristmill {verb}` is not built in this version")
+    from gristmill.cli.plugin_command import plugin_names, run_plugin_command
+
+    known = plugin_names()
+    if verb not in known:
+        raise _unknown_verb(verb, known)
+    position = list(arguments).index(verb)
+    return run_plugin_command(verb, [*arguments[position + 1 :], *arguments[:position]])
+
+
+def _unknown_verb(verb: str, plugins: Sequence[str]) -> GristmillError:
+    close = difflib.get_close_matches(verb, [*VERBS, *plugins], n=1)
     return GristmillError(
         "GM-CLI-002",
         f"unknown command `{verb}`" + (f"; did you mean `{close[0]}`?" if close else ""),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from gristmill.cli.main import Parser
 from gristmill.cli.options import add_output_options, add_verb, printer_of
 from gristmill.errors import ExitCode, GristmillError
+from gristmill.plugins.scaffold import KINDS
 
 if TYPE_CHECKING:
     from gristmill.cli.options import Run, Subparsers
@@ -41,9 +42,7 @@ def add_parser(subparsers: Subparsers) -> None:
     _add_place(show)
     new = action("new", run_new, "write a new plugin package that installs and passes its first test")
     new.add_argument("name", metavar="NAME", help="its name in recipes: lower-case letters, digits and `_`")
-    new.add_argument(
-        "--kind", default="signal", help="signal, filter, transform or reader; by default signal"
-    )
+    new.add_argument("--kind", default="signal", help=f"{', '.join(KINDS)}; by default signal")
     new.add_argument(
         "--directory", metavar="DIR", type=Path, default=Path(), help="where to; by default here"
     )
@@ -76,9 +75,7 @@ def _place(options: argparse.Namespace) -> tuple[list[str], Path | None]:
     from gristmill.recipe import load_recipe
 
     recipe = load_recipe(options.recipe)
-    active = [step.use for step in recipe.plugin_steps]
-    active += [source.format for source in recipe.sources if source.format and "." in source.format]
-    return active, options.plugins_dir or recipe.plugins_dir
+    return list(recipe.named_plugins), options.plugins_dir or recipe.plugins_dir
 
 
 def run_list(options: argparse.Namespace) -> int:
@@ -138,6 +135,7 @@ def operator_page(name: str, registered: Registered) -> OperatorPage:
     """Return what there is to say about a registered operator."""
     from gristmill.plugins.active import outputs_of, threshold_keys
     from gristmill.plugins.config import config_fields
+    from gristmill.plugins.kinds import READS_NOTHING
 
     operator = registered.operator
     outputs = outputs_of(operator)
@@ -152,9 +150,9 @@ def operator_page(name: str, registered: Registered) -> OperatorPage:
         kind=registered.kind,
         version=operator.version,
         summary=(operator.__doc__ or "").strip().partition("\n")[0],
-        inputs=[] if registered.kind == "reader" else list(operator.inputs),
+        inputs=[] if registered.kind in READS_NOTHING else list(operator.inputs),
         outputs=[f"{key}: {output.type}{'?' if output.nullable else ''}" for key, output in outputs.items()],
-        keys=keys if registered.kind == "filter" else [*keys, *threshold_keys(outputs)],
+        keys=[*keys, *threshold_keys(outputs)] if registered.kind == "signal" else keys,
     )
 
 
@@ -188,7 +186,9 @@ def run_test(options: argparse.Namespace) -> int:
     _, plugins_dir = _place(options)
     reports = testing.test_plugin(options.name, plugins_dir=plugins_dir, file=options.file)
     for report in reports:
-        speed = f", {report.documents_per_s:,.0f} documents/s" if report.documents_per_s else ""
+        speed = ""
+        if report.documents_per_s is not None and report.megabytes_per_s is not None:
+            speed = f", {report.documents_per_s:,.0f} documents/s, {report.megabytes_per_s:,.1f} MB/s"
         printer.data(f"{report.operator} ({report.kind}{speed})")
         for check in report.checks:
             printer.data(

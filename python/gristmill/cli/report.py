@@ -27,6 +27,12 @@ def add_parser(subparsers: Subparsers) -> None:
         "--format", choices=("html", "md", "json"), default="html", help="what to write; by default html"
     )
     parser.add_argument(
+        "--plugins-dir",
+        metavar="DIR",
+        type=Path,
+        help="folder of single-file plugins, for their sections; by default the one that the run was planned with",
+    )
+    parser.add_argument(
         "--output", metavar="FILE", type=Path, help="by default `report.<format>` in the run folder"
     )
 
@@ -37,7 +43,12 @@ def run(options: argparse.Namespace) -> int:
 
     printer = printer_of(options)
     with unfinished_run(options.run_folder):
-        path = write_report(options.run_folder, format=options.format, output=options.output)
+        path = write_report(
+            options.run_folder,
+            format=options.format,
+            output=options.output,
+            plugins_dir=options.plugins_dir,
+        )
     printer.data(f"{path}")
     printer.result({"report": str(path)})
     return ExitCode.DONE

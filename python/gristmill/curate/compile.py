@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gristmill import _native
+from gristmill.curate.other_uses import check_other_uses
 from gristmill.curate.semantic import SemanticPlan, plan_semantic
 from gristmill.curate.token_statistics import counting_tokenizer
 from gristmill.errors import GristmillError
-from gristmill.recipe import BuiltinStep, PluginStep, Recipe, Tokens
+from gristmill.recipe import BuiltinStep, PluginStep, Recipe, Tokens, use_table
 
 if TYPE_CHECKING:
     from gristmill.plugins.active import ActiveOperator
@@ -31,6 +32,8 @@ class CompiledSteps:
         Descriptions of the plugin steps, for `PluginManager.rebuild`.
     readers
         Description of the plugin that reads a source's files, by source name.
+    extractors
+        Description of the plugin that makes a source's texts, by source name.
     plugins_dir
         Folder of single-file plugins.
     operators
@@ -62,6 +65,7 @@ class CompiledSteps:
     steps: tuple[Mapping[str, object], ...]
     plugins: tuple[Mapping[str, object], ...]
     readers: Mapping[str, Mapping[str, object]]
+    extractors: Mapping[str, Mapping[str, object]]
     plugins_dir: Path | None
     operators: tuple[Mapping[str, object], ...]
     thresholds: tuple[Mapping[str, object], ...]
@@ -86,7 +90,7 @@ def compile_steps(recipe: Recipe) -> CompiledSteps:
     GristmillError
         Whatever is wrong with a plugin or its keys.
     """
-    active, readers = _activate(recipe)
+    active, readers, extractors = _activate(recipe)
     steps: list[Mapping[str, object]] = []
     operators: list[Mapping[str, object]] = []
     thresholds: list[Mapping[str, object]] = []
@@ -137,8 +141,13 @@ def compile_steps(recipe: Recipe) -> CompiledSteps:
         steps=tuple(steps),
         plugins=tuple(operator.describe() for operator in active.values()),
         readers={name: reader.describe() for name, reader in readers.items()},
+        extractors={name: extractor.describe() for name, extractor in extractors.items()},
         plugins_dir=recipe.plugins_dir,
-        operators=(*operators, *(_plugin_lineage(reader) for reader in readers.values())),
+        operators=(
+            *operators,
+            *(_plugin_lineage(reader) for reader in readers.values()),
+            *(_plugin_lineage(extractor) for extractor in extractors.values()),
+        ),
         thresholds=tuple(thresholds),
         columns=tuple({"name": name, "kind": kind} for name, kind in sorted(columns.items())),
         cuts=tuple({"step": step.name, **(step.cut() or {})} for step in recipe.cut_steps),
@@ -205,22 +214,30 @@ def _name(step: BuiltinStep | None) -> str | None:
     return None if step is None else step.name
 
 
-def _activate(recipe: Recipe) -> tuple[dict[str, ActiveOperator], dict[str, ActiveOperator]]:
+def _activate(
+    recipe: Recipe,
+) -> tuple[dict[str, ActiveOperator], dict[str, ActiveOperator], dict[str, ActiveOperator]]:
     """Load the plugins that steps and sources name."""
     formats = {
         source.name: source.format
         for source in recipe.sources
         if source.format is not None and source.format not in NATIVE_FORMATS
     }
-    names = [step.use for step in recipe.plugin_steps] + list(formats.values())
+    names = recipe.named_plugins
     if not names:
-        return {}, {}
+        return {}, {}, {}
     from gristmill.plugins.manager import PluginManager
 
     manager = PluginManager.load(names, plugins_dir=recipe.plugins_dir)
     active = {step.name: manager.activate(step.table()) for step in recipe.plugin_steps}
     readers = {name: manager.activate_reader(use) for name, use in formats.items()}
-    return active, readers
+    extractors = {
+        source.name: manager.activate_as("extractor", use_table(source.extract))
+        for source in recipe.sources
+        if source.extract is not None
+    }
+    check_other_uses(recipe, manager)
+    return active, readers, extractors
 
 
 def _plugin_step(

@@ -233,7 +233,9 @@ def _map_task(plan: Plan, index: int) -> Task:
     if plan.supervised is not None:
         spec |= plan.supervised.map_spec(source.engine)
     extra: dict[str, object] = {"operators": [dict(operator) for operator in plan.operators]}
-    if plan.plugins or source.reader is not None:
+    if source.extraction is not None:
+        extra["extraction"] = dict(source.extraction)
+    if plan.plugins or source.reader is not None or source.extraction is not None:
         extra |= {
             # Without thresholds: a changed one must not read the documents again.
             "plugins": [{**plugin, "thresholds": []} for plugin in plan.plugins],

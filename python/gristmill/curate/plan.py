@@ -69,6 +69,8 @@ class PlannedSource:
     reader: Mapping[str, object] | None
     rank: object
     removal_budget: float
+    extraction: Mapping[str, object] | None = None
+    """How a plugin's extractor makes its texts, or None where a field is the text."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -147,7 +149,12 @@ class Plan:
                 and (self.choices or name not in CHOICE_STAGES)
             },
             "sources": [
-                {"engine": strip_neutral(source.engine), "reader": source.reader, "rank": source.rank}
+                {
+                    "engine": strip_neutral(source.engine),
+                    "reader": source.reader,
+                    "rank": source.rank,
+                    **({} if source.extraction is None else {"extraction": source.extraction}),
+                }
                 for source in self.sources
             ],
             "partitions": [
@@ -207,6 +214,7 @@ class Plan:
             "ranges": self.num_ranges,
             "tokenizer_path": None if self.tokenizer is None else str(self.tokenizer.path.absolute()),
             "tokenizer_kind": None if self.tokenizer is None else self.tokenizer.kind,
+            **({} if self.plugins_dir is None else {"plugins_dir": str(self.plugins_dir.absolute())}),
             **({} if self.index is None else {"index_path": str(self.index.path.absolute())}),
         }
 
@@ -421,6 +429,8 @@ def _plan_sources(recipe: Recipe, compiled: CompiledSteps) -> tuple[PlannedSourc
     sources = []
     for position, source in enumerate(recipe.sources):
         reader = compiled.readers.get(source.name)
+        extractor = compiled.extractors.get(source.name)
+        is_foreign = reader is not None or extractor is not None
         sources.append(
             PlannedSource(
                 name=source.name,
@@ -431,12 +441,19 @@ def _plan_sources(recipe: Recipe, compiled: CompiledSteps) -> tuple[PlannedSourc
                     "id": source.id,
                     **turns_spec(source),
                     "columns": list(compiled.columns),
-                    "format": None if reader is not None else source.format,
-                    "foreign": reader is not None,
+                    "format": None if is_foreign else source.format,
+                    "foreign": is_foreign,
                 },
                 reader=reader,
                 rank=_rank(recipe.survivor_policy(), source.name, names),
                 removal_budget=source.removal_budget,
+                extraction=None
+                if extractor is None
+                else {
+                    "extractor": extractor,
+                    "format": None if reader is not None else source.format,
+                    "keeps_raw": source.text in source.columns,
+                },
             )
         )
     return tuple(sources)

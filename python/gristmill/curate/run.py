@@ -16,6 +16,7 @@ from gristmill.curate import dedup_index
 from gristmill.curate.executors import Executor
 from gristmill.curate.finalise import finalise
 from gristmill.curate.folder import RunFolder, canonical_json, load_json, write_atomically
+from gristmill.curate.observing import Observing
 from gristmill.curate.pipeline import Outcome, inputs_of, run_pipeline
 from gristmill.curate.plan import Plan, make_plan
 from gristmill.curate.stages import EventSink, StageRunner
@@ -152,9 +153,21 @@ def curate(
         folder = prepared.folder
         write_atomically(folder.root / "recipe.toml", effective_toml(prepared.recipe).encode())
         write_atomically(folder.root / "plan.json", canonical_json(prepared.plan.to_json_dict()))
-        with _running(prepared, workers, on_event) as (runner, log):
+        observing = Observing(prepared.recipe, folder.root, prepared.plan.fingerprint())
+        observing.started()
+        with _running(prepared, workers, observing.watching(on_event)) as (runner, log):
             outcome = run_pipeline(prepared.plan, folder, runner)
-        return _finished(prepared, outcome, runner, log)
+        finished = _finished(prepared, outcome, runner, log)
+        observing.finished(
+            {
+                "digest": finished.digest,
+                "counts": finished.counts,
+                "tasks_run": finished.num_run,
+                "tasks_reused": finished.num_reused,
+            },
+            log,
+        )
+        return finished
 
 
 def dry_run(

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -59,31 +60,89 @@ class TaskRunner:
         descriptions = cast(Sequence[Mapping[str, object]], task.get("plugins") or ())
         reader_description = cast("Mapping[str, object] | None", task.get("reader"))
         chat = cast("Mapping[str, object] | None", task.get("chat"))
+        extraction = cast("Mapping[str, object] | None", task.get("extraction"))
+        if extraction is not None:
+            return self._run_extracting(task, native, extraction)
         if not descriptions and reader_description is None and chat is not None:
             self._render_turns(native, chat)
             return native.commit(self.session)
         if not descriptions and reader_description is None:
             assert native.advance(self.session) is None
             return native.commit(self.session)
+        with self._opened_plugins(task) as (host, by_step, reader):
+
+            def open_file(path: Path) -> Iterator[pa.RecordBatch]:
+                assert reader is not None
+                return _read(reader, path)
+
+            self._drive(
+                native, spec, host, by_step, open_file, None if chat is None else self._renderer(chat)
+            )
+        return native.commit(self.session)
+
+    def _run_extracting(
+        self, task: Mapping[str, object], native: _native.MapTask, extraction: Mapping[str, object]
+    ) -> str:
+        """Run a map task whose texts an extractor makes, out of records or out of what a plugin reads."""
+        from gristmill.plugins.extraction import extracted, raw_of_reader, records
         from gristmill.plugins.host import PluginHost
         from gristmill.plugins.isolated import Registry
         from gristmill.plugins.manager import PluginManager
 
-        folder = task.get("plugins_dir")
-        plugins_dir = Path(str(folder)) if folder else None
+        spec = cast(Mapping[str, object], task["spec"])
+        source = cast(Mapping[str, object], spec["source"])
+        text, identifier = str(source["text"]), cast("str | None", source["id"])
+        description = cast(Mapping[str, object], extraction["extractor"])
+        [extractor] = PluginManager.rebuild([description], plugins_dir=_plugins_dir(task))
+        keeps_raw = bool(extraction["keeps_raw"])
+        with (
+            self._opened_plugins(task) as (host, by_step, reader),
+            PluginHost(
+                [extractor],
+                seed=cast(int, task["seed"]),
+                max_failure_fraction=cast(float, task["max_quarantine_fraction"]),
+            ) as extracting,
+        ):
+
+            def open_file(path: Path) -> Iterator[pa.RecordBatch]:
+                if reader is not None:
+                    found = raw_of_reader(reader, path, keeps_raw=text if keeps_raw else None)
+                else:
+                    found = records(
+                        path,
+                        text=text,
+                        id=identifier,
+                        format=cast("str | None", extraction["format"]),
+                        keeps_raw=keeps_raw,
+                        session=self.session,
+                    )
+                return extracted(extracting, extractor, found)
+
+            self._drive(native, spec, host, by_step, open_file, None)
+        return native.commit(self.session)
+
+    @contextmanager
+    def _opened_plugins(
+        self, task: Mapping[str, object]
+    ) -> Iterator[tuple[PluginHost, dict[str, ActiveOperator], ActiveOperator | None]]:
+        """Give the host with the task's plugin steps, these by name, and the plugin that reads its files."""
+        from gristmill.plugins.host import PluginHost
+        from gristmill.plugins.manager import PluginManager
+
+        descriptions = cast(Sequence[Mapping[str, object]], task.get("plugins") or ())
+        plugins_dir = _plugins_dir(task)
         operators = PluginManager.rebuild(descriptions, plugins_dir=plugins_dir)
         by_step = {operator.step: operator for operator in operators}
         reader = None
-        if reader_description is not None:
-            [reader] = PluginManager.rebuild([reader_description], plugins_dir=plugins_dir)
+        if (described := cast("Mapping[str, object] | None", task.get("reader"))) is not None:
+            [reader] = PluginManager.rebuild([described], plugins_dir=plugins_dir)
         with PluginHost(
             operators,
             seed=cast(int, task["seed"]),
             max_failure_fraction=cast(float, task["max_quarantine_fraction"]),
             registry=Registry(plugins_dir=plugins_dir),
         ) as host:
-            self._drive(native, spec, host, by_step, reader, None if chat is None else self._renderer(chat))
-        return native.commit(self.session)
+            yield host, by_step, reader
 
     def _renderer(self, chat: Mapping[str, object]) -> Renderer:
         from gristmill.curate.chat import Renderer
@@ -101,7 +160,7 @@ class TaskRunner:
         spec: Mapping[str, object],
         host: PluginHost,
         by_step: Mapping[str, ActiveOperator],
-        reader: ActiveOperator | None,
+        open_file: Callable[[Path], Iterator[pa.RecordBatch]],
         renderer: Renderer | None,
     ) -> None:
         steps = cast(Sequence[Mapping[str, object]], spec["steps"])
@@ -114,9 +173,8 @@ class TaskRunner:
                 native.supply_chat(*renderer.render_batch(cast("pa.RecordBatch", batch)))
                 continue
             if kind == "input":
-                assert reader is not None
                 if position not in open_files:
-                    open_files[position] = _read(reader, Path(str(files[position]["path"])))
+                    open_files[position] = open_file(Path(str(files[position]["path"])))
                 native.feed(next(open_files[position], None))
                 continue
             operator = by_step[str(steps[position]["name"])]
@@ -124,6 +182,11 @@ class TaskRunner:
             failures = [(failure.row, failure.error_type, failure.detail) for failure in result.quarantined]
             columns = [result.columns[name] for name in operator.outputs]
             native.supply(columns, result.new_text, failures)
+
+
+def _plugins_dir(task: Mapping[str, object]) -> Path | None:
+    folder = task.get("plugins_dir")
+    return Path(str(folder)) if folder else None
 
 
 def _read(reader: ActiveOperator, path: Path) -> Iterator[pa.RecordBatch]:

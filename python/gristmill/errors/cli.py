@@ -79,6 +79,25 @@ CODES = {
         remedy="run the same `gristmill curate` command again: it makes damaged files anew",
         exit_code=ExitCode.GATE,
     ),
+    "GM-CLI-014": ErrorPage(
+        title="mistake in the call of a plugin's command",
+        explanation="`gristmill <plugin> <command>` runs a command of an installed plugin. The plugin says that what "
+        "it was given cannot be used.",
+        remedy="see `gristmill <plugin> <command> --help`",
+    ),
+    "GM-CLI-015": ErrorPage(
+        title="a plugin's command says no",
+        explanation="The command ran, and what it checks does not hold; the message is the plugin's.",
+        remedy="do as the message says",
+        exit_code=ExitCode.GATE,
+    ),
+    "GM-CLI-016": ErrorPage(
+        title="a plugin's command failed",
+        explanation="A command of a plugin raised an exception that it does not expect, or ended with something that "
+        "is no exit code. The fault is the plugin's; the traceback is in the file that the message names.",
+        remedy="report it to the plugin's authors with that file",
+        exit_code=ExitCode.BUG,
+    ),
     "GM-CLI-070": ErrorPage(
         title="a bug in gristmill",
         explanation="Something happened that no part of gristmill expects. The traceback is in the file that the "

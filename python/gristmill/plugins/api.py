@@ -25,8 +25,12 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
+from gristmill.plugins.callbacks import TrainerCallback, TrainingState
+from gristmill.plugins.commands import Command, CommandError
 from gristmill.plugins.config import Field, NoConfig, frozen_config
+from gristmill.plugins.extractors import Extractor
 from gristmill.plugins.hookspecs import API_MAJOR, Register, hookimpl
+from gristmill.plugins.observers import RunInfo
 from gristmill.plugins.operators import (
     Context,
     Filter,
@@ -37,6 +41,7 @@ from gristmill.plugins.operators import (
     Transform,
     per_document,
 )
+from gristmill.plugins.sections import ReportSection, RunView, Section, SectionBars, SectionTable
 
 if TYPE_CHECKING:
     from polars import (
@@ -62,8 +67,11 @@ if TYPE_CHECKING:
 __all__ = [
     "API_MAJOR",
     "Boolean",
+    "Command",
+    "CommandError",
     "Context",
     "Expr",
+    "Extractor",
     "Field",
     "Filter",
     "Float32",
@@ -75,8 +83,16 @@ __all__ = [
     "Output",
     "Reader",
     "Register",
+    "ReportSection",
+    "RunInfo",
+    "RunView",
+    "Section",
+    "SectionBars",
+    "SectionTable",
     "Signal",
     "String",
+    "TrainerCallback",
+    "TrainingState",
     "Transform",
     "UInt32",
     "UInt64",

@@ -53,7 +53,7 @@ def engine_batch(texts: Sequence[str], inputs: Sequence[str] = ("text",)) -> pa.
     num_rows = len(texts)
     columns: dict[str, pa.Array] = {}
     for name in inputs:
-        if name == "text":
+        if name in ("text", "raw"):
             columns[name] = pa.array(texts, pa.large_utf8())
         elif name == "doc":
             columns[name] = pa.array(range(num_rows), pa.uint64())

@@ -1,4 +1,6 @@
-"""The hooks: each is called once for each plugin, at start-up, to collect operator classes.
+"""The hooks: those that register are called once for each plugin, at start-up, to collect operator classes.
+
+Those that observe are called while a run goes on (`observers`) and change nothing.
 
 A batch never passes through pluggy. A hook that is not in this file is refused by name (`check_pending`), so
 that a misspelt one cannot be ignored. Order of registration carries no meaning: the recipe's order does.
@@ -6,11 +8,13 @@ that a misspelt one cannot be ignored. Order of registration carries no meaning:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
 import pluggy
 
 if TYPE_CHECKING:
+    from gristmill.plugins.observers import RunInfo
     from gristmill.plugins.operators import Operator
 
 PROJECT = "gristmill"
@@ -31,6 +35,14 @@ class Register(Protocol):
 @hookspec
 def register_readers(register: Register) -> None:
     """Register readers: file in, Arrow batches with a `text` column out.
+
+    .. versionadded:: 0.1
+    """
+
+
+@hookspec
+def register_extractors(register: Register) -> None:
+    """Register extractors: raw markup or bytes in, the document's text out, before any step.
 
     .. versionadded:: 0.1
     """
@@ -60,5 +72,68 @@ def register_filters(register: Register) -> None:
     """
 
 
-HOOKS = ("register_readers", "register_transforms", "register_signals", "register_filters")
-KIND_OF_HOOK = dict(zip(HOOKS, ("reader", "transform", "signal", "filter"), strict=True))
+@hookspec
+def register_report_sections(register: Register) -> None:
+    """Register report sections: a finished run in; title, text, tables and charts out.
+
+    .. versionadded:: 0.1
+    """
+
+
+@hookspec
+def register_trainer_callbacks(register: Register) -> None:
+    """Register callbacks of training: told of steps, evaluations and checkpoints, unable to change them.
+
+    .. versionadded:: 0.1
+    """
+
+
+@hookspec
+def register_commands(register: Register) -> None:
+    """Register commands: ``gristmill <plugin> <command> ...``.
+
+    .. versionadded:: 0.1
+    """
+
+
+@hookspec
+def run_started(run: RunInfo) -> None:
+    """Observe that a curation run starts, before its first task. What it returns is ignored.
+
+    .. versionadded:: 0.1
+    """
+
+
+@hookspec
+def partition_finished(run: RunInfo, result: Mapping[str, object]) -> None:
+    """Observe that a task is committed: ``stage``, ``done`` and ``total`` tasks of that stage.
+
+    Tasks of an earlier start count as done at once. What it returns is ignored.
+
+    .. versionadded:: 0.1
+    """
+
+
+@hookspec
+def run_finished(run: RunInfo, report: Mapping[str, object]) -> None:
+    """Observe that a run is finished: ``digest`` of its manifest, ``counts``, ``tasks_run``, ``tasks_reused``.
+
+    What it returns is ignored.
+
+    .. versionadded:: 0.1
+    """
+
+
+HOOKS = (
+    "register_readers",
+    "register_extractors",
+    "register_transforms",
+    "register_signals",
+    "register_filters",
+    "register_report_sections",
+    "register_trainer_callbacks",
+    "register_commands",
+)
+"""Hooks that register operators."""
+OBSERVERS = ("run_started", "partition_finished", "run_finished")
+"""Hooks that observe a run and change nothing."""

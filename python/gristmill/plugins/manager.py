@@ -31,14 +31,9 @@ from gristmill.plugins.active import (
 )
 from gristmill.plugins.config import config_fields, nearest
 from gristmill.plugins.discovery import NAMESPACE_PATTERN, Found, discover, source_digest
-from gristmill.plugins.operators import Filter, Operator, Reader, Signal, Transform, work_method
-
-KINDS: dict[str, type[Operator]] = {
-    "reader": Reader,
-    "transform": Transform,
-    "signal": Signal,
-    "filter": Filter,
-}
+from gristmill.plugins.kinds import ALL, KINDS, READS_NOTHING, STEP_KINDS
+from gristmill.plugins.observers import Observers, observed_hooks
+from gristmill.plugins.operators import Operator, work_method
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,8 +62,16 @@ class PluginManager:
     {}
     """
 
-    def __init__(self, operators: Mapping[str, Registered]) -> None:
+    def __init__(
+        self, operators: Mapping[str, Registered], modules: Iterable[tuple[str, ModuleType]] = ()
+    ) -> None:
         self.operators = dict(sorted(operators.items()))
+        self._modules = tuple(modules)
+
+    @property
+    def observers(self) -> Observers:
+        """The observation hooks of these plugins, with a count of failures of their own."""
+        return Observers(self._modules)
 
     @classmethod
     def load(cls, names: Iterable[str], *, plugins_dir: Path | None = None) -> PluginManager:
@@ -92,11 +95,14 @@ class PluginManager:
             return cls({})
         available = discover(plugins_dir)
         operators: dict[str, Registered] = {}
+        modules: list[tuple[str, ModuleType]] = []
         for namespace in namespaces:
             found = _choose(namespace, available)
-            for registered in _register(found, _import(found)):
+            module = _import(found)
+            for registered in _register(found, module):
                 operators[registered.full_name] = registered
-        return cls(operators)
+            modules.append((namespace, module))
+        return cls(operators, modules)
 
     def find(self, use: str, *, kinds: Iterable[str] = KINDS) -> Registered:
         """Return the operator of this full name; GM-PLUGIN-002 with the nearest name if there is none."""
@@ -128,11 +134,28 @@ class PluginManager:
         GristmillError
             GM-PLUGIN-002, -008, -009 or -010.
         """
-        return activate(self.find(str(step["use"]), kinds=("signal", "transform", "filter")), step)
+        return activate(self.find(str(step["use"]), kinds=STEP_KINDS), step)
 
     def activate_reader(self, use: str, config: Mapping[str, object] | None = None) -> ActiveOperator:
         """Return the reader of this full name, for a source that says ``format = "<namespace>.<reader>"``."""
         return activate(self.find(use, kinds=("reader",)), {**(config or {}), "use": use})
+
+    def activate_as(self, kind: str, wanted: Mapping[str, object]) -> ActiveOperator:
+        """Return the operator of one kind that a recipe names elsewhere than in a step.
+
+        Parameters
+        ----------
+        kind
+            ``extractor``, ``report_section``, ``trainer_callback`` or ``command``.
+        wanted
+            The name under ``use``, and keys of its configuration.
+
+        Raises
+        ------
+        GristmillError
+            GM-PLUGIN-002, -008 or -009.
+        """
+        return activate(self.find(str(wanted["use"]), kinds=(kind,)), wanted)
 
     @classmethod
     def rebuild(
@@ -303,15 +326,15 @@ def _register(found: Found, module: ModuleType) -> list[Registered]:
         _refuse_unknown_hooks(found, manager)
         registered: dict[str, Registered] = {}
         source = source_digest(found, module)
-        for hook in hookspecs.HOOKS:
+        for kind in ALL:
             others = [plugin for plugin in manager.get_plugins() if plugin is not module]
-            caller = manager.subset_hook_caller(hook, remove_plugins=others)
-            caller(register=_collector(found, hookspecs.KIND_OF_HOOK[hook], source, registered))
+            caller = manager.subset_hook_caller(kind.hook, remove_plugins=others)
+            caller(register=_collector(found, kind.name, source, registered))
     except GristmillError:
         raise
     except (Exception, SystemExit) as error:
         raise _cannot_load(found, error) from error
-    if not registered:
+    if not registered and not observed_hooks(module):
         raise GristmillError(
             "GM-PLUGIN-006",
             f"plugin `{found.namespace}` registers nothing",
@@ -324,16 +347,15 @@ def _refuse_unknown_hooks(found: Found, manager: pluggy.PluginManager) -> None:
     try:
         manager.check_pending()
     except pluggy.PluginValidationError as error:
-        unknown = [
-            name for name in vars(manager.hook) if not name.startswith("_") and name not in hookspecs.HOOKS
-        ]
+        known = (*hookspecs.HOOKS, *hookspecs.OBSERVERS)
+        unknown = [name for name in vars(manager.hook) if not name.startswith("_") and name not in known]
         name = unknown[0] if unknown else "unknown"
-        close = nearest(name, hookspecs.HOOKS)
+        close = nearest(name, known)
         raise GristmillError(
             "GM-PLUGIN-007",
             f"plugin `{found.namespace}` implements a hook `{name}` that does not exist",
             hint=f"did you mean `{close}`?" if close else None,
-            context=(f"hooks: {', '.join(hookspecs.HOOKS)}",),
+            context=(f"hooks: {', '.join(known)}",),
         ) from error
 
 
@@ -369,11 +391,12 @@ def definition_problem(operator: object, kind: str) -> str | None:
 
     Examples
     --------
+    >>> from gristmill.plugins.api import Signal
     >>> class NoName(Signal): ...
     >>> definition_problem(NoName, "signal")
     'lacks the attribute `name`'
     """
-    base = KINDS[kind]
+    base = KINDS[kind].base
     if not (inspect.isclass(operator) and issubclass(operator, base)):
         return f"does not derive from `{base.__name__}`"
     problem = _identity_problem(operator, kind)
@@ -396,8 +419,7 @@ def definition_problem(operator: object, kind: str) -> str | None:
 
 
 def _identity_problem(operator: type[Operator], kind: str) -> str | None:
-    required = {"signal": ("outputs",), "filter": ("reason",)}.get(kind, ())
-    for attribute in ("name", "version", *required):
+    for attribute in ("name", "version", *KINDS[kind].required):
         if not hasattr(operator, attribute):
             return f"lacks the attribute `{attribute}`"
     name: object = operator.name
@@ -411,7 +433,7 @@ def _identity_problem(operator: type[Operator], kind: str) -> str | None:
         values: object = getattr(operator, attribute)
         if not isinstance(values, tuple) or not all(isinstance(item, str) for item in values):
             return f"has `{attribute} = {values!r}`, which is no tuple of strings"
-        if attribute == "inputs" and not values:
+        if attribute == "inputs" and not values and kind not in READS_NOTHING:
             return "has `inputs = ()`; name at least one column, such as `text`"
     if operator.scope not in ("row", "batch"):
         return f'has the scope `{operator.scope}`, which is neither "row" nor "batch"'

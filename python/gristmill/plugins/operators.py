@@ -152,6 +152,8 @@ class Operator:
     deadline: ClassVar[str | float | None] = None
     max_memory: ClassVar[str | int | None] = None
     scope: ClassVar[Literal["row", "batch"]] = "row"
+    defines_several: ClassVar[bool] = False
+    """Whether an operator of this kind may define several of `work`, as callbacks do."""
 
     def __init__(self, config: object | None = None) -> None:
         self.config = self.Config() if config is None else config
@@ -310,14 +312,16 @@ def work_method(operator: type[Operator]) -> tuple[str, int]:
     >>> work_method(One)
     ('compute', 2)
     """
-    found = [
-        name for name in operator.work if getattr(operator, name, None) is not getattr(Reader, name, None)
-    ]
+    base = next((ancestor for ancestor in operator.__mro__ if "work" in vars(ancestor)), Operator)
+    found = [name for name in operator.work if getattr(operator, name, None) is not getattr(base, name, None)]
     choice = " or ".join(f"`{name}`" for name in operator.work)
+    if operator.defines_several and found:
+        return found[0], 2
     if len(found) != 1:
-        raise ValueError(f"must define exactly one of {choice}; it defines {len(found)}")
+        number = "at least" if operator.defines_several else "exactly"
+        raise ValueError(f"must define {number} one of {choice}; it defines {len(found)}")
     name = found[0]
-    tier = {"expr": 1, "predicate": 1, "compute": 2, "apply": 2, "read": 2, "score": 3, "edit": 3}[name]
+    tier = {"expr": 1, "predicate": 1, "score": 3, "edit": 3, "extract_one": 3}.get(name, 2)
     if tier == 3 and not getattr(getattr(operator, name), "is_per_document", False):
         raise ValueError(f"must mark `{name}` with `@per_document`")
     return name, tier

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gristmill.plugins.active import Registered, outputs_of, threshold_keys
 from gristmill.plugins.config import config_fields
+from gristmill.plugins.kinds import READS_NOTHING
 from gristmill.plugins.manager import PluginManager
 from gristmill.plugins.operators import work_method
 
@@ -70,7 +71,7 @@ def _describe(registered: Registered) -> OperatorInfo:
         tier=work_method(operator)[1],
         version=operator.version,
         doc=inspect.cleandoc(operator.__doc__ or ""),
-        inputs=() if is_reader else operator.inputs,
+        inputs=() if registered.kind in READS_NOTHING else operator.inputs,
         outputs={name: f"{output.type}{'?' if output.nullable else ''}" for name, output in outputs.items()},
         keys=tuple(
             _describe_key(field, types[name])

@@ -10,7 +10,10 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import pyarrow as pa
 
 from gristmill.plugins.active import activate
 from gristmill.plugins.contract import (
@@ -21,7 +24,9 @@ from gristmill.plugins.contract import (
     registered_for,
     run_once,
 )
-from gristmill.plugins.host import PluginHost
+from gristmill.plugins.contract_other import check_other
+from gristmill.plugins.host import HostResult, PluginHost
+from gristmill.plugins.kinds import OF_DOCUMENTS
 from gristmill.plugins.manager import PluginManager
 from gristmill.plugins.operators import Operator
 from gristmill.plugins.reading import read_file
@@ -31,12 +36,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Check",
+    "OneOperatorHost",
     "OperatorReport",
+    "Speed",
     "assert_contract",
     "assert_reader_contract",
+    "batches",
     "bench",
     "documents",
     "engine_batch",
+    "measure",
     "nasty_documents",
     "read",
     "run",
@@ -48,14 +57,15 @@ __all__ = [
 class OperatorReport:
     """What `test_plugin` found for one operator.
 
-    `documents_per_s` is None where it was not measured; `skipped` says why checks were left out, empty if none
-    were.
+    `documents_per_s` and `megabytes_per_s` (of input text, 10**6 bytes) are None where not measured; `skipped` says
+    why checks were left out, empty if none were.
     """
 
     operator: str
     kind: str
     checks: tuple[Check, ...]
     documents_per_s: float | None
+    megabytes_per_s: float | None = None
     skipped: str = ""
 
     @property
@@ -112,6 +122,59 @@ def documents() -> SearchStrategy[list[str]]:
     return strategies.lists(text, min_size=2, max_size=20)
 
 
+def batches(operator: type[Operator]) -> SearchStrategy[pa.RecordBatch]:
+    """Return a hypothesis strategy for small batches with the operator's inputs, as the engine or a reader gives them.
+
+    Examples
+    --------
+    >>> from gristmill.plugins.api import Signal, col
+    >>> class NumBytes(Signal):
+    ...     name, version, outputs = "num_bytes", 1, {"num_bytes": "uint32"}
+    ...     def expr(self):
+    ...         return col("text").str.len_bytes()
+    >>> batches(NumBytes)  # doctest: +ELLIPSIS
+    lists(...)
+    """
+    inputs = tuple(operator.inputs)
+    return documents().map(lambda texts: engine_batch(texts, inputs))
+
+
+class OneOperatorHost:
+    """A host with one operator opened: `run(batch)` is what a run would make of it. Use as a context manager.
+
+    Parameters
+    ----------
+    operator
+        A signal, transform, filter or extractor.
+    config
+        Recipe keys of the step.
+    seed
+        The run's seed.
+    """
+
+    def __init__(
+        self, operator: type[Operator], config: Mapping[str, object] | None = None, *, seed: int = 7
+    ) -> None:
+        self.operator = activate(registered_for(operator), config or {})
+        # Every document may fail: the test looks at the failures.
+        self._host = PluginHost([self.operator], seed=seed, max_failures=2**31)
+
+    def __enter__(self) -> Self:
+        self._host.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._host.__exit__(kind, error, trace)
+
+    def run(self, batch: pa.RecordBatch | Sequence[str]) -> HostResult:
+        """Return what the operator makes of a batch, or of documents with plausible other columns."""
+        if not isinstance(batch, pa.RecordBatch):
+            batch = engine_batch(batch, self.operator.inputs)
+        return self._host.run(self.operator, batch)
+
+
 def assert_contract(
     operator: type[Operator],
     config: Mapping[str, object] | None = None,
@@ -119,7 +182,10 @@ def assert_contract(
     texts: Sequence[str] | None = None,
     other_process: bool = True,
 ) -> None:
-    """Raise AssertionError with every broken promise of a signal, transform or filter.
+    """Raise AssertionError with every broken promise of an operator; for readers see `assert_reader_contract`.
+
+    Sections, callbacks and commands have a shorter list: that the class is complete, and what can be seen without a
+    run or a training.
 
     Checked: the class is complete; declared columns and types; nulls; finite values; no document of
     `nasty_documents` fails; the input is not changed; nothing is printed; a second call, single rows, other
@@ -145,8 +211,11 @@ def assert_contract(
     ...         return col("text").str.len_bytes()
     >>> assert_contract(NumBytes, other_process=False)
     """
-    documents = [*nasty_documents(), *(texts or ())]
-    _assert(operator, check_operator(operator, documents, config=config, other_process=other_process))
+    if operator.kind in OF_DOCUMENTS:
+        given = [*nasty_documents(), *(texts or ())]
+        _assert(operator, check_operator(operator, given, config=config, other_process=other_process))
+    else:
+        _assert(operator, check_other(operator, config=config)[0])
 
 
 def assert_reader_contract(
@@ -193,6 +262,14 @@ def read(
     return rows
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Speed:
+    """How fast an operator is through the host; `megabytes_per_s` counts input text in 10**6 bytes."""
+
+    documents_per_s: float
+    megabytes_per_s: float
+
+
 def bench(
     operator: type[Operator], config: Mapping[str, object] | None = None, *, min_elapsed_s: float = 0.5
 ) -> float:
@@ -200,6 +277,13 @@ def bench(
 
     Host checks included; one process; polars uses its own threads.
     """
+    return measure(operator, config, min_elapsed_s=min_elapsed_s).documents_per_s
+
+
+def measure(
+    operator: type[Operator], config: Mapping[str, object] | None = None, *, min_elapsed_s: float = 0.5
+) -> Speed:
+    """Return documents and megabytes a second, as `bench` measures them."""
     active = activate(registered_for(operator), config or {})
     sentence = "The parties agree that Section {} of the agreement, signed on {} May, stays in force. "
     texts = ["".join(sentence.format(row % 40 + part, part + 1) for part in range(8)) for row in range(2048)]
@@ -211,7 +295,9 @@ def bench(
         while (elapsed_s := time.perf_counter() - started) < min_elapsed_s:
             host.run(active, batch)
             num_documents += batch.num_rows
-    return num_documents / elapsed_s
+    documents_per_s = num_documents / elapsed_s
+    bytes_each = sum(len(text.encode()) for text in texts) / len(texts)
+    return Speed(documents_per_s=documents_per_s, megabytes_per_s=documents_per_s * bytes_each / 1e6)
 
 
 def test_plugin(
@@ -242,23 +328,26 @@ def test_plugin(
     manager = PluginManager.load([namespace], plugins_dir=plugins_dir)
     reports = []
     for full_name, registered in manager.operators.items():
-        documents_per_s, skipped = None, ""
+        speed, skipped = None, ""
+        checks = [Check(name="definition", passed=True)]  # registration has checked it
         if registered.kind == "reader":
-            checks = [Check(name="definition", passed=True)]  # registration has checked it
             if file is None:
                 skipped = "readers need a file: --file PATH"
             else:
                 checks += check_reader(registered.operator, file, namespace=namespace)
-        else:
+        elif registered.kind in OF_DOCUMENTS:
             checks = check_operator(registered.operator, nasty_documents(), namespace=namespace)
             if all(check.passed for check in checks):
-                documents_per_s = bench(registered.operator)
+                speed = measure(registered.operator)
+        else:
+            checks, skipped = check_other(registered.operator, namespace=namespace)
         reports.append(
             OperatorReport(
                 operator=full_name,
                 kind=registered.kind,
                 checks=tuple(checks),
-                documents_per_s=documents_per_s,
+                documents_per_s=None if speed is None else speed.documents_per_s,
+                megabytes_per_s=None if speed is None else speed.megabytes_per_s,
                 skipped=skipped,
             )
         )

@@ -17,6 +17,8 @@ from gristmill.plugins.operators import Output
 Work = Callable[[pa.RecordBatch], object]
 TEXT_OUTPUT: Mapping[str, Output] = {"text": Output(type="utf8")}
 """What a transform promises."""
+ONE_COLUMN = {"transform": "text", "extractor": "text"}
+"""Kinds whose work on a batch returns one column alone, and what the host calls it."""
 
 
 def declared_outputs(operator: ActiveOperator) -> Mapping[str, Output]:
@@ -32,8 +34,8 @@ def prepare(operator: ActiveOperator) -> Work:
         return _expression_work(method(), outputs)
     if operator.tier == 3:
         return _document_work(method, operator.inputs, outputs)
-    if operator.kind == "transform":
-        return lambda batch: {"text": method(batch)}
+    if operator.kind in ONE_COLUMN:
+        return lambda batch: {ONE_COLUMN[operator.kind]: method(batch)}
     return method
 
 

@@ -11,6 +11,7 @@ from gristmill.recipe.dedup import ExactDedup, MinhashDedup
 from gristmill.recipe.effective import effective_toml, toml_value
 from gristmill.recipe.load import load_recipe, parse_recipe
 from gristmill.recipe.model import AnyStep, Recipe, canonical_json, hash_json
+from gristmill.recipe.plugin_use import Report, use_table
 from gristmill.recipe.schema import KeyPage, json_schema, key_pages
 from gristmill.recipe.sections import Run, Source, Tokens
 from gristmill.recipe.semantic import SemanticDedup, derive_bands
@@ -30,6 +31,7 @@ __all__ = [
     "MinhashDedup",
     "PluginStep",
     "Recipe",
+    "Report",
     "Rule",
     "RuleStep",
     "Run",
@@ -49,4 +51,5 @@ __all__ = [
     "load_recipe",
     "parse_recipe",
     "toml_value",
+    "use_table",
 ]

@@ -46,6 +46,8 @@ def effective_toml(recipe: Recipe) -> str:
         parts.append(_table("[train]", train))
         if lora is not None:
             parts.append(_table("[train.lora]", lora))
+    if recipe.report.sections:
+        parts.append(_table("[report]", recipe.section("report")))
     return HEADER + "\n" + "\n".join(parts)
 
 

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from gristmill.errors import GristmillError
 from gristmill.recipe.checks import check_recipe
 from gristmill.recipe.model import SECTIONS, AnyStep, Recipe
+from gristmill.recipe.plugin_use import Report
 from gristmill.recipe.problems import Problem, nearest, problems_of, refuse, unknown_key
 from gristmill.recipe.sections import Dedup, Run, Source, Tokens
 from gristmill.recipe.split import Split
@@ -135,6 +136,7 @@ class _Parser:
         split = self._section("split", Split)
         tokens = self._section("tokens", Tokens) if "tokens" in self._tables else None
         train = self._section("train", Train) if "train" in self._tables else None
+        report = self._section("report", Report)
         if self._problems:
             return None
         return Recipe(
@@ -145,6 +147,7 @@ class _Parser:
             split=cast(Split, split),
             tokens=tokens,
             train=train,
+            report=cast(Report, report),
             base=base,
             path=path,
         )

@@ -20,6 +20,7 @@ from gristmill.recipe.dedup import (
     MinhashDedup,
     Survivor,
 )
+from gristmill.recipe.plugin_use import Report, use_table
 from gristmill.recipe.sections import Dedup, Run, Source, Tokens
 from gristmill.recipe.semantic import SemanticDedup
 from gristmill.recipe.split import KNOWN_COLUMNS, Split
@@ -29,7 +30,7 @@ from gristmill.recipe.values import Section
 
 AnyStep = BuiltinStep | PluginStep
 
-SECTIONS = ("run", "source", "step", "dedup", "split", "tokens", "train")
+SECTIONS = ("run", "source", "step", "dedup", "split", "tokens", "train", "report")
 """Top-level names of a recipe, in the order they are written."""
 
 
@@ -39,7 +40,7 @@ class Recipe:
 
     Parameters
     ----------
-    run, dedup, split
+    run, dedup, split, report
         Always there; defaults where the recipe has no such table.
     sources, steps
         In recipe order.
@@ -66,6 +67,7 @@ class Recipe:
     split: Split = field(default_factory=Split)
     tokens: Tokens | None = None
     train: Train | None = None
+    report: Report = field(default_factory=Report)
     base: Path
     path: Path | None = None
 
@@ -92,6 +94,21 @@ class Recipe:
     def plugin_steps(self) -> tuple[PluginStep, ...]:
         """The steps of plugins, in order."""
         return tuple(step for step in self.steps if isinstance(step, PluginStep))
+
+    @property
+    def named_plugins(self) -> tuple[str, ...]:
+        """Return every plugin that the recipe names, sorted: in steps, sources, the report and training."""
+        uses = [step.use for step in self.plugin_steps]
+        uses += [source.format for source in self.sources if source.format and "." in source.format]
+        uses += [str(table["use"]) for table in self.other_uses()]
+        return tuple(sorted({use.partition(".")[0] for use in uses}))
+
+    def other_uses(self) -> tuple[dict[str, object], ...]:
+        """Return the tables of operators that stand elsewhere than in steps and formats, in recipe order."""
+        written = [source.extract for source in self.sources if source.extract is not None]
+        written += self.report.sections
+        written += () if self.train is None else self.train.callbacks
+        return tuple(use_table(item) for item in written)
 
     @property
     def exact_dedup(self) -> ExactDedup | None:
@@ -196,6 +213,7 @@ class Recipe:
             "split": self.split,
             "tokens": self.tokens,
             "train": self.train,
+            "report": self.report,
         }
         value = sections[name]
         if isinstance(value, tuple):
@@ -239,6 +257,8 @@ def table(section: BaseModel) -> dict[str, object]:
         del values["columns"]
     if isinstance(section, Train) and section.method == "full":
         del values["lora"]
+    if isinstance(section, Train) and not section.callbacks:
+        del values["callbacks"]
     return values
 
 

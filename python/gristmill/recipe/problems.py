@@ -91,6 +91,7 @@ def unknown_key(key: str, known: Sequence[str], place: str) -> Problem:
 def _sections_with(key: str) -> list[str]:
     """Return the sections that have a key of this name, as a recipe writes them."""
     # Imported late: only a recipe with a mistake needs it, and `steps` is loaded by then.
+    from gristmill.recipe.plugin_use import Report
     from gristmill.recipe.sections import Run, Source, Tokens
     from gristmill.recipe.split import Split, SplitTime
     from gristmill.recipe.step_base import Step
@@ -106,6 +107,7 @@ def _sections_with(key: str) -> list[str]:
         "[train]": Train,
         "[train.lora]": Lora,
         "[train.mixing]": Mixing,
+        "[report]": Report,
     }
     return [section for section, model in sections.items() if key in model.model_fields]
 

@@ -12,6 +12,7 @@ from pydantic_core import PydanticUndefined
 
 from gristmill.recipe.builtin import BuiltinStep
 from gristmill.recipe.effective import toml_value
+from gristmill.recipe.plugin_use import Report
 from gristmill.recipe.sections import Dedup, Run, Source, Tokens
 from gristmill.recipe.split import Split, SplitTime
 from gristmill.recipe.step_base import PLUGIN_USE, PluginStep, Step
@@ -32,6 +33,7 @@ SECTION_MODELS: Mapping[str, type[BaseModel]] = {
     "train": Train,
     "train.lora": Lora,
     "train.mixing": Mixing,
+    "report": Report,
 }
 """Tables by the name that stands before the dot in `run.seed` or `gopher_quality.min_words`."""
 
@@ -158,7 +160,7 @@ def json_schema() -> dict[str, object]:
     Examples
     --------
     >>> sorted(json_schema()["properties"])
-    ['dedup', 'run', 'source', 'split', 'step', 'tokens', 'train']
+    ['dedup', 'report', 'run', 'source', 'split', 'step', 'tokens', 'train']
     """
     definitions: dict[str, object] = {}
 
@@ -195,6 +197,7 @@ def json_schema() -> dict[str, object]:
             "split": inline(Split),
             "tokens": inline(Tokens),
             "train": inline(Train),
+            "report": inline(Report),
         },
         "$defs": dict(sorted(definitions.items())),
     }

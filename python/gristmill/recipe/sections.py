@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from gristmill.recipe.plugin_use import PluginUse
 from gristmill.recipe.supervised import TURN_KEYS, Chat, Label, TooLong
 from gristmill.recipe.values import (
     ByteSize,
@@ -82,6 +83,11 @@ class Source(Section):
         "decides.",
     )
     text: Text = Field("text", description="Field that holds the document's text.")
+    extract: PluginUse | None = Field(
+        None,
+        description='A plugin\'s extractor that makes the text out of that field, such as `"web.main_text"`, or a '
+        "table of it under `use` and its keys.",
+    )
     messages: Text | None = Field(
         None,
         description="Field that holds turns, in place of `text`: a list of `{role, content, ...}`, or of `{from, "
@@ -140,6 +146,10 @@ class Source(Section):
         given = [key for key in TURN_KEYS if getattr(self, key) is not None]
         if not given:
             return self
+        if self.extract is not None:
+            raise PydanticCustomError(
+                "turns", "`extract` makes a text, and `{key}` gives turns", {"key": given[0]}
+            )
         is_messages = self.messages is not None
         wrong = [key for key in given if (key in ("messages", "tools")) != is_messages]
         if wrong and is_messages:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, JsonValue, model_validator
 from pydantic_core import PydanticCustomError
 
+from gristmill.recipe.plugin_use import PluginUses
 from gristmill.recipe.values import (
     Fraction,
     NotNegative,
@@ -158,6 +159,11 @@ class Train(Section):
     allow_unproven_split: bool = Field(
         False,
         description="Train although the run holds documents out and has no proof that none of them is trained on.",
+    )
+    callbacks: PluginUses = Field(
+        (),
+        description='Callbacks of plugins, such as `"support.log"`: told of steps, evaluations and checkpoints, '
+        "unable to change them.",
     )
     mixing: Mixing | None = Field(
         None,

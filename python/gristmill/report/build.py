@@ -12,13 +12,20 @@ from gristmill.report.blocks import JsonValue, to_json
 from gristmill.report.folder import RunFolder
 from gristmill.report.markdown import markdown
 from gristmill.report.page import html
+from gristmill.report.plugin_sections import plugin_sections
 from gristmill.report.sections import collect
 
 Format = Literal["html", "md", "json"]
 SCHEMA_VERSION = 1
 
 
-def write_report(run: Path, *, format: Format = "html", output: Path | None = None) -> Path:  # noqa: A002
+def write_report(
+    run: Path,
+    *,
+    format: Format = "html",  # noqa: A002
+    output: Path | None = None,
+    plugins_dir: Path | None = None,
+) -> Path:
     """Write the report of the finished run in `run` and return its path.
 
     Parameters
@@ -30,6 +37,8 @@ def write_report(run: Path, *, format: Format = "html", output: Path | None = No
         Markdown.
     output
         File to write; `report.<format>` in the run folder unless given. An existing file is replaced at once.
+    plugins_dir
+        Folder of single-file plugins, for their sections; by default the one that the run was planned with.
 
     Returns
     -------
@@ -53,7 +62,7 @@ def write_report(run: Path, *, format: Format = "html", output: Path | None = No
         ...
     gristmill.errors.GristmillError: `no-such-run` is not a finished run folder: ...
     """
-    report = collect_report(run)
+    report = collect_report(run, plugins_dir=plugins_dir)
     if format == "html":
         text = html(report)
     elif format == "md":
@@ -65,14 +74,17 @@ def write_report(run: Path, *, format: Format = "html", output: Path | None = No
     return target
 
 
-def collect_report(run: Path) -> dict[str, JsonValue]:
+def collect_report(run: Path, *, plugins_dir: Path | None = None) -> dict[str, JsonValue]:
     """Return all that a report says about `run` as JSON: `schema_version`, `origin` and `sections`."""
     folder = RunFolder(run)
     plan = str(folder.manifest.get("plan", ""))
     return {
         "schema_version": SCHEMA_VERSION,
         "origin": to_json(f"plan {plan[:16]} · manifest {folder.manifest_digest}"),
-        "sections": [to_json(section) for section in collect(folder)],
+        "sections": [
+            to_json(section)
+            for section in (*collect(folder), *plugin_sections(folder, plugins_dir=plugins_dir))
+        ],
     }
 
 

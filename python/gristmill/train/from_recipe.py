@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gristmill.errors import GristmillError
-from gristmill.recipe import Recipe, load_recipe
+from gristmill.recipe import Recipe, load_recipe, use_table
 from gristmill.train.config import LoraConfig, TrainConfig
 
 if TYPE_CHECKING:
+    from gristmill.plugins.active import ActiveOperator
     from gristmill.train.events import OnEvent
     from gristmill.train.result import TrainResult
 
@@ -125,4 +126,27 @@ def train_recipe(
     wait_without_spinning()
     from gristmill.train.run import train
 
-    return train(config, output or recipe.output, on_event=on_event, should_stop=should_stop)
+    return train(
+        config,
+        output or recipe.output,
+        on_event=on_event,
+        should_stop=should_stop,
+        callbacks=callbacks_of(recipe),
+    )
+
+
+def callbacks_of(recipe: Recipe) -> list[ActiveOperator]:
+    """Return the callbacks that a recipe's `[train]` names, in order. Imports their plugins, and only those.
+
+    Raises
+    ------
+    GristmillError
+        GM-PLUGIN-001 to -009.
+    """
+    if recipe.train is None or not recipe.train.callbacks:
+        return []
+    from gristmill.plugins.manager import PluginManager
+
+    tables = [use_table(written) for written in recipe.train.callbacks]
+    manager = PluginManager.load([str(table["use"]) for table in tables], plugins_dir=recipe.plugins_dir)
+    return [manager.activate_as("trainer_callback", table) for table in tables]

@@ -6,15 +6,17 @@ Everything lies in `train/` of the run folder. Not here: the loop over steps (`s
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
 
 from gristmill.errors import GristmillError
+from gristmill.plugins.active import ActiveOperator
 from gristmill.shards import Shards, open_shards
 from gristmill.shards.split_proof import require_proof
+from gristmill.train.callbacks import Callbacks
 from gristmill.train.config import TrainConfig
 from gristmill.train.events import OnEvent, make_event
 from gristmill.train.files import faults_of_the_machine, lock, read_json, write_json
@@ -35,6 +37,7 @@ def train(
     *,
     on_event: OnEvent,
     should_stop: Callable[[], bool] = lambda: False,
+    callbacks: Sequence[ActiveOperator] = (),
 ) -> TrainResult:
     """Train on the shards of a finished run, and return what came out.
 
@@ -50,6 +53,8 @@ def train(
     should_stop
         Asked after each step; when true, a checkpoint is written and the result says that training is not
         complete.
+    callbacks
+        Plugins' callbacks, in order; they change nothing, and so are no part of the training's fingerprint.
 
     Raises
     ------
@@ -78,8 +83,14 @@ def train(
             causal = _make_model(
                 config, shards, device=device, compute_dtype=compute_dtype, on_event=on_event
             )
-        session = Session(config, folder, shards, validation, causal, device, fingerprint, on_event)
-        with without_progress_bars(), faults_of_the_machine(folder):
+        with (
+            Callbacks(callbacks, on_event=on_event, seed=config.seed) as told,
+            without_progress_bars(),
+            faults_of_the_machine(folder),
+        ):
+            session = Session(
+                config, folder, shards, validation, causal, device, fingerprint, on_event, callbacks=told
+            )
             return session.train(should_stop)
 
 

@@ -16,7 +16,9 @@ from torch import nn
 
 from gristmill.errors import GristmillError
 from gristmill.loader import Loader, LoaderState, Mixing
+from gristmill.plugins.callbacks import TrainingState
 from gristmill.shards import Shards
+from gristmill.train.callbacks import Callbacks
 from gristmill.train.checkpoint import Checkpoint, load_latest, save_checkpoint
 from gristmill.train.config import TrainConfig
 from gristmill.train.evaluation import evaluate_loss
@@ -48,7 +50,7 @@ class Progress:
 class Session:
     """One process's part of a training: what it holds open, and the loop over steps."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # all that one process holds open
         self,
         config: TrainConfig,
         folder: Path,
@@ -58,7 +60,10 @@ class Session:
         device: torch.device,
         fingerprint: str,
         on_event: OnEvent,
+        *,
+        callbacks: Callbacks | None = None,
     ) -> None:
+        self._callbacks = Callbacks([], on_event=on_event) if callbacks is None else callbacks
         self._config = config
         self._folder = folder
         self._shards = shards
@@ -83,6 +88,7 @@ class Session:
         )
         self._records = Records(folder)
         self._progress = Progress()
+        self._first_step = 0
         self._loader = self._new_loader(None)
         on_event(make_event(0, 0, "planning rows"))
         if config.steps is not None:
@@ -119,6 +125,8 @@ class Session:
         self._resume()
         self._causal.model.train()
         progress = self._progress
+        self._first_step = progress.step
+        self._tell("on_run_start")
         if progress.step == 0:
             self._validate()
         every = self._config.checkpoint_every_steps or -(-self._num_steps // CHECKPOINTS_IN_A_RUN)
@@ -151,12 +159,27 @@ class Session:
                 self._on_event(
                     make_event(progress.step, self._num_steps, "stopped; the same command continues")
                 )
+                self._tell("on_run_end", False)  # the one fact that the method takes
                 return self._result(is_complete=False, seconds=time.monotonic() - started_s)
         self._on_event(make_event(progress.step, self._num_steps, "exporting the model"))
         self._export()
         result = self._result(is_complete=True, seconds=time.monotonic() - started_s)
         write_result(self._folder, self._fingerprint, result)
+        self._tell("on_run_end", True)  # the one fact that the method takes
         return result
+
+    def _tell(self, method: str, *values: object) -> None:
+        """Tell the callbacks what happened and where the training is."""
+        progress = self._progress
+        state = TrainingState(
+            step=progress.step,
+            num_steps=self._num_steps,
+            tokens=progress.placed_tokens,
+            trained_tokens=progress.trained_tokens,
+            folder=self._folder,
+            is_resumed=self._first_step > 0,
+        )
+        self._callbacks.tell(method, state, *values)
 
     def _step(self) -> float:
         """Do the next step and write it down; return its tokens a second."""
@@ -186,7 +209,8 @@ class Session:
         progress.last_loss = None if result.is_skipped else result.loss
         progress.trained_tokens += result.num_trained
         progress.placed_tokens += result.num_tokens
-        self._records.metric(self._metric(result, rate))
+        metric = self._metric(result, rate)
+        self._records.metric(metric)
         self._records.pieces(result.pieces)
         tokens_per_s = result.num_tokens / seconds
         self._records.timing(
@@ -198,6 +222,7 @@ class Session:
                 "tokens_per_s": tokens_per_s,
             }
         )
+        self._tell("on_step_end", {**metric, "tokens_per_s": tokens_per_s})
         self._stop_after_skips(result)
         return tokens_per_s
 
@@ -243,14 +268,14 @@ class Session:
         )
         if found is None:
             return
-        self._records.metric(
-            {
-                "step": progress.step,
-                "validation_loss": found.loss,
-                "perplexity": found.perplexity,
-                "validation_tokens": found.num_tokens,
-            }
-        )
+        measured: dict[str, object] = {
+            "step": progress.step,
+            "validation_loss": found.loss,
+            "perplexity": found.perplexity,
+            "validation_tokens": found.num_tokens,
+        }
+        self._records.metric(measured)
+        self._tell("on_evaluation", measured)
         if progress.step == 0:
             progress.first_validation_loss = found.loss
         progress.last_validation_loss = found.loss
@@ -273,7 +298,8 @@ class Session:
                 "threads": torch.get_num_threads(),
             },
         )
-        save_checkpoint(self._folder / "checkpoints", checkpoint, keep=self._config.keep_checkpoints)
+        path = save_checkpoint(self._folder / "checkpoints", checkpoint, keep=self._config.keep_checkpoints)
+        self._tell("on_checkpoint", path)
 
     def _export(self) -> None:
         config = self._config

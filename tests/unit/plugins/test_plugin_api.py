@@ -11,6 +11,7 @@ import pytest
 
 from gristmill.errors.plugin import CODES
 from gristmill.plugins import api, hookspecs, testing
+from gristmill.plugins.kinds import ALL
 
 PLUGINS = Path(hookspecs.__file__).parent
 GUIDE = PLUGINS.parents[2] / "docs" / "guides" / "write-a-plugin.md"
@@ -38,7 +39,7 @@ def test_every_code_raised_has_a_page_and_every_page_is_raised() -> None:
 
 def test_every_hook_and_kind_is_in_the_guide() -> None:
     guide = GUIDE.read_text(encoding="utf-8")
-    for hook in hookspecs.HOOKS:
+    for hook in (*hookspecs.HOOKS, *hookspecs.OBSERVERS):
         assert hook in guide, hook
     for name in (
         "Signal",
@@ -75,4 +76,24 @@ def test_the_guide_has_a_plugin_of_every_kind() -> None:
 
 def test_hooks_are_exactly_the_specifications() -> None:
     specified = [name for name, value in vars(hookspecs).items() if hasattr(value, "gristmill_spec")]
-    assert specified == list(hookspecs.HOOKS)
+    assert specified == [*hookspecs.HOOKS, *hookspecs.OBSERVERS]
+    assert [kind.hook for kind in ALL] == list(hookspecs.HOOKS)
+    for name in specified:
+        assert ".. versionadded::" in getattr(hookspecs, name).__doc__, name
+
+
+def test_every_hook_kind_and_value_has_its_place_in_the_reference() -> None:
+    page = (GUIDE.parents[1] / "reference" / "plugins.md").read_text(encoding="utf-8")
+    for name in (*hookspecs.HOOKS, *hookspecs.OBSERVERS):
+        assert f"### `{name}(" in page, name
+    documented = {kind.base.__name__ for kind in ALL}
+    for kind in ALL:
+        assert f"\n## {kind.base.__name__}\n" in page, kind.name
+        for method in kind.base.work:
+            if hasattr(kind.base, method):
+                assert f"| `{method}(" in page, method
+    # What is imported from polars, and what only annotates, stands elsewhere.
+    others = {"API_MAJOR", "NoConfig", "Operator", "Register", "hookimpl"}
+    own = {name for name in api.__all__ if name in vars(api)}
+    for name in own - documented - others:
+        assert f"### `{name}`" in page, name

@@ -13,6 +13,8 @@ import gristmill.plugins
 from gristmill.errors import GristmillError
 from gristmill.plugins.scaffold import KINDS, new_plugin
 
+# The fixtures come with an installed gristmill; named here, they are there with a checkout, too.
+PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "gristmill.plugins.pytest_plugin")
 PYTHON_ROOT = str(Path(next(iter(gristmill.plugins.__path__))).parent.parent)
 
 
@@ -40,7 +42,7 @@ def test_every_kind_passes_its_own_tests(kind: str, tmp_path: Path) -> None:
         "tests/test_contract.py",
         "tests/test_golden.py",
     }
-    output = python("-m", "pytest", "-q", "-p", "no:cacheprovider", path=folder / "src", folder=folder)
+    output = python(*PYTEST, path=folder / "src", folder=folder)
     assert "passed" in output
 
 
@@ -50,7 +52,7 @@ def test_every_kind_installs_without_a_network(tmp_path: Path) -> None:
         new_plugin(f"demo_{kind}", kind, tmp_path)
     target = tmp_path / "installed"
     options = ["--quiet", "--no-index", "--no-deps", "--no-build-isolation", "--target", str(target)]
-    sources = [str(tmp_path / f"gristmill-demo-{kind}") for kind in KINDS]
+    sources = [str(tmp_path / f"gristmill-demo-{kind.replace('_', '-')}") for kind in KINDS]
     python("-m", "pip", "install", *options, *sources, path=tmp_path, folder=tmp_path)
     listing = (
         "from gristmill.plugins.manager import list_plugins\n"
@@ -59,7 +61,9 @@ def test_every_kind_installs_without_a_network(tmp_path: Path) -> None:
         "        print(item.name, item.distribution, item.version, len(item.operators), item.error)"
     )
     lines = python("-c", listing, path=target, folder=tmp_path).splitlines()
-    assert lines == [f"demo_{kind} gristmill-demo-{kind} 0.1.0 1 None" for kind in sorted(KINDS)]
+    assert lines == [
+        f"demo_{kind} gristmill-demo-{kind.replace('_', '-')} 0.1.0 1 None" for kind in sorted(KINDS)
+    ]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,16 @@ from gristmill.errors import GristmillError
 from gristmill.plugins.config import nearest
 from gristmill.plugins.discovery import NAMESPACE_PATTERN
 
-KINDS = ("signal", "filter", "transform", "reader")
+KINDS = (
+    "signal",
+    "filter",
+    "transform",
+    "reader",
+    "extractor",
+    "report_section",
+    "trainer_callback",
+    "command",
+)
 
 
 def new_plugin(name: str, kind: str, directory: Path) -> list[Path]:
@@ -26,7 +35,7 @@ def new_plugin(name: str, kind: str, directory: Path) -> list[Path]:
     name
         The namespace in recipes: lower-case letters, digits and ``_``, a letter first.
     kind
-        ``signal``, ``filter``, ``transform`` or ``reader``.
+        One of `KINDS`.
     directory
         Where the folder ``gristmill-<name>`` is made.
 
@@ -61,7 +70,7 @@ def new_plugin(name: str, kind: str, directory: Path) -> list[Path]:
         )
     words = {
         "name": name,
-        "kind": kind,
+        "kind": kind.replace("_", " "),
         "package": f"gristmill_{name}",
         "distribution": distribution,
     }

@@ -12,6 +12,11 @@ use crate::map::spec::{FileSpec, MapSpec, OutputKind};
 use crate::map::supervised::Supervised;
 use crate::read::FloatLists;
 
+/// Column that says why a row has no text: the reason of its row in `rejects/`; null or absent where nothing is known.
+const REASON: &str = "gristmill.reason";
+/// Column with the details of that reason.
+const DETAIL: &str = "gristmill.detail";
+
 /// Turns rows `first_row..` of a file into a batch; rows without text, or with too much, become unreadable.
 ///
 /// # Errors
@@ -36,6 +41,10 @@ pub fn documents(
         ))
     })?;
     let id = batch.column_by_name("id");
+    let known_of = |name: &str, row: usize| {
+        let array = batch.column_by_name(name)?;
+        array_string(array, row).map(str::to_owned)
+    };
     let rows = batch.num_rows();
     let mut documents = DocumentBatch {
         docs: Vec::with_capacity(rows),
@@ -79,8 +88,13 @@ pub fn documents(
                 key,
                 id,
                 step: "read".to_owned(),
-                reason: if is_too_large { "too_large" } else { "text_is_null" }.to_owned(),
-                detail: format!("row {number} of `{}`", file.relative_path),
+                reason: if is_too_large {
+                    "too_large".to_owned()
+                } else {
+                    known_of(REASON, row).unwrap_or_else(|| "text_is_null".to_owned())
+                },
+                detail: known_of(DETAIL, row)
+                    .unwrap_or_else(|| format!("row {number} of `{}`", file.relative_path)),
                 excerpt: value
                     .map(|value| value.chars().take(600).collect())
                     .unwrap_or_default(),
@@ -146,7 +160,7 @@ fn identifier(array: &ArrayRef, row: usize) -> Option<String> {
 fn metadata(batch: &RecordBatch, row: usize) -> Option<String> {
     let mut object = serde_json::Map::new();
     for (field, array) in batch.schema().fields().iter().zip(batch.columns()) {
-        if matches!(field.name().as_str(), "text" | "id") || array.is_null(row) {
+        if matches!(field.name().as_str(), "text" | "id" | REASON | DETAIL) || array.is_null(row) {
             continue;
         }
         let value = if let Some(string) = array_string(array, row) {
