@@ -101,6 +101,7 @@ class TaskRunner:
                 [extractor],
                 seed=cast(int, task["seed"]),
                 max_failure_fraction=cast(float, task["max_quarantine_fraction"]),
+                registry=Registry(plugins_dir=_plugins_dir(task)),
             ) as extracting,
         ):
 
@@ -127,6 +128,7 @@ class TaskRunner:
     ) -> Iterator[tuple[PluginHost, dict[str, ActiveOperator], ActiveOperator | None]]:
         """Give the host with the task's plugin steps, these by name, and the plugin that reads its files."""
         from gristmill.plugins.host import PluginHost
+        from gristmill.plugins.isolated import Registry
         from gristmill.plugins.manager import PluginManager
 
         descriptions = cast(Sequence[Mapping[str, object]], task.get("plugins") or ())

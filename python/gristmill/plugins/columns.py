@@ -125,6 +125,27 @@ def check_columns(
     return columns, bad, num_casts
 
 
+def part_of(batch: pa.RecordBatch, start: int, num_rows: int) -> pa.RecordBatch:
+    """Return some rows as a batch of their own, not as a view.
+
+    Views are a trap: the `offsets` of a sliced list column do not fit its `flatten()`, nor its buffers the rows. An
+    author who tries whole batches only would not notice.
+
+    Examples
+    --------
+    >>> lists = pa.record_batch({"x": [[1], [2, 3]]})
+    >>> part_of(lists, 1, 1).column("x").offsets.to_pylist()
+    [0, 2]
+    """
+    return batch.take(pa.array(range(start, start + num_rows), pa.int64()))
+
+
+def without_offsets(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return the batch, or a copy if it is a view of some rows of another."""
+    is_view = any(column.offset for column in batch.columns)
+    return part_of(batch, 0, batch.num_rows) if is_view else batch
+
+
 def blank_rows(array: pa.Array, rows: list[int]) -> pa.Array:
     """Return the array with these rows null.
 

@@ -28,7 +28,15 @@ from gristmill.plugins import audit
 from gristmill.plugins.active import ActiveOperator
 from gristmill.plugins.calls import DEADLINE_EXCEEDED, Caller, CallFailed, OperatorStats
 from gristmill.plugins.capture import captured_output, plugin_logger, short_traceback
-from gristmill.plugins.columns import ARROW_TYPES, ContractError, LengthError, blank_rows, check_columns
+from gristmill.plugins.columns import (
+    ARROW_TYPES,
+    ContractError,
+    LengthError,
+    blank_rows,
+    check_columns,
+    part_of,
+    without_offsets,
+)
 from gristmill.plugins.guard import InProcess, state_kept
 from gristmill.plugins.isolated import Isolated, Registry
 from gristmill.plugins.lifecycle import cannot_open, close_operator, open_operator
@@ -208,7 +216,7 @@ class PluginHost:
                 f"`{operator.use}` reads column `{missing[0]}`, which is not there",
                 context=(f"columns: {', '.join(f'`{name}`' for name in names)}",),
             )
-        inputs = batch.select(list(operator.inputs))
+        inputs = without_offsets(batch.select(list(operator.inputs)))
         stats = OperatorStats(num_documents=batch.num_rows, input_bytes=inputs.nbytes)
         pieces = _Pieces(stats)
         with opened.turn:
@@ -319,8 +327,10 @@ class PluginHost:
             pieces.columns.append({name: blank_rows(column, sorted(bad)) for name, column in columns.items()})
             return
         middle = batch.num_rows // 2
-        self._bisect(opened, batch.slice(0, middle), first_row, pieces, deadline_s)
-        self._bisect(opened, batch.slice(middle), first_row + middle, pieces, deadline_s)
+        self._bisect(opened, part_of(batch, 0, middle), first_row, pieces, deadline_s)
+        self._bisect(
+            opened, part_of(batch, middle, batch.num_rows - middle), first_row + middle, pieces, deadline_s
+        )
 
     def _look_twice(
         self, opened: _Opened, inputs: pa.RecordBatch, columns: dict[str, pa.Array], failed: set[int]
@@ -335,7 +345,9 @@ class PluginHost:
         try:
             for row in rows:
                 try:
-                    alone, bad = _call(opened, inputs.slice(row, 1), operator.containment.deadline_s, looked)
+                    alone, bad = _call(
+                        opened, part_of(inputs, row, 1), operator.containment.deadline_s, looked
+                    )
                 except (CallFailed, ContractError) as error:
                     problem: str | None = f"it fails alone: {str(error).splitlines()[0]}"
                 else:
