@@ -2,9 +2,12 @@
 
 python bench/rules/cost.py --corpus DATA/corpus --tokenizer TOKENIZER.json
 
+All rules are held against the four filters of FineWeb twice: with the definitions of this library, and with
+`semantics = "datatrove"`, which cuts English as datatrove does. The bar is twice the latter.
+
 Writes `figures.json` and `cost.md` to bench/results/rules. All figures are nanoseconds of CPU time a byte of text, of
-one core, text in memory, every column computed, with the default definitions; the documents are those of
-bench/datatrove/filters.py.
+one core, text in memory, every column computed, with the default definitions unless said otherwise; the documents are
+those of bench/datatrove/filters.py.
 """
 
 from __future__ import annotations
@@ -28,19 +31,10 @@ from gristmill.recipe.builtin import RuleStep  # noqa: E402
 from gristmill.recipe.steps import BUILTIN_STEPS  # noqa: E402
 
 
-def measure(documents: Path, rounds: int, tokenizer: Path) -> dict[str, object]:
-    """Return what the measuring program prints."""
-    command = [
-        "cargo",
-        "run",
-        "--release",
-        "--quiet",
-        "-p",
-        "gristmill-engine",
-        "--example",
-        "rule_cost",
-        "--",
-    ]
+def measure(documents: Path, rounds: int, tokenizer: Path, program: Path | None) -> dict[str, object]:
+    """Return what the measuring program prints; it is built unless it is given."""
+    build = ["cargo", "run", "--release", "--quiet", "-p", "gristmill-engine", "--example", "rule_cost", "--"]
+    command = build if program is None else [str(program.resolve())]
     done = subprocess.run(
         [*command, str(documents), str(rounds), str(tokenizer)],
         check=True,
@@ -52,7 +46,9 @@ def measure(documents: Path, rounds: int, tokenizer: Path) -> dict[str, object]:
     return found
 
 
-def table(figures: dict[str, dict[str, dict[str, float]]], totals: dict[str, float]) -> str:
+def table(
+    figures: dict[str, dict[str, dict[str, float]]], totals: dict[str, float], ratios: dict[str, float]
+) -> str:
     """Return the figures as Markdown."""
     lines = [
         "| rule | with segmentation, ns/byte | the rule alone, ns/byte | MB/s |",
@@ -63,6 +59,8 @@ def table(figures: dict[str, dict[str, dict[str, float]]], totals: dict[str, flo
         lines.append(f"| `{name}` | {whole:.2f} | {row['own_ns_per_byte']:.2f} | {1e3 / whole:.0f} |")
     lines += ["", "| together | ns/byte |", "| --- | ---: |"]
     lines += [f"| {name} | {value:.2f} |" for name, value in totals.items()]
+    lines += ["", "| ratio | |", "| --- | ---: |"]
+    lines += [f"| `{name}` | {value:.2f} |" for name, value in ratios.items()]
     return "\n".join(lines) + "\n"
 
 
@@ -85,6 +83,7 @@ def main() -> None:
         "--tokenizer", type=Path, required=True, help="what `token_statistics` counts with: that of Llama 3.1"
     )
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--program", type=Path, help="the example `rule_cost`, if it is built already")
     parser.add_argument("--output", type=Path, default=HERE.parent / "results" / "rules")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="gristmill-bench-") as folder:
@@ -92,7 +91,7 @@ def main() -> None:
         with documents.open("w", encoding="utf-8") as out:
             for document_id, text in english_documents(arguments.corpus):
                 out.write(json.dumps({"id": document_id, "text": text}, ensure_ascii=False) + "\n")
-        found = measure(documents, arguments.rounds, arguments.tokenizer.absolute())
+        found = measure(documents, arguments.rounds, arguments.tokenizer.absolute(), arguments.program)
     rounds = found["ns_per_byte"]
     assert isinstance(rounds, dict)
     middle = {name: statistics.median(values) for name, values in rounds.items()}
@@ -114,6 +113,7 @@ def main() -> None:
     totals = {
         "segmentation": middle["segmentation"],
         "the four filters of FineWeb": middle["four"],
+        'the four filters of FineWeb, `semantics = "datatrove"`': middle["four_datatrove"],
         "all rules but the compression ratio": middle["all_but_compression"],
         "all rules": middle["all"],
         "MinHash": middle["minhash"],
@@ -124,6 +124,7 @@ def main() -> None:
     }
     ratios = {
         "all_to_four": middle["all_but_compression"] / middle["four"],
+        "all_to_four_datatrove": middle["all_but_compression"] / middle["four_datatrove"],
         "all_with_minhash_to_both_apart": middle["all_but_compression_with_minhash"] / apart,
         "four_with_minhash_to_both_apart": middle["four_with_minhash"] / (middle["four"] + middle["minhash"]),
     }
@@ -140,7 +141,7 @@ def main() -> None:
     }
     arguments.output.mkdir(parents=True, exist_ok=True)
     (arguments.output / "figures.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-    markdown = table({"steps": steps}, totals)
+    markdown = table({"steps": steps}, totals, ratios)
     (arguments.output / "cost.md").write_text(markdown, encoding="utf-8")
     print(markdown)
     print(json.dumps(ratios, indent=2))

@@ -1,6 +1,7 @@
 //! Measures what each rule of the registry costs on documents in memory; prints JSON. Run by `bench/rules/cost.py`.
 //!
-//! `cargo run --release -p gristmill-engine --example rule_cost -- DOCUMENTS.jsonl ROUNDS TOKENIZER.json`
+//! `cargo run --release -p gristmill-engine --example rule_cost -- DOCUMENTS.jsonl ROUNDS TOKENIZER.json [NAME...]`;
+//! without names of measurements, all are taken.
 #![expect(clippy::print_stdout, reason = "a program that prints its result")]
 
 use std::collections::BTreeMap;
@@ -36,12 +37,17 @@ struct Work {
 }
 
 impl Work {
-    fn new<'n>(name: &str, rules: impl IntoIterator<Item = &'n str>, hashes: bool) -> Result<Self, String> {
+    fn new<'n>(
+        name: &str,
+        rules: impl IntoIterator<Item = &'n str>,
+        config: &Json,
+        hashes: bool,
+    ) -> Result<Self, String> {
         Ok(Self {
             name: name.to_owned(),
             rules: rules
                 .into_iter()
-                .map(|rule| make(rule, &json!({})))
+                .map(|rule| make(rule, config))
                 .collect::<Result<_, _>>()?,
             tokens: None,
             hasher: hashes
@@ -56,7 +62,7 @@ impl Work {
         let (clock, started) = (Instant::now(), cpu_s());
         let mut num_passes = 0;
         // The system tells CPU time in ticks of some milliseconds.
-        while clock.elapsed().as_secs_f64() < 0.1 {
+        while num_passes == 0 || clock.elapsed().as_secs_f64() < 0.1 {
             self.pass(texts, scratch)?;
             num_passes += 1;
         }
@@ -139,21 +145,30 @@ fn main() -> Result<(), Box<dyn Error>> {
     let num_bytes: usize = texts.iter().map(String::len).sum();
     let names: Vec<&str> = entries().map(|entry| entry.name).collect();
     let but_compression = || names.iter().copied().filter(|&name| name != "compression_ratio");
+    let (default, datatrove) = (&json!({}), &json!({"semantics": "datatrove"}));
     let mut works = vec![
-        Work::new("segmentation", [], false)?,
-        Work::new("four", FOUR, false)?,
-        Work::new("all", names.iter().copied(), false)?,
-        Work::new("all_but_compression", but_compression(), false)?,
-        Work::new("minhash", [], true)?,
-        Work::new("four_with_minhash", FOUR, true)?,
-        Work::new("all_but_compression_with_minhash", but_compression(), true)?,
+        Work::new("segmentation", [], default, false)?,
+        Work::new("four", FOUR, default, false)?,
+        Work::new("four_datatrove", FOUR, datatrove, false)?,
+        Work::new("all", names.iter().copied(), default, false)?,
+        Work::new("all_but_compression", but_compression(), default, false)?,
+        Work::new("minhash", [], default, true)?,
+        Work::new("four_with_minhash", FOUR, default, true)?,
+        Work::new(
+            "all_but_compression_with_minhash",
+            but_compression(),
+            default,
+            true,
+        )?,
     ];
     for name in &names {
-        works.push(Work::new(&format!("step:{name}"), [*name], false)?);
+        works.push(Work::new(&format!("step:{name}"), [*name], default, false)?);
     }
-    let mut counting = Work::new(&format!("step:{}", token_statistics::NAME), [], false)?;
+    let mut counting = Work::new(&format!("step:{}", token_statistics::NAME), [], default, false)?;
     counting.tokens = Some(count_with(Path::new(&tokenizer))?);
     works.push(counting);
+    let wanted: Vec<String> = arguments.collect();
+    works.retain(|work| wanted.is_empty() || wanted.contains(&work.name));
     let mut scratch = Scratch::default();
     // Rounds in turn, so that a busy moment of the machine falls on all alike; the first one warms up.
     for _ in 0..=num_rounds {
