@@ -13,9 +13,11 @@ from tests.deliveries import RECIPE, families, three_deliveries, write_delivery
 import gristmill
 from gristmill.cli.main import main
 from gristmill.curate.dedup_index import read_segments
+from gristmill.curate.plan import make_plan
 from gristmill.curate.run import CuratedRun, curate, dry_run
 from gristmill.curate.verify import verify_run
 from gristmill.errors import GristmillError
+from gristmill.recipe import load_recipe
 
 
 def kept_rows(run: CuratedRun) -> list[dict[str, object]]:
@@ -174,7 +176,14 @@ def test_another_configuration_is_refused_and_another_threshold_is_not(tmp_path:
         text = RECIPE.replace(old, new)
         (changed / "recipe.toml").write_text(text, encoding="utf-8")
         error = failing("GM-INDEX-001", changed / "recipe.toml")
-        assert any(("minhash" if "rows" in new else "exact") in line for line in error.context)
+        said = "minhash_dedup: `rows` is 3 in the index, 4 in the recipe"
+        assert error.context == (
+            (said,) if "rows" in new else ("`exact_dedup` is in the index, not in the recipe",)
+        )
+        # Before any data is read, too.
+        with pytest.raises(GristmillError) as caught:
+            make_plan(load_recipe(changed / "recipe.toml"))
+        assert caught.value.context == error.context
         shutil.rmtree(changed)
     text = recipes[1].read_text(encoding="utf-8")
     recipes[1].write_text(text.replace("0.6", "0.7"), encoding="utf-8")
@@ -292,9 +301,7 @@ def test_a_dry_run_looks_at_the_index_and_adds_nothing(tmp_path: Path) -> None:
 
 
 def test_without_verification_whatever_shares_a_bucket_with_an_earlier_document_goes(tmp_path: Path) -> None:
-    recipes = three_deliveries(
-        tmp_path, 15, recipe=RECIPE.replace("min_similarity = 0.6", "min_similarity = 0.6\nverify = false")
-    )
+    recipes = three_deliveries(tmp_path, 15, recipe=RECIPE.replace("min_similarity = 0.6", "verify = false"))
     first, second = (curate(recipe, workers=1) for recipe in recipes[:2])
     assert verify_run(second.path).ok
     near = [row for row in removed_rows(second) if row["rule"] == "near_duplicate" and row["detail"]]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -12,6 +14,7 @@ from tokenizers import Tokenizer as HfTokenizer
 
 import gristmill
 from gristmill.curate.run import curate
+from gristmill.errors import GristmillError
 
 
 def test_signals_of_a_table_are_those_of_a_run(tmp_path: Path) -> None:
@@ -67,3 +70,32 @@ def test_read_yields_every_record_in_order(tmp_path: Path) -> None:
     assert batch.column("text").to_pylist() == ["one", None, "two"]
     assert batch.column("metadata").to_pylist() == ['{"n":1}', None, None]
     assert batch.column("id").to_pylist() == ["7", None, None]
+
+
+@pytest.mark.parametrize(
+    "verb", [gristmill.clean, gristmill.near_duplicates, partial(gristmill.signals, rules=["clean"])]
+)
+def test_what_is_no_table_is_refused_with_a_way_out(verb: Callable[[object], pa.Table]) -> None:
+    for wrong, words in [
+        (["a text"], "a `list` is no table"),
+        ("a text", "a `str` is no table"),
+        (iter(["a text"]), "is no table"),
+        (None, "a `NoneType` is no table"),
+        (pa.array(["a text"]), "is no table"),
+        (pl.LazyFrame({"text": ["a text"]}), "a `LazyFrame` has no rows yet"),
+    ]:
+        with pytest.raises(GristmillError, match=words) as caught:
+            verb(wrong)
+        assert caught.value.code == "GM-RECIPE-092"
+        assert (".collect()" in str(caught.value.hint)) == isinstance(wrong, pl.LazyFrame)
+    for right in (
+        {"text": ["a text"]},
+        pl.DataFrame({"text": ["a text"]}),
+        pa.record_batch({"text": ["a text"]}),
+    ):
+        assert verb(right).num_rows == 1
+
+
+def test_lists_of_embeddings_are_no_table_either() -> None:
+    with pytest.raises(GristmillError, match="no table"):
+        gristmill.near_duplicates([{"v": [1.0]}], embedding="v")

@@ -30,6 +30,16 @@ _DEDUP_RULES = {
     "nothing_new": "select",
 }
 """Dedup and choosing steps by the name under which `rejects/` has what they removed."""
+_LEFT_OVER = {
+    "nothing_left": "a step that cuts parts out of texts left none of the document",
+    "too_little_left": "a step that cuts parts out of texts left fewer words than its `min_words_left`",
+}
+"""Rules that several steps have: what a cut makes of a document."""
+_TOKEN_RULES = {
+    "too_long": 'the document has more ids than `max_tokens`, and `too_long` is `"drop"`',
+    "nothing_trained": "no id of the conversation is trained: no turn of the assistant is left in it",
+}
+"""Rules of `[tokens]`."""
 _WORDS = {"rule": "rule", "error": "error code", "key": "recipe key"}
 
 
@@ -138,6 +148,9 @@ def _rule(name: str | None, plugins_dir: Path | None) -> Page:
     if name is None:
         return [*BUILTIN_STEPS, *every], {"steps": list(BUILTIN_STEPS), "rules": every}
     step, _, wanted = name.partition(".")
+    reason = _reason(step, wanted)
+    if reason is not None:
+        return reason
     dedup = _DEDUP_RULES.get(wanted or step)
     if dedup is not None and name in (wanted or step, f"{dedup}.{wanted}"):
         step, wanted = dedup, ""
@@ -151,9 +164,34 @@ def _rule(name: str | None, plugins_dir: Path | None) -> Page:
         page = _plugin_rule(name, plugins_dir)
         if page is None:
             further = "operators of a single-file plugin need `--plugins-dir DIR`" if wanted else None
-            raise _unknown("rule", name, [*BUILTIN_STEPS, *every], further=further)
+            keys = [f"{known}.{key}" for known, model in BUILTIN_STEPS.items() for key in model.rules]
+            names = [*BUILTIN_STEPS, *every, *keys, *_LEFT_OVER, *_DEDUP_RULES, *_TOKEN_RULES]
+            raise _unknown("rule", name, names, further=further)
         return page
     return _rule_page(step, BUILTIN_STEPS[step], wanted)
+
+
+def _reason(step: str, rule: str) -> Page | None:
+    """Return the page of a name in `rejects/` that is no threshold of a step, or None."""
+    from gristmill.recipe import BUILTIN_STEPS
+
+    name = rule or step
+    if name in _TOKEN_RULES and step in (name, "tokens"):
+        lines = [f"tokens.{name}: {_TOKEN_RULES[name]}", "`gristmill explain key too_long` has the key"]
+        return lines, {"rule": f"tokens.{name}", "description": _TOKEN_RULES[name]}
+    cutting = [use for use, model in BUILTIN_STEPS.items() if "min_words_left" in model.model_fields]
+    if name not in _LEFT_OVER or step not in (name, *cutting):
+        return None
+    lines = [
+        f"{name}: {_LEFT_OVER[name]}",
+        f'  steps: {", ".join(cutting)} (`exact_dedup` with `unit = "paragraph"` or `"line"`)',
+        *(
+            f"`gristmill explain rule {use}` has the page of the step"
+            for use in cutting
+            if step in (use, name)
+        ),
+    ]
+    return lines, {"rule": name, "description": _LEFT_OVER[name], "steps": cutting}
 
 
 def _plugin_rule(name: str, plugins_dir: Path | None) -> Page | None:
@@ -181,7 +219,9 @@ def _rule_page(step: str, model: type[BuiltinStep], wanted: str) -> Page:
 
     keys = [key for key, rule in model.rules.items() if wanted in (key, rule.rule, rule.column)]
     if wanted and not keys:
-        raise _unknown("rule", f"{step}.{wanted}", [f"{step}.{name}" for name in _names(model)])
+        raise _unknown(
+            "rule", f"{step}.{wanted}", [f"{step}.{name}" for name in (*_names(model), *model.rules)]
+        )
     facts = step_facts(step, keys=keys if wanted else None)
     return list(rule_lines(facts, is_one_rule=bool(wanted))), facts
 
@@ -190,7 +230,9 @@ def _unknown(kind: str, name: str, known: Iterable[str], *, further: str | None 
     from gristmill.recipe.problems import nearest
 
     names: Sequence[str] = list(known)
-    close = nearest(name, names)
+    # A bare name, as in a report or a recipe, is as good as one with its step or section.
+    bare = [] if "." in name else list(dict.fromkeys(known.rpartition(".")[2] for known in names))
+    close = nearest(name, bare) or nearest(name, names)
     return GristmillError(
         "GM-CLI-009",
         f"there is no {_WORDS[kind]} `{name}`" + (f"; did you mean `{close}`?" if close else ""),

@@ -35,10 +35,11 @@ VERBS = {
     "gc": "remove files of a run that no result needs",
     "doctor": "show versions, extras, processor, memory and disk",
     "version": "show the version",
+    "completion": "print a script that makes bash, zsh or fish complete commands",
 }
 """Every command with its line in `gristmill --help`, so that help needs no command's file."""
 
-NOT_BUILT_VERBS = ("task", "evaluate", "compare", "trace", "completion")
+NOT_BUILT_VERBS = ("task", "evaluate", "compare", "trace")
 """Commands of the design that this version does not have."""
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, cast
 from gristmill import _native
 from gristmill.curate import passages
 from gristmill.curate.stages import Json, Stages, Task, counts, outputs
+from gristmill.curate.words import counted
 from gristmill.errors import GristmillError
 
 if TYPE_CHECKING:
@@ -234,8 +235,8 @@ def _check_budgets(plan: Plan, decide: Sequence[Json], done: Sequence[CutManifes
                 int, numbers["too_little_left"]
             )
     over = [
-        f"{100 * gone / all_documents:.1f} % of source `{source.name}` ({gone} of {all_documents} documents), its "
-        f"removal budget is {100 * source.removal_budget:.1f} %"
+        f"{100 * gone / all_documents:.1f} % of source `{source.name}` ({gone:,} of "
+        f"{counted(all_documents, 'document')}), its removal budget is {100 * source.removal_budget:.1f} %"
         for source, gone, all_documents in zip(plan.sources, emptied, passed, strict=True)
         if gone > source.removal_budget * all_documents
     ]
@@ -310,7 +311,13 @@ def tokenise_cuts(plan: Plan, part: PartitionText) -> list[dict[str, object]]:
 
 def cut_rules(plan: Plan) -> list[str]:
     """Return what documents that cuts leave with too little text are counted as, `<step>.<rule>` each."""
-    return [f"{cut['step']}.{rule}" for cut in plan.cuts for rule in ("nothing_left", "too_little_left")]
+    return [
+        f"{cut['step']}.{rule}"
+        for cut in plan.cuts
+        for rule in ("nothing_left", "too_little_left")
+        # Where any text is enough, none is too little.
+        if rule == "nothing_left" or cut["min_words_left"] is not None
+    ]
 
 
 def drop_from_verdicts(data: Path, part: PartitionText, verdicts: Path) -> None:

@@ -21,6 +21,7 @@ from gristmill.curate.folder import RunFolder
 from gristmill.curate.pipeline import DedupTasks, confirm_of, run_decide, run_dedup, run_map
 from gristmill.curate.plan import Plan
 from gristmill.curate.stages import CommittedStages, TaskNotCommittedError, counts, outputs
+from gristmill.curate.words import counted
 
 MEMORY_BYTES = 128 << 20
 """What the passes may use, beside a bit a document."""
@@ -159,13 +160,14 @@ def _judge(
     reasons = []
     if sum(entering):
         reasons.append(
-            f"{sum(entering):,} documents that come in may resemble others and were never compared; as many of them "
+            f"{counted(sum(entering), 'document')} coming in may resemble others, never compared; as many of them "
             "are taken for near duplicates as of the like in the run"
         )
     uncovered = cast(int, found["uncovered"])
     if uncovered:
         reasons.append(
-            f"{uncovered:,} documents resemble one that goes, and were not compared with others for that reason"
+            f"{counted(uncovered, 'document resembles', 'documents resemble')} one that goes, not compared with others "
+            "for that reason"
         )
     edges = [*tasks.verify, *(() if tasks.semantic is None else tasks.semantic.edges)]
     capped = sum(cast(int, counts(done).get("capped", 0)) for done in edges)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gristmill.curate.words import counted
+
 INDEX_BYTES = 48
 VERDICT_BYTES = 2
 EXACT_BYTES = 20
@@ -124,7 +126,9 @@ def disk_lines(costs: Sequence[FileCost], num_documents: int) -> list[str]:
     if others:
         lines.append(f"  and for duplicates: {others}")
     assumption = f"if they have {ASSUMED_TEXT_BYTES:,} bytes of input each"
-    lines.append(f"  about {num_documents:,} documents, {assumption}: {_shown(total * num_documents)}")
+    lines.append(
+        f"  about {counted(num_documents, 'document')}, {assumption}: {_shown(total * num_documents)}"
+    )
     return lines
 
 

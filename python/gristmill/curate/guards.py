@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from gristmill.curate.plan import Plan
+from gristmill.curate.words import counted
 from gristmill.errors import GristmillError
 
 ROW_BITS = 40
@@ -118,8 +119,8 @@ def problems(plan: Plan, settled: Mapping[str, object]) -> list[GristmillError]:
     """
     found = []
     over = [
-        f"{removed / documents:.1%} of source `{source.name}` ({removed:,} of {documents:,} documents), its removal "
-        f"budget is {source.removal_budget:.1%}"
+        f"{removed / documents:.1%} of source `{source.name}` ({removed:,} of {counted(documents, 'document')}), its "
+        f"removal budget is {source.removal_budget:.1%}"
         for source, counts in zip(
             plan.sources, cast(Sequence[Mapping[str, int]], settled["sources"]), strict=True
         )

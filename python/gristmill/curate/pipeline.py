@@ -30,6 +30,7 @@ from gristmill.curate.plan import Plan
 from gristmill.curate.semantic import SemanticTasks, run_semantic
 from gristmill.curate.split import SplitTasks, run_split, tokenise_split
 from gristmill.curate.stages import Json, Stages, Task, counts, outputs
+from gristmill.curate.words import counted
 from gristmill.errors import GristmillError
 
 MIN_QUARANTINE = 100
@@ -193,7 +194,7 @@ def check_readable(plan: Plan, maps: Sequence[Json]) -> None:
     if readable == 0:
         raise GristmillError(
             "GM-RUN-010",
-            f"no document could be read ({total} records in {len(plan.files)} files)",
+            f"no document could be read ({counted(total, 'record')} in {counted(len(plan.files), 'file')})",
             hint="check `paths`, `text` and `format` of every source",
             context=listing,
         )
@@ -201,7 +202,7 @@ def check_readable(plan: Plan, maps: Sequence[Json]) -> None:
     if unreadable > allowed:
         raise GristmillError(
             "GM-RUN-011",
-            f"{unreadable} of {total} documents are unreadable or failed, {allowed} are allowed",
+            f"{unreadable:,} of {counted(total, 'document')} are unreadable or failed, {allowed:,} are allowed",
             hint="mend the input, or raise `max_quarantine_fraction` in `[run]`",
             context=listing,
         )

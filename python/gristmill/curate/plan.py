@@ -24,6 +24,7 @@ from gristmill.curate.choose import (
 )
 from gristmill.curate.compile import CompiledSteps, compile_steps
 from gristmill.curate.cuts import CUT_DISK, CUT_SPANS, check_filters, cut_stages, describe_cuts, filter_bytes
+from gristmill.curate.dedup_index.resolve import check_configuration
 from gristmill.curate.dedup_index.segments import BYTES_PER_DOCUMENT as INDEX_BYTES_PER_DOCUMENT
 from gristmill.curate.dedup_index.segments import IndexUse, read_segments
 from gristmill.curate.footprint import FileCost, assumed_documents, disk_lines, file_costs, memory_lines
@@ -33,6 +34,7 @@ from gristmill.curate.split import PROOF_BYTES, SPLIT_STAGES, SplitPlan, plan_sp
 from gristmill.curate.stages import CHOICE_STAGES, CUT_STAGES, INDEX_STAGES, STAGE_VERSIONS, strip_neutral
 from gristmill.curate.supervised import SupervisedPlan, plan_supervised, turns_spec
 from gristmill.curate.tokens import ResolvedTokenizer, resolve_tokenizer
+from gristmill.curate.words import counted
 from gristmill.errors import GristmillError
 from gristmill.recipe import Recipe
 
@@ -269,15 +271,15 @@ class Plan:
         num_bytes = sum(file.num_bytes for file in self.files)
         lines = [
             f"plan {self.fingerprint()[:16]}",
-            f"inputs: {_counted(len(self.files), 'file')}, {num_bytes:,} bytes, "
-            + _counted(len(self.sources), "source"),
+            f"inputs: {counted(len(self.files), 'file')}, {num_bytes:,} bytes, "
+            + counted(len(self.sources), "source"),
             f"partitions: {len(self.partitions)}",
             "steps:",
         ]
         for number, step in enumerate(self.steps, start=1):
             rules = [rule for rule in self.thresholds if rule["step"] == step["name"]]
             kind = "plugin, outside the engine" if step["use"] == "plugin" else "engine"
-            lines.append(f"  {number}. {step['name']} ({kind}; {_counted(len(rules), 'threshold')})")
+            lines.append(f"  {number}. {step['name']} ({kind}; {counted(len(rules), 'threshold')})")
         lines += describe_cuts(self.cuts)
         lines += [f"  then {name} (over all documents)" for name in self.dedup_steps]
         lines += describe_choices(self.choices)
@@ -328,10 +330,6 @@ class Plan:
         return lines
 
 
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def make_plan(recipe: Recipe, *, loads_tokenizer: bool = True) -> Plan:
     """Return the plan of a recipe. Looks at file names and sizes, loads plugins and the tokenizer, reads no data.
 
@@ -360,7 +358,7 @@ def make_plan(recipe: Recipe, *, loads_tokenizer: bool = True) -> Plan:
             special=recipe.tokens.special,
             end_of_text=recipe.tokens.end_of_text,
         )
-    return Plan(
+    plan = Plan(
         sources=_plan_sources(recipe, compiled),
         files=tuple(files),
         partitions=tuple(make_partitions(files, partition_bytes=recipe.run.partition_bytes)),
@@ -395,6 +393,10 @@ def make_plan(recipe: Recipe, *, loads_tokenizer: bool = True) -> Plan:
         supervised=plan_supervised(recipe, tokenizer),
         choices=choices,
     )
+    if plan.index is not None and (tokenizer is not None or recipe.tokens is None):
+        # Looked at again when dedup begins: other runs may have added to it by then.
+        check_configuration(plan.index.path, plan.index.segments, plan)
+    return plan
 
 
 def _num_ranges(num_bytes: int) -> int:

@@ -185,7 +185,7 @@ def near_duplicates(
     """
     if embedding is not None:
         return _near_vectors(
-            pa.table(table),
+            _arrow(table),
             embedding,
             min_similarity=0.95 if min_similarity is None else min_similarity,
             blocking=blocking,
@@ -379,9 +379,30 @@ def _judge(compiled: _Compiled, found: pa.RecordBatch) -> dict[str, pa.ChunkedAr
     }
 
 
+def _arrow(table: ArrowTable) -> pa.Table:
+    if hasattr(table, "collect") and not hasattr(table, "__arrow_c_stream__"):
+        raise GristmillError(
+            "GM-RECIPE-092",
+            f"a `{type(table).__name__}` has no rows yet",
+            hint="give the table that `.collect()` returns",
+        )
+    try:
+        # A dictionary of columns is a table, too; a list is not, even of columns.
+        if isinstance(table, (list, tuple, str, bytes)):
+            raise TypeError("it is a sequence")
+        return pa.table(table)
+    except (TypeError, ValueError) as error:
+        raise GristmillError(
+            "GM-RECIPE-092",
+            f"a `{type(table).__name__}` is no table",
+            hint='`pyarrow.table({"text": texts})` makes one of a list of texts',
+            context=(str(error).partition("\n")[0],),
+        ) from error
+
+
 def with_text(table: ArrowTable) -> pa.Table:
-    """Return a producer's rows as a table; GM-RECIPE-091 without a column `text`."""
-    whole = pa.table(table)
+    """Return a producer's rows as a table; GM-RECIPE-091 without a column `text`, GM-RECIPE-092 if it is none."""
+    whole = _arrow(table)
     if "text" not in whole.column_names:
         raise _no_column(whole, "text", "rename the column that holds the documents to `text`")
     return whole

@@ -15,6 +15,7 @@ from gristmill.curate.choose import choice_rules
 from gristmill.curate.dedup_index import earlier_indexes
 from gristmill.curate.run import open_run
 from gristmill.curate.split import recheck_problems, recheck_spec
+from gristmill.curate.words import counted
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,7 +74,9 @@ def verify_run(path: str | Path) -> VerifyReport:
             digests,
             _check_conservation(counts, findings),
             _check(
-                "identity", findings["identity"], f"{counts['documents_in']} documents, each in one place"
+                "identity",
+                findings["identity"],
+                f"{counted(cast(int, counts['documents_in']), 'document')}, each in one place",
             ),
             _check("shards", findings["correspondence"], _shards_detail(findings)),
             _check("order", findings["order"], "every shard is in its order"),
@@ -125,7 +128,9 @@ def _check_conservation(counts: Mapping[str, object], findings: Mapping[str, obj
         dropped = cast(Mapping[str, int], source["dropped"])
         total = cast(int, source["kept"]) + sum(dropped.values()) + cast(int, source["quarantined"])
         if total != source["documents_in"]:
-            problems.append(f"source `{name}`: {source['documents_in']} documents in, {total} accounted for")
+            problems.append(
+                f"source `{name}`: {counted(cast(int, source['documents_in']), 'document')} in, {total:,} accounted for"
+            )
         present = {reason: count for reason, count in dropped.items() if count}
         if present != dict(found_dropped.get(name, {})):
             problems.append(f"source `{name}`: `rejects/` holds other reasons than the manifest counts")
@@ -159,7 +164,7 @@ def _shards_detail(findings: Mapping[str, object]) -> str:
     if not shards:
         return "no tokens in this run"
     documents, tokens = (sum(column) for column in zip(*shards, strict=True))
-    return f"{documents} documents, {tokens:,} tokens, the same as in `documents/`"
+    return f"{counted(documents, 'document')}, {counted(tokens, 'token')}, the same as in `documents/`"
 
 
 def _spec(root: Path, manifest: Mapping[str, object], scratch: Path) -> dict[str, object]:

@@ -105,6 +105,13 @@ CODES = {
         "`near_duplicates` reads the column that it names.",
         remedy="rename the column that holds the documents to `text`, or name the one that holds the embedding",
     ),
+    "GM-RECIPE-092": ErrorPage(
+        title="what was given is no table",
+        explanation="Functions on tables take what gives Arrow data: a table of pyarrow, polars, pandas or DuckDB, a "
+        "data set of `datasets`, or a dictionary of columns. Lists have no named columns, and a lazy frame has no rows "
+        "until it is collected.",
+        remedy="make a table, for example `pyarrow.table({'text': texts})`, or call `.collect()`",
+    ),
     "GM-RECIPE-093": ErrorPage(
         title="no such column of segments",
         explanation="`gristmill.segments` gives positions of tokens, lines, paragraphs and sentences, under the names "

@@ -283,6 +283,13 @@ class MinhashDedup(DedupStep):
             raise PydanticCustomError(
                 "measure", "`measure` says how pairs are verified, and `verify = false` verifies none"
             )
+        default = type(self).model_fields["min_similarity"].default
+        # `recall` derives bands and rows from it; written out at its default it says nothing.
+        if not self.verify and self.recall is None and self.min_similarity != default:
+            raise PydanticCustomError(
+                "min_similarity",
+                "`min_similarity` says which pairs are similar enough, and `verify = false` compares none",
+            )
         return self
 
     @property

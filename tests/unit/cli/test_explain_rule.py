@@ -155,3 +155,46 @@ def test_long_examples_are_cut() -> None:
     text, notes = example_text(example)
     assert text.count("\n") == 12
     assert notes == "with `url` being `http://a`, `l` holding `x`"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("nothing_left", "steps: bloom_dedup, exact_dedup, substring_dedup"),
+        ("too_little_left", "fewer words than its `min_words_left`"),
+        ("exact_dedup.nothing_left", "`gristmill explain rule exact_dedup` has the page"),
+        ("tokens.too_long", "more ids than `max_tokens`"),
+        ("nothing_trained", "no turn of the assistant"),
+    ],
+)
+def test_other_names_in_rejects_have_a_page(
+    name: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert words in explain(name, capsys)
+
+
+def test_a_step_that_cuts_nothing_leaves_nothing_over(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "rule", "minhash_dedup.nothing_left"]) == 2
+    assert "GM-CLI-009" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "close"),
+    [
+        ("rule", "min_word", "min_words"),
+        ("rule", "gopher_quality.min_word", "gopher_quality.min_words"),
+        ("rule", "gopher_qualty", "gopher_quality"),
+        ("rule", "gopher_qualty.min_words", "gopher_quality.min_words"),
+        ("rule", "gopher_quality.max_meen_word_length", "gopher_quality.max_mean_word_length"),
+        ("rule", "nothing_leff", "nothing_left"),
+        ("key", "shard_byte", "shard_bytes"),
+        ("key", "min_word", "min_words"),
+        ("key", "run.sed", "run.seed"),
+        ("error", "GM-TOKEN-001", "GM-TOKENS-001"),
+    ],
+)
+def test_a_misspelt_name_is_answered_with_the_nearest(
+    kind: str, name: str, close: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["explain", kind, name]) == 2
+    assert f"did you mean `{close}`?" in capsys.readouterr().err

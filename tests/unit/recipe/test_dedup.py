@@ -59,6 +59,7 @@ def test_what_follows_from_what(keys: dict[str, object], expected: tuple[int, in
         ("bands = 'many'\nrecall = 0.9", "bands"),
         ("bands = 100\nrows = 100", "above 4096"),
         ("verify = false\nmeasure = 'containment'", "verifies none"),
+        ("verify = false\nmin_similarity = 0.7", "compares none"),
         ("semantics = 'datatrove'\nshingles = { unit = 'character' }", "leave `shingles` out"),
         ("semantics = 'datatrove'\npreset = 'nemo'", "leave `shingles` out"),
         ("semantics = 'datatrove'\nseed = 4294967296", "seeds of 32 bits"),
@@ -89,6 +90,7 @@ def test_token_shingles_need_a_tokenizer() -> None:
         "recall = 0.97",
         "shingle_words = 3",
         "verify = false",
+        "verify = false\nrecall = 0.9\nmin_similarity = 0.7",
         "semantics = 'datatrove'",
     ],
 )

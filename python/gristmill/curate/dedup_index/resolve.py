@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 from gristmill.curate.dedup_index.segments import IndexUse, Segment, read_segments, segment_folder
 from gristmill.curate.stages import STAGE_VERSIONS, Json, strip_neutral
 from gristmill.errors import GristmillError
+from gristmill.recipe import toml_value
 
 if TYPE_CHECKING:
     from gristmill.curate.plan import Plan
@@ -30,7 +31,7 @@ def configuration_of(plan: Plan) -> dict[str, object]:
         "minhash": None if plan.minhash is None else dict(plan.minhash),
         "similarity": None
         if confirm is None
-        else {key: value for key, value in confirm.items() if key != "min_similarity"},
+        else strip_neutral({key: value for key, value in confirm.items() if key != "min_similarity"}),
         "stages": {name: STAGE_VERSIONS[name] for name in KEY_STAGES},
     }
 
@@ -45,19 +46,71 @@ def check_configuration(index: Path, segments: Sequence[Segment], plan: Plan) ->
     """
     wanted = json.loads(json.dumps(configuration_of(plan)))
     for segment in segments:
-        found = cast(Json, segment.content["configuration"])
-        differing = [name for name in sorted({*wanted, *found}) if wanted.get(name) != found.get(name)]
-        if differing:
+        found = cast(Json, strip_neutral(segment.content["configuration"]))
+        if found != wanted:
             raise GristmillError(
                 "GM-INDEX-001",
                 f"segment {segment.number} of `{index}` was made with another configuration",
                 hint="use the dedup keys that the index was made with, or name another `index` in `[dedup]` and run "
                 "the earlier deliveries again",
-                context=tuple(
-                    f"{name}: {json.dumps(found.get(name))} in the index, {json.dumps(wanted.get(name))} now"
-                    for name in differing
-                ),
+                context=tuple(differences(found, wanted)),
             )
+
+
+_STEPS = {"exact": "exact_dedup", "minhash": "minhash_dedup", "similarity": "minhash_dedup"}
+"""The step whose keys a part of the configuration holds."""
+
+
+def differences(found: Json, wanted: Json) -> list[str]:
+    r"""Return what differs between two configurations of an index, a line each, in the words of a recipe.
+
+    Parameters
+    ----------
+    found
+        That of the index.
+    wanted
+        That of the recipe.
+
+    Examples
+    --------
+    >>> old = {"exact": True, "minhash": {"rows": 8, "seed": 1}, "similarity": None, "stages": {"map": 1}}
+    >>> new = {"exact": False, "minhash": {"rows": 4, "seed": 1}, "similarity": None, "stages": {"map": 2}}
+    >>> print("\n".join(differences(old, new)))
+    `exact_dedup` is in the index, not in the recipe
+    minhash_dedup: `rows` is 8 in the index, 4 in the recipe
+    the stage `map` is 1 in the index, 2 in this version of gristmill
+    """
+    lines: list[str] = []
+    for part in sorted({*found, *wanted}):
+        old, new = found.get(part), wanted.get(part)
+        if old == new:
+            continue
+        if not (isinstance(old, Mapping) and isinstance(new, Mapping)):
+            if part == "similarity":
+                # Without a step there is nothing to verify, which its own line says.
+                if found.get("minhash") and wanted.get("minhash"):
+                    sides = ("true in the index, false", "false in the index, true")
+                    lines.append(f"minhash_dedup: `verify` is {sides[0 if old else 1]} in the recipe")
+                continue
+            sides = ("in the index, not in the recipe", "in the recipe, not in the index")
+            lines.append(f"`{_STEPS[part]}` is {sides[0 if old else 1]}")
+            continue
+        for key in sorted({*old, *new}):
+            if old.get(key) == new.get(key):
+                continue
+            before, after = _value(old.get(key)), _value(new.get(key))
+            lines.append(
+                f"the stage `{key}` is {before} in the index, {after} in this version of gristmill"
+                if part == "stages"
+                else f"{_STEPS.get(part, part)}: `{key}` is {before} in the index, {after} in the recipe"
+            )
+    # Shingles are part of how pairs are proposed and of how they are confirmed.
+    return list(dict.fromkeys(lines))
+
+
+def _value(value: object) -> str:
+    """Return a value as a recipe writes it."""
+    return "not there" if value is None else toml_value(value)
 
 
 def resolve(plan: Plan, partitions: Sequence[Json], inputs: Sequence[object]) -> Plan:

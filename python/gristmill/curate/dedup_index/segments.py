@@ -11,6 +11,7 @@ from typing import cast
 
 from gristmill.curate.folder import load_json
 from gristmill.curate.stages import Json
+from gristmill.curate.words import counted
 from gristmill.errors import GristmillError
 
 MANIFEST = "manifest.json"
@@ -108,7 +109,7 @@ class IndexUse:
         documents = sum(segment.num_documents for segment in self.segments)
         key_bytes = sum(segment.num_key_bytes for segment in self.segments)
         return (
-            f"index: {self.path}, {len(self.segments)} segments, {documents:,} documents; "
+            f"index: {self.path}, {counted(len(self.segments), 'segment')}, {counted(documents, 'document')}; "
             f"{key_bytes:,} bytes of keys are read twice, texts only of proposed pairs"
         )
 
