@@ -1,7 +1,7 @@
 """Comments are told from strings in every language, by hand-counted examples and against the compiled lexer."""
 
 import pytest
-from hypothesis import given, strategies
+from hypothesis import given, settings, strategies
 
 from gristmill.plugins.testing import run
 from gristmill_code.comments import CommentShare, count, native_lexer
@@ -113,6 +113,7 @@ NASTY = strategies.lists(
 ).map("".join)
 
 
+@settings(deadline=None, derandomize=True, max_examples=60)
 @given(NASTY, strategies.sampled_from(sorted(SYNTAXES)))
 def test_spans_lie_in_order_inside_of_the_text(text: str, language: str) -> None:
     spans = find(text, SYNTAXES[language])
@@ -122,6 +123,7 @@ def test_spans_lie_in_order_inside_of_the_text(text: str, language: str) -> None
     assert shares.num_comment_characters + shares.num_string_characters <= shares.num_characters
 
 
+@settings(deadline=None, derandomize=True, max_examples=60)
 @given(
     strategies.lists(
         strategies.tuples(NASTY, strategies.sampled_from([*sorted(SYNTAXES), "json"])), max_size=12

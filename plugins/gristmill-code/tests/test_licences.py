@@ -1,7 +1,7 @@
 """Headers of real forms are found, named and taken out; what they stand beside stays as it was."""
 
 import pytest
-from hypothesis import given, strategies
+from hypothesis import given, settings, strategies
 
 from gristmill.plugins.testing import run
 from gristmill_code.licence_phrases import FURTHER_PHRASES, LICENCE_PHRASES, LINE_PHRASES
@@ -155,6 +155,7 @@ PARTS = strategies.sampled_from(
 )
 
 
+@settings(deadline=None, derandomize=True, max_examples=60)
 @given(strategies.lists(PARTS, max_size=30).map("".join))
 def test_nothing_but_leading_comments_is_touched(text: str) -> None:
     found = find_header(text)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 HIGH_ENTROPY = "high_entropy"
 """The kind of a random value behind a telling name."""
 MIN_ENTROPY_BITS = 3.5
-"""Bits a character: random base 64 of 20 characters has some 4.0, random hexadecimal of 32 some 3.6; words have less."""
+"""Bits a character: 20 random characters of base 64 have some 4.0, 32 of hexadecimal some 3.6; words have less."""
 _SAMPLE_WORDS = re.compile(
     r"(?i)example|sample|dummy|placeholder|change_?me|your[_-]|xxxx|\*{4}|redacted|password|secret|test"
     r"|foo|bar|<|\.\.\."
