@@ -1,4 +1,4 @@
-# ruff: noqa: INP001  # a script, not a package
+# a script, not a package
 """Writes `src/gristmill_legal/phrases.tsv`: the sentences by which licence boilerplate is recognised.
 
 Run it as `python tools/make_phrases.py /usr/share/common-licenses`, on a system that has the licence texts

@@ -1,4 +1,4 @@
-# ruff: noqa: INP001, T201  # a script that prints
+# a script that prints
 """Prints how the signals are distributed over collections of documents, and how well they tell two apart.
 
     python tools/separation.py contracts=clauses.jsonl:text tweets=tweets.csv:text

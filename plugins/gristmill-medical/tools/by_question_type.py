@@ -1,4 +1,4 @@
-# ruff: noqa: INP001, T201  # a script that prints
+# a script that prints
 """Prints by question type what the package finds in MedQuAD's answers.
 
 python tools/by_question_type.py qa.jsonl
