@@ -23,7 +23,7 @@ _HEADER = r"[ \t>]*\*?(?:From|Sent|To|Cc|Bcc|Subject|Date|Reply-To|Importance|At
 _HEADERS = rf"{_HEADER}\n(?:{_HEADER}\n){{1,7}}(?:{_HEADER}$)?"
 _OUTLOOK = r"(?ms)^[ \t]*(?:_{10,}[ \t]*\r?\n)?[ \t]*\*?(?:From|Von|De)[ ]?:\*?[^\n]*\n[ \t]*\*?(?:Sent|Date|Gesendet|Envoyé)[ ]?:.*"
 _QUOTED = r"[ \t]*>[^\n]*(?:\n|$)"
-_SIGNATURE = r"(?ms)^--[ ]?\r?\n.*"
+_SIGNATURE = r"(?ms)^--[ ]?\r?$.*"
 _SENT_FROM = (
     r"(?mi)^[ \t]*(?:sent from my [^\n]{2,40}|sent from (?:mail|yahoo mail|outlook|gmail|samsung)[^\n]{0,60}|get outlook for [^\n]{2,40}"
     r"|sent via [^\n]{2,40}|von meinem [^\n]{2,40} gesendet|envoyé de mon [^\n]{2,40}|gesendet mit [^\n]{2,40})\r?$"
