@@ -37,7 +37,12 @@ def test_each_category(text: str, category: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["The bag is in Ohio.", "Hello Kitty sells dolls in forty shops of this town.", "He said thanks and left the room.", "Sorry state of affairs"],
+    [
+        "The bag is in Ohio.",
+        "Hello Kitty sells dolls in forty shops of this town.",
+        "He said thanks and left the room.",
+        "Sorry state of affairs",
+    ],
 )
 def test_sentences_that_say_something(text: str) -> None:
     assert measure(text) == {}
@@ -55,8 +60,12 @@ def test_fraction_leaves_labels_out() -> None:
 def test_stripping_keeps_what_is_said() -> None:
     text = "Agent: Hello there! Thank you for contacting ACME. Your bag is in Ohio. Have a great day!\nCustomer: Good."
     assert run(StripAgentBoilerplate, [text])["text"] == ["Agent: Your bag is in Ohio.\nCustomer: Good."]
-    assert run(StripAgentBoilerplate, ["Hello there! It broke."], {"categories": ["survey"]})["text"] == ["Hello there! It broke."]
-    assert run(StripAgentBoilerplate, ["It  broke. \n\n\n\nBadly. "])["text"] == ["It  broke. \n\n\n\nBadly. "]
+    assert run(StripAgentBoilerplate, ["Hello there! It broke."], {"categories": ["survey"]})["text"] == [
+        "Hello there! It broke."
+    ]
+    assert run(StripAgentBoilerplate, ["It  broke. \n\n\n\nBadly. "])["text"] == [
+        "It  broke. \n\n\n\nBadly. "
+    ]
 
 
 def test_table_is_in_the_form_that_is_searched() -> None:
@@ -64,4 +73,4 @@ def test_table_is_in_the_form_that_is_searched() -> None:
     assert set(patterns) == set(CATEGORIES)
     for items in patterns.values():
         for pattern in items:
-            assert pattern == pattern.lower()
+            assert pattern.replace(r"\S", "") == pattern.replace(r"\S", "").lower()

@@ -14,9 +14,19 @@ from gristmill_support import (
     Turns,
 )
 
-OPERATORS = (AgentBoilerplate, ContactDetails, MaskContacts, Sentiment, StripAgentBoilerplate, StripQuotes, Turns)
+OPERATORS = (
+    AgentBoilerplate,
+    ContactDetails,
+    MaskContacts,
+    Sentiment,
+    StripAgentBoilerplate,
+    StripQuotes,
+    Turns,
+)
 
 
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_operator_keeps_the_contract(operator: type[Operator], example: dict[str, str]) -> None:
-    assert_contract(operator, texts=[*example.values(), "\ufdd0Agent: x\ufdd0", "[EMAIL]", "> a\n> b", "Agent:"])
+    assert_contract(
+        operator, texts=[*example.values(), "\ufdd0Agent: x\ufdd0", "[EMAIL]", "> a\n> b", "Agent:"]
+    )

@@ -22,7 +22,10 @@ def strip(text: str, **config: object) -> str:
         ("Oui.\n\nLe lun. 3 juin 2024, Ann a écrit :\n> Alors ?", "Oui."),
         ("No.\n\n-----Original Message-----\nFrom: Ann\nSent: Mon\n\nDid you?", "No."),
         ("No.\n\nFrom: Ann\nSent: Monday\nTo: Bob\nSubject: it\n\nDid you?", "No."),
-        ("See.\n\n---------- Forwarded message ---------\nFrom: Bob\nDate: Mon\nSubject: it\n\nIt broke.", "See.\n\nIt broke."),
+        (
+            "See.\n\n---------- Forwarded message ---------\nFrom: Bob\nDate: Mon\nSubject: it\n\nIt broke.",
+            "See.\n\nIt broke.",
+        ),
         ("a\n> b\nc\n> d\ne", "a\nc\ne"),
         ("Bye\n-- \nBob\nACME", "Bye"),
         ("Bye\n\nSent from my iPhone", "Bye"),

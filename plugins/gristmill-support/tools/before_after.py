@@ -1,9 +1,9 @@
-"""Prints what repeated texts, contact details and labels that contradict each other do to classifiers of three labelled sets.
+"""Prints what repeats and contact details do to classifiers of three labelled sets.
 
     python tools/before_after.py SMSSpamCollection tweets.csv data_small.json
 
-The classifier is multinomial naive Bayes on words, with add-one smoothing; needs numpy only. SMS spam and tweets are split
-by position, every fifth text to the test; CLINC150 has its own split.
+The classifier is multinomial naive Bayes on words, with add-one smoothing; needs numpy only. SMS spam and
+tweets are split by position, every fifth text to the test; CLINC150 has its own split.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ def words(text: str) -> list[str]:
 def macro_f1(train: Labelled, test: Labelled) -> tuple[float, float]:
     """Return accuracy and macro-F1 of naive Bayes."""
     labels = sorted({label for _, label in train})
-    vocabulary = {word: index for index, word in enumerate(sorted({word for text, _ in train for word in words(text)}))}
+    vocabulary = {
+        word: index for index, word in enumerate(sorted({word for text, _ in train for word in words(text)}))
+    }
     counts = np.ones((len(labels), len(vocabulary)))
     prior = np.zeros(len(labels))
     for text, label in train:
@@ -56,7 +58,13 @@ def normal(text: str) -> str:
 
 
 def masked(rows: Labelled) -> Labelled:
-    return list(zip(map(str, run(MaskContacts, [text for text, _ in rows])["text"]), [label for _, label in rows], strict=True))
+    return list(
+        zip(
+            map(str, run(MaskContacts, [text for text, _ in rows])["text"]),
+            [label for _, label in rows],
+            strict=True,
+        )
+    )
 
 
 def show(name: str, train: Labelled, test: Labelled) -> None:
@@ -83,7 +91,14 @@ def show(name: str, train: Labelled, test: Labelled) -> None:
         print(f"  {what:34} accuracy {accuracy:.3f}  macro-F1 {f1:.3f}")
     texts = [text for text, _ in train + test]
     found = run(ContactDetails, texts)
-    print("  contact details:", {key.removeprefix("num_"): sum(map(int, values)) for key, values in found.items() if sum(map(int, values))})
+    print(
+        "  contact details:",
+        {
+            key.removeprefix("num_"): sum(map(int, values))
+            for key, values in found.items()
+            if sum(map(int, values))
+        },
+    )
     share = run(AgentBoilerplate, texts)["boilerplate_fraction"]
     print(f"  texts that are half set phrases or more: {sum((value or 0) >= 0.5 for value in share)}")
 

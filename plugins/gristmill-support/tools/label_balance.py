@@ -2,9 +2,9 @@
 
     python tools/label_balance.py run --field label [--at-most 1.5]
 
-Reads `documents/` of a run folder; the label is a field of the input, kept in `metadata` (or a column of that name).
-Printed: documents by label, entropy in bits over that of equal shares, the largest label over the smallest, and the
-shares that bring every label down to `--at-most` times the smallest one.
+Reads `documents/` of a run folder; the label is a field of the input, kept in `metadata` (or a column of
+that name). Printed: documents by label, entropy in bits over that of equal shares, the largest label over
+the smallest, and the shares that bring every label down to `--at-most` times the smallest one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,12 @@ def count_labels(run: Path, field: str) -> pl.DataFrame:
         label = pl.col(field).cast(pl.String)
     else:
         label = pl.col("metadata").str.json_path_match(f"$.{field}")
-    counted = documents.select(label=label).group_by("label").agg(pl.len().cast(pl.Int64).alias("documents")).collect()
+    counted = (
+        documents.select(label=label)
+        .group_by("label")
+        .agg(pl.len().cast(pl.Int64).alias("documents"))
+        .collect()
+    )
     return counted.sort("documents", "label", descending=[True, False])
 
 
@@ -52,9 +57,16 @@ def main() -> None:
     counts = table["documents"].to_list()
     for label, number in table.rows():
         print(f"{number:9,} {number / sum(counts):6.1%}  {label}")
-    print(f"labels {len(counts)}, relative entropy {relative_entropy(counts):.3f}, imbalance {max(counts) / min(counts):.1f}")
+    print(
+        f"labels {len(counts)}, relative entropy {relative_entropy(counts):.3f}, "
+        f"imbalance {max(counts) / min(counts):.1f}"
+    )
     target = min(counts) * arguments.at_most
-    shares = [f'"{label}" = {target / number:.4f}' for label, number in table.rows() if number > target and label is not None]
+    shares = [
+        f'"{label}" = {target / number:.4f}'
+        for label, number in table.rows()
+        if number > target and label is not None
+    ]
     if shares:
         print(f'\n[[step]]\nuse = "sample"\nby = "{arguments.field}"\nper = {{ {", ".join(shares)} }}')
 

@@ -1,11 +1,10 @@
-# ruff: noqa: D103
 """Writes `src/gristmill_support/lexicon.tsv` from VADER's lexicon and `by_hand.tsv`.
 
     python tools/make_lexicon.py vader_lexicon.txt
 
-VADER: Hutto and Gilbert, ICWSM 2014; the file is part of vaderSentiment 3.3.2 (MIT). Taken are words of ASCII letters
-with a mean of 0.9 or more either way, on which raters agreed (standard deviation below 1.5), and emoticons. Emoji and the
-words of `by_hand.tsv`, which come last and win, are of this package.
+VADER: Hutto and Gilbert, ICWSM 2014; the file is part of vaderSentiment 3.3.2 (MIT). Taken are words of
+ASCII letters with a mean of 0.9 or more either way, on which raters agreed (standard deviation below 1.5),
+and emoticons. Emoji and the words of `by_hand.tsv`, which come last and win, are of this package.
 """
 
 from __future__ import annotations
@@ -14,7 +13,10 @@ import re
 import sys
 from pathlib import Path
 
-EMOJI = {"😀😃😄😁😊🙂☺😍🥰😘🤗😎👍👏🙌💕❤💙💚💛💜💖🎉✨💯🙏😂🤣": 2.0, "😡😠🤬👎😢😭😞😔😩😫😤💔😒🙄😣😖😱😷🤮😑": -2.0}
+EMOJI = {
+    "😀😃😄😁😊🙂☺😍🥰😘🤗😎👍👏🙌💕❤💙💚💛💜💖🎉✨💯🙏😂🤣": 2.0,
+    "😡😠🤬👎😢😭😞😔😩😫😤💔😒🙄😣😖😱😷🤮😑": -2.0,
+}
 
 
 def main(source: Path) -> None:
@@ -27,12 +29,12 @@ def main(source: Path) -> None:
         if (is_word and abs(float(mean)) >= 0.9 and float(deviation) < 1.5) or is_emoticon:
             words[word] = (float(mean), "vader")
     for signs, value in EMOJI.items():
-        words.update({sign: (value, "emoji") for sign in signs})
+        words.update(dict.fromkeys(signs, (value, "emoji")))
     for line in (here / "by_hand.tsv").read_text("utf-8").splitlines()[1:]:
         word, number, origin = line.split("\t")
         words[word] = (float(number), origin)
     target = here.parent / "src" / "gristmill_support" / "lexicon.tsv"
-    header = "# Written by tools/make_lexicon.py; not by hand. Word, value from -4 to 4, source (vader: MIT, C.J. Hutto 2014)."
+    header = "# Written by tools/make_lexicon.py; not by hand. Word, value (-4 to 4), source (vader: LICENSE.vader.txt)."
     lines = [f"{word}\t{value:g}\t{origin}" for word, (value, origin) in sorted(words.items()) if value]
     target.write_text("\n".join([header, *lines]) + "\n", encoding="utf-8")
     print(f"{len(lines)} words")

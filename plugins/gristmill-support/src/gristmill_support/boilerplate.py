@@ -1,7 +1,8 @@
 """`support.agent_boilerplate` and `support.strip_agent_boilerplate`: the set phrases of customer service.
 
-`boilerplate.tsv` holds patterns of whole sentences by category, written for this package after the canned replies that help
-desks offer (greeting, thanks, apology, hold, closing, survey, ticket, channel). A sentence counts only if all of it fits.
+`boilerplate.tsv` holds patterns of whole sentences by category, written for this package after the canned
+replies that help desks offer (greeting, thanks, apology, hold, closing, survey, ticket, channel). A
+sentence counts only if all of it fits.
 """
 
 from __future__ import annotations
@@ -18,7 +19,16 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Category = Literal["greeting", "thanks", "apology", "hold", "closing", "survey", "ticket", "channel"]
-CATEGORIES: tuple[Category, ...] = ("greeting", "thanks", "apology", "hold", "closing", "survey", "ticket", "channel")
+CATEGORIES: tuple[Category, ...] = (
+    "greeting",
+    "thanks",
+    "apology",
+    "hold",
+    "closing",
+    "survey",
+    "ticket",
+    "channel",
+)
 _SENTENCE = r"[^.!?\n]*(?:\.[0-9a-z][^.!?\n]*)*(?:[.!?]+|\n|$)"
 """Text up to a full stop, exclamation mark, question mark or line end; a point within a word ends nothing."""
 
@@ -47,13 +57,16 @@ def _whole(patterns: list[str]) -> str:
 class AgentBoilerplate(Signal):
     """Set phrases of customer service in a document.
 
-    ``boilerplate_fraction``: characters in such sentences over characters in all sentences, labels of speakers left
-    out, in [0, 1]; null without text. ``num_<category>``, uint32: sentences of each category.
+    ``boilerplate_fraction``: characters in such sentences over characters in all sentences, labels of
+    speakers left out, in [0, 1]; null without text. ``num_<category>``, uint32: sentences of each category.
     """
 
     name, version = "agent_boilerplate", 1
     inputs = ("text",)
-    outputs: ClassVar = {"boilerplate_fraction": "float32?", **{f"num_{name}": "uint32" for name in CATEGORIES}}
+    outputs: ClassVar = {
+        "boilerplate_fraction": "float32?",
+        **{f"num_{name}": "uint32" for name in CATEGORIES},
+    }
 
     def compute(self, batch: pa.RecordBatch) -> Mapping[str, pl.Series]:
         """Take the texts apart into sentences and match each as a whole."""
@@ -72,9 +85,15 @@ class AgentBoilerplate(Signal):
         category = pl.lit(None, pl.String)
         for name, patterns in reversed(load_patterns().items()):
             matches = pl.col("sentence").str.len_bytes() < 400
-            category = pl.when(matches & pl.col("sentence").str.contains(_whole(patterns))).then(pl.lit(name)).otherwise(category)
+            category = (
+                pl.when(matches & pl.col("sentence").str.contains(_whole(patterns)))
+                .then(pl.lit(name))
+                .otherwise(category)
+            )
         by_row = (
-            sentences.with_columns(category=category, length=pl.col("sentence").str.len_chars().cast(pl.Int64))
+            sentences.with_columns(
+                category=category, length=pl.col("sentence").str.len_chars().cast(pl.Int64)
+            )
             .group_by("row")
             .agg(
                 total=pl.col("length").sum(),
@@ -95,7 +114,9 @@ class AgentBoilerplate(Signal):
 class StripAgentBoilerplateConfig:
     """Recipe keys of `support.strip_agent_boilerplate`."""
 
-    categories: tuple[Category, ...] = Field(default=CATEGORIES, doc="categories of sentences that are taken out")
+    categories: tuple[Category, ...] = Field(
+        default=CATEGORIES, doc="categories of sentences that are taken out"
+    )
 
 
 class StripAgentBoilerplate(Transform):
@@ -110,12 +131,22 @@ class StripAgentBoilerplate(Transform):
 
     def expr(self) -> Expr:
         """Return one replacement for all categories, applied until neighbours are gone, too."""
-        patterns = [item for name, items in load_patterns().items() if name in self.config.categories for item in items]
+        patterns = [
+            item
+            for name, items in load_patterns().items()
+            if name in self.config.categories
+            for item in items
+        ]
         bounded = [pattern.replace(".{", "[^.!?\\n]{") for pattern in patterns]
         start = r"(?P<before>(?m:^)[ \t]*|[.!?:][ \t]+)"
         pattern = rf"(?i){start}(?:{'|'.join(bounded)})[ \t]*(?:[.!?]+|(?:,[ \t]*)?(?m:$))"
         text = col("text")
         for _ in range(3):
             text = text.str.replace_all(pattern, "${before}")
-        tidy = text.str.replace_all(r"([.!?:])[ \t]{2,}", "${1} ").str.replace_all(r"(?m)[ \t]+$", "").str.replace_all(r"\n{3,}", "\n\n").str.strip_chars()
+        tidy = (
+            text.str.replace_all(r"([.!?:])[ \t]{2,}", "${1} ")
+            .str.replace_all(r"(?m)[ \t]+$", "")
+            .str.replace_all(r"\n{3,}", "\n\n")
+            .str.strip_chars()
+        )
         return when(text == col("text")).then(col("text")).otherwise(tidy)

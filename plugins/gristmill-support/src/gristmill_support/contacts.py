@@ -1,9 +1,11 @@
+# ruff: noqa: E501  # tables of patterns and words
 r"""`support.contact_details` and `support.mask_contacts`: how to reach or bill a customer.
 
-Card numbers: ISO/IEC 7812 (first digits of the networks, 13 to 19 digits, check digit by Luhn's method, annex B). Telephone
-numbers: ITU-T E.164 with its plus sign, and the forms of the North American Numbering Plan. Handles: as on social networks,
-up to 15 signs for X. Order, account, ticket and booking numbers need their label, since they look like any number. Booking
-codes of airlines (record locators, IATA PADIS): six capitals or digits behind their label.
+Card numbers: ISO/IEC 7812 (first digits of the networks, 13 to 19 digits, check digit by Luhn's method,
+annex B). Telephone numbers: ITU-T E.164 with its plus sign, and the forms of the North American Numbering
+Plan. Handles: as on social networks, up to 15 signs for X. Order, account, ticket and booking numbers need
+their label, since they look like any number. Booking codes of airlines (record locators, IATA PADIS): six
+capitals or digits behind their label.
 """
 
 from __future__ import annotations
@@ -20,7 +22,18 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Kind = Literal["email", "url", "card", "order", "account", "ticket", "booking", "phone", "handle", "address"]
-KINDS: tuple[Kind, ...] = ("email", "url", "card", "order", "account", "ticket", "booking", "phone", "handle", "address")
+KINDS: tuple[Kind, ...] = (
+    "email",
+    "url",
+    "card",
+    "order",
+    "account",
+    "ticket",
+    "booking",
+    "phone",
+    "handle",
+    "address",
+)
 """In the order in which they are looked for."""
 
 CARD = ascii_classes(r"\b[2-6](?:[ -]?\d){12,18}\b")
@@ -60,7 +73,7 @@ PATTERNS: Mapping[str, str] = {
 
 
 def is_card_number(text: str) -> bool:
-    """Return whether the digits of a text are a card number: 13 to 19, with Luhn's check digit, not all the same.
+    """Return whether the digits of a text are a card number: 13 to 19, Luhn's check digit, not all equal.
 
     Examples
     --------
@@ -70,7 +83,9 @@ def is_card_number(text: str) -> bool:
     digits = [int(sign) for sign in text if sign in "0123456789"]
     if not 13 <= len(digits) <= 19 or len(set(digits)) == 1:
         return False
-    doubled = [2 * digit - 9 * (digit > 4) if place % 2 else digit for place, digit in enumerate(reversed(digits))]
+    doubled = [
+        2 * digit - 9 * (digit > 4) if place % 2 else digit for place, digit in enumerate(reversed(digits))
+    ]
     return sum(doubled) % 10 == 0
 
 
@@ -87,7 +102,9 @@ def mask_cards(texts: pl.Series) -> pl.Series:
     pattern = re.compile(CARD.replace("(?-u:\\b)", r"(?a:\b)"))
     values = texts.to_list()
     for row in rows:
-        values[row] = pattern.sub(lambda found: "[CARD]" if is_card_number(found[0]) else found[0], values[row])
+        values[row] = pattern.sub(
+            lambda found: "[CARD]" if is_card_number(found[0]) else found[0], values[row]
+        )
     return pl.Series(texts.name, values, dtype=pl.String)
 
 

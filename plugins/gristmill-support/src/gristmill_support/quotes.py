@@ -1,8 +1,10 @@
-r"""`support.strip_quotes`: takes quoted replies, forwarding headers, signatures and legal footers out of e-mails.
+# ruff: noqa: E501  # tables of patterns and words
+r"""`support.strip_quotes`: takes quoted replies, headers, signatures and legal footers out of e-mails.
 
-Forms: RFC 3676, section 4.3 (`-- ` before a signature) and 4.5 (`>` before a quoted line); the attribution lines and header
-blocks of Gmail, Apple Mail, Outlook and Thunderbird in English, German and French; the footers of telephones. What
-stands before an `On ... wrote:` line without `>` behind it is the reply: the rest goes, as those programs quote everything.
+Forms: RFC 3676, section 4.3 (`-- ` before a signature) and 4.5 (`>` before a quoted line); the attribution
+lines and header blocks of Gmail, Apple Mail, Outlook and Thunderbird in English, German and French; the
+footers of telephones. What stands before an `On ... wrote:` line without `>` behind it is the reply: the
+rest goes, as those programs quote everything.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ _HEADER = r"[ \t>]*\*?(?:From|Sent|To|Cc|Bcc|Subject|Date|Reply-To|Importance|At
 _HEADERS = rf"{_HEADER}\n(?:{_HEADER}\n){{1,7}}(?:{_HEADER}$)?"
 _OUTLOOK = r"(?ms)^[ \t]*(?:_{10,}[ \t]*\r?\n)?[ \t]*\*?(?:From|Von|De)[ ]?:\*?[^\n]*\n[ \t]*\*?(?:Sent|Date|Gesendet|Envoyé)[ ]?:.*"
 _QUOTED = r"[ \t]*>[^\n]*(?:\n|$)"
-_SIGNATURE = r"(?ms)^--[ ]?\r?\n.*"
+_SIGNATURE = r"(?ms)^--[ ]?\r?$.*"
 _SENT_FROM = (
     r"(?mi)^[ \t]*(?:sent from my [^\n]{2,40}|sent from (?:mail|yahoo mail|outlook|gmail|samsung)[^\n]{0,60}|get outlook for [^\n]{2,40}"
     r"|sent via [^\n]{2,40}|von meinem [^\n]{2,40} gesendet|envoyé de mon [^\n]{2,40}|gesendet mit [^\n]{2,40})\r?$"
@@ -40,8 +42,12 @@ class StripQuotesConfig:
     """Recipe keys of `support.strip_quotes`."""
 
     quotes: bool = Field(default=True, doc="take out quoted replies with their attribution lines")
-    forwards: bool = Field(default=True, doc="take out the marks and headers of forwarded messages, not their text")
-    signatures: bool = Field(default=True, doc="take out what stands behind `-- `, and the footers of telephones")
+    forwards: bool = Field(
+        default=True, doc="take out the marks and headers of forwarded messages, not their text"
+    )
+    signatures: bool = Field(
+        default=True, doc="take out what stands behind `-- `, and the footers of telephones"
+    )
     footers: bool = Field(default=True, doc="take out paragraphs that open like a confidentiality notice")
 
 
@@ -59,7 +65,9 @@ class StripQuotes(Transform):
         """Return the chain of replacements, headers of forwards first: they look like a quoted message's."""
         text = col("text")
         if self.config.forwards:
-            text = text.str.replace_all(rf"(?mi)({FORWARD_MARK.removeprefix('(?mi)')})\n(?:[ \t>]*\r?\n)*(?:{_HEADERS})?", "")
+            text = text.str.replace_all(
+                rf"(?mi)({FORWARD_MARK.removeprefix('(?mi)')})\n(?:[ \t>]*\r?\n)*(?:{_HEADERS})?", ""
+            )
         if self.config.quotes:
             text = text.str.replace(rf"(?s){ORIGINAL_MARK}.*", "")
             text = text.str.replace_all(rf"(?m)^{_ATTRIBUTION_LINE}\n(?:[ \t]*\r?\n)*(?:{_QUOTED})+", "")

@@ -1,10 +1,12 @@
+# ruff: noqa: E501  # tables of patterns and words
 """`support.sentiment`: positive, neutral or negative, by a lexicon with negation, degree and emoji.
 
-The rules are those of VADER (Hutto and Gilbert, ICWSM 2014), the constants too, where they can be said on columns: a negation up
-to three words before turns a value round by -0.74, a word of degree before adds or takes 0.293, capitals in a text that is not
-all capitals add 0.733, `but` makes what stands before count half and what stands behind one and a half. The sum s becomes
-s / sqrt(s^2 + 15). Left out: idioms, and question and exclamation marks. Lexicon: `lexicon.tsv`, made by
-`tools/make_lexicon.py` from VADER's (MIT) and words of customer service.
+The rules are those of VADER (Hutto and Gilbert, ICWSM 2014), the constants too, where they can be said on
+columns: a negation up to three words before turns a value round by -0.74, a word of degree before adds or
+takes 0.293, capitals in a text that is not all capitals add 0.733, `but` makes what stands before count
+half and what stands behind one and a half. The sum s becomes s / sqrt(s^2 + 15). Left out: idioms, and
+question and exclamation marks. Lexicon: `lexicon.tsv`, made by `tools/make_lexicon.py` from VADER's (MIT)
+and words of customer service.
 """
 
 from __future__ import annotations
@@ -29,10 +31,22 @@ BOOSTERS = (
     "absolutely", "amazingly", "completely", "really", "very", "so", "extremely", "totally", "incredibly", "super", "truly",
     "deeply", "highly", "especially", "particularly", "utterly", "too", "most", "more", "freaking", "fucking", "damn", "hella",
 )  # fmt: skip
-DAMPERS = ("almost", "kinda", "kind", "sorta", "sort", "slightly", "somewhat", "marginally", "partly", "less", "little")
+DAMPERS = (
+    "almost",
+    "kinda",
+    "kind",
+    "sorta",
+    "sort",
+    "slightly",
+    "somewhat",
+    "marginally",
+    "partly",
+    "less",
+    "little",
+)
 NEGATION, DEGREE, CAPITALS, NORM = -0.74, 0.293, 0.733, 15.0
 """VADER's constants."""
-TOKEN = r"[A-Za-z]+(?:['’][A-Za-z]+)?|[:;=8xX][-^']?[()DPp/|\\oO*]|[\x{2600}-\x{27BF}\x{1F300}-\x{1FAFF}]"
+PIECE = r"[A-Za-z]+(?:['’][A-Za-z]+)?|[:;=8xX][-^']?[()DPp/|\\oO*]|[\x{2600}-\x{27BF}\x{1F300}-\x{1FAFF}]"
 
 
 def load_lexicon() -> dict[str, float]:
@@ -59,14 +73,19 @@ class SentimentConfig:
 class Sentiment(Signal):
     """Sentiment of a text.
 
-    ``score``: float32 in (-1, 1), 0 without words of the lexicon; null without words at all. ``label``: `positive`,
-    `neutral` or `negative`; null with the score. ``num_positive``, ``num_negative``: words either way, after negation,
-    uint32.
+    ``score``: float32 in (-1, 1), 0 without words of the lexicon; null without words at all. ``label``:
+    `positive`, `neutral` or `negative`; null with the score. ``num_positive``, ``num_negative``: words
+    either way, after negation, uint32.
     """
 
     name, version = "sentiment", 1
     inputs = ("text",)
-    outputs: ClassVar = {"score": "float32?", "label": "utf8?", "num_positive": "uint32", "num_negative": "uint32"}
+    outputs: ClassVar = {
+        "score": "float32?",
+        "label": "utf8?",
+        "num_positive": "uint32",
+        "num_negative": "uint32",
+    }
     Config = SentimentConfig
     config: SentimentConfig
 
@@ -77,7 +96,8 @@ class Sentiment(Signal):
         del context
         lexicon = load_lexicon()
         self._lexicon = pl.DataFrame(
-            {"word": list(lexicon), "value": list(lexicon.values())}, schema={"word": pl.String, "value": pl.Float64}
+            {"word": list(lexicon), "value": list(lexicon.values())},
+            schema={"word": pl.String, "value": pl.Float64},
         )
 
     def compute(self, batch: pa.RecordBatch) -> Mapping[str, pl.Series]:
@@ -85,9 +105,11 @@ class Sentiment(Signal):
         import polars as pl
 
         documents = pl.DataFrame({"text": pl.from_arrow(batch.column("text"))}).select(
-            row=pl.int_range(pl.len(), dtype=pl.Int64), token=pl.col("text").str.extract_all(TOKEN)
+            row=pl.int_range(pl.len(), dtype=pl.Int64), token=pl.col("text").str.extract_all(PIECE)
         )
-        is_loud = (pl.col("token").str.to_uppercase() == pl.col("token")) & (pl.col("token").str.len_chars() > 1)
+        is_loud = (pl.col("token").str.to_uppercase() == pl.col("token")) & (
+            pl.col("token").str.len_chars() > 1
+        )
         word = pl.col("token").str.to_lowercase().str.replace_all("’", "'", literal=True)
         tokens = (
             documents.explode("token")
@@ -104,7 +126,8 @@ class Sentiment(Signal):
 
         sign = pl.col("value").sign()
         degree = (
-            before(pl.col("word").is_in(BOOSTERS), 1).cast(pl.Float64) - before(pl.col("word").is_in(DAMPERS), 1).cast(pl.Float64)
+            before(pl.col("word").is_in(BOOSTERS), 1).cast(pl.Float64)
+            - before(pl.col("word").is_in(DAMPERS), 1).cast(pl.Float64)
         ) * DEGREE
         loud = (pl.col("is_loud") & ~pl.col("is_loud").all().over("row")).cast(pl.Float64) * CAPITALS
         tokens = tokens.with_columns(value=pl.col("value") + sign * (degree + loud))

@@ -1,8 +1,10 @@
+# ruff: noqa: E501  # tables of patterns and words
 """`support.turns`: who speaks how often in a chat log or an e-mail thread.
 
-A turn begins at a line with a speaker before a colon, with or without a time. Speakers whose label is a role (agent,
-customer) are known by it; any other label counts as a speaker if it opens two lines or more, so that `Note:` once
-in a letter is no turn. Messages of a thread are counted by the lines that mail programs put before a quoted one.
+A turn begins at a line with a speaker before a colon, with or without a time. Speakers whose label is a
+role (agent, customer) are known by it; any other label counts as a speaker if it opens two lines or more,
+so that `Note:` once in a letter is no turn. Messages of a thread are counted by the lines that mail
+programs put before a quoted one.
 """
 
 from __future__ import annotations
@@ -30,9 +32,7 @@ CUSTOMER_ROLES = (
 CUT = "\ufdd0"
 """A noncharacter of Unicode, for internal use: where a label stood."""
 _TIME = r"(?:[\[(]?(?:[0-9]{4}-[0-9]{2}-[0-9]{2}[ T])?[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?(?: ?[AaPp]\.?[Mm]\.?)?[\])]?[ \t]*[-,|]?[ \t]*)"
-LABEL = (
-    rf"(?m)^[ \t]*{_TIME}?(?:\*\*|<)?[A-Za-zÀ-ɏ][A-Za-zÀ-ɏ0-9 .'’_-]{{0,30}}(?: ?\([^)\n]{{1,20}}\))?(?:\*\*|>)? ?{_TIME}?:(?:\*\*)?(?:[ \t]|$)"
-)
+LABEL = rf"(?m)^[ \t]*{_TIME}?(?:\*\*|<)?[A-Za-zÀ-ɏ][A-Za-zÀ-ɏ0-9 .'’_-]{{0,30}}(?: ?\([^)\n]{{1,20}}\))?(?:\*\*|>)? ?{_TIME}?:(?:\*\*)?(?:[ \t]|$)"
 """A label with its colon: `Agent:`, `[10:32] Maria L.:`, `Dana (10:33 AM):`."""
 
 
@@ -48,9 +48,10 @@ class Turns(Signal):
     """Turns of a conversation.
 
     ``num_turns``, ``num_speakers``, ``num_agent_turns``, ``num_customer_turns`` (labels that are roles),
-    ``num_messages`` (quoted and forwarded messages of a thread, without the one on top): uint32. ``agent_fraction``,
-    ``customer_fraction``: characters under such labels over characters under any label, in [0, 1], float32; null without
-    turns. ``is_alternating``: no two turns in a row have the same label; null with fewer than two turns.
+    ``num_messages`` (quoted and forwarded messages of a thread, without the one on top): uint32.
+    ``agent_fraction``, ``customer_fraction``: characters under such labels over characters under any label,
+    in [0, 1], float32; null without turns. ``is_alternating``: no two turns in a row have the same label;
+    null with fewer than two turns.
     """
 
     name, version = "turns", 1
@@ -120,7 +121,10 @@ class Turns(Signal):
             *(pl.col(name).fill_null(0).cast(pl.UInt32) for name in counts),
             messages.cast(pl.UInt32).alias("num_messages"),
             *(
-                pl.when(pl.col("total") > 0).then(pl.col(role) / pl.col("total")).cast(pl.Float32).alias(f"{role}_fraction")
+                pl.when(pl.col("total") > 0)
+                .then(pl.col(role) / pl.col("total"))
+                .cast(pl.Float32)
+                .alias(f"{role}_fraction")
                 for role in ("agent", "customer")
             ),
             pl.when(pl.col("num_turns") >= 2).then(pl.col("repeats") == 0).alias("is_alternating"),
