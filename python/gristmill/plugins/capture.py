@@ -23,7 +23,10 @@ LOGGED_CHARACTERS = 2000
 TRACEBACK_CHARACTERS = 4000
 _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
 _OWN_MODULES = (
-    *(f"gristmill.plugins.{name}" for name in ("host", "work", "reading", "guard", "isolated", "child")),
+    *(
+        f"gristmill.plugins.{name}"
+        for name in ("host", "work", "reading", "guard", "isolated", "child", "lifecycle")
+    ),
     "contextlib",
 )
 
