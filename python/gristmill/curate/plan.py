@@ -12,6 +12,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from gristmill.curate import passages
 from gristmill.curate.choose import (
@@ -278,6 +279,7 @@ class Plan:
             rules = [rule for rule in self.thresholds if rule["step"] == step["name"]]
             kind = "plugin, outside the engine" if step["use"] == "plugin" else "engine"
             lines.append(f"  {number}. {step['name']} ({kind}; {_counted(len(rules), 'threshold')})")
+            lines += [f"     {words}" for words in self._containment(step["name"])]
         lines += describe_cuts(self.cuts)
         lines += [f"  then {name} (over all documents)" for name in self.dedup_steps]
         lines += describe_choices(self.choices)
@@ -308,6 +310,16 @@ class Plan:
             *disk_of_choices(self),
         ]
         return lines
+
+    def _containment(self, step: object) -> list[str]:
+        """Return in words how a plugin step is kept away from the run; nothing for other steps."""
+        from gristmill.plugins.containment import Containment
+
+        return [
+            Containment.described(cast(Mapping[str, object], plugin["containment"])).words
+            for plugin in self.plugins
+            if plugin["step"] == step
+        ]
 
     def file_costs(self) -> tuple[FileCost, ...]:
         """Return what each kind of intermediate file takes beside the text."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from gristmill import _native
+from gristmill.curate.plugin_accounts import write_account
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -101,6 +102,7 @@ class TaskRunner:
                 [extractor],
                 seed=cast(int, task["seed"]),
                 max_failure_fraction=cast(float, task["max_quarantine_fraction"]),
+                registry=Registry(plugins_dir=_plugins_dir(task)),
             ) as extracting,
         ):
 
@@ -119,6 +121,7 @@ class TaskRunner:
                 return extracted(extracting, extractor, found)
 
             self._drive(native, spec, host, by_step, open_file, None)
+            write_account(_place(task), [extractor], extracting.stats, part="extractor")
         return native.commit(self.session)
 
     @contextmanager
@@ -127,6 +130,7 @@ class TaskRunner:
     ) -> Iterator[tuple[PluginHost, dict[str, ActiveOperator], ActiveOperator | None]]:
         """Give the host with the task's plugin steps, these by name, and the plugin that reads its files."""
         from gristmill.plugins.host import PluginHost
+        from gristmill.plugins.isolated import Registry
         from gristmill.plugins.manager import PluginManager
 
         descriptions = cast(Sequence[Mapping[str, object]], task.get("plugins") or ())
@@ -143,6 +147,8 @@ class TaskRunner:
             registry=Registry(plugins_dir=plugins_dir),
         ) as host:
             yield host, by_step, reader
+            if operators:
+                write_account(_place(task), operators, host.stats)
 
     def _renderer(self, chat: Mapping[str, object]) -> Renderer:
         from gristmill.curate.chat import Renderer
@@ -182,6 +188,10 @@ class TaskRunner:
             failures = [(failure.row, failure.error_type, failure.detail) for failure in result.quarantined]
             columns = [result.columns[name] for name in operator.outputs]
             native.supply(columns, result.new_text, failures)
+
+
+def _place(task: Mapping[str, object]) -> Mapping[str, object]:
+    return cast(Mapping[str, object], cast(Mapping[str, object], task["spec"])["place"])
 
 
 def _plugins_dir(task: Mapping[str, object]) -> Path | None:

@@ -2,7 +2,8 @@
 
 `sys.stdout` and `sys.stderr` are wrapped once and stay wrapped: the wrapper asks a context variable whose call it
 is in, so that several threads are told apart. A thread that an operator started is told by not having been there
-when a call in the main thread began. Not seen: native code that writes to file descriptor 1; that needs a process of its own.
+when a call in the main thread began. Not seen: native code that writes to file descriptor 1; that needs a process of
+its own.
 """
 
 from __future__ import annotations
