@@ -154,7 +154,7 @@ class Plan:
                     "engine": strip_neutral(source.engine),
                     "reader": source.reader,
                     "rank": source.rank,
-                    **({} if source.extraction is None else {"extraction": source.extraction}),
+                    **({} if source.extraction is None else {"extraction": strip_neutral(source.extraction)}),
                 }
                 for source in self.sources
             ],
