@@ -5,8 +5,12 @@ from __future__ import annotations
 import pytest
 from tests.support import prose
 
+from gristmill.curate.plan import make_plan
 from gristmill.curate.run import CuratedRun, curate
 from gristmill.curate.verify import verify_run
+from gristmill.recipe import load_recipe
+from gristmill.report.folder import RunFolder
+from gristmill.report.sections import plugins as plugins_section
 
 PLUGIN = '''
 from pathlib import Path
@@ -164,6 +168,27 @@ def test_native_steps_behind_a_plugin_read_what_it_left(run: CuratedRun) -> None
     # The stop words are lower-case, and the transform shouted.
     assert set(signals["gopher_quality.num_stop_words"]) == {0}
     assert signals["toy.fragile.num_characters"].null_count() == 0
+
+
+def test_what_the_steps_did_is_added_up_over_tasks_for_the_report(run: CuratedRun) -> None:
+    _, table = plugins_section.build(RunFolder(run.path))
+    rows = {row[0]: row[1:] for row in table.rows}
+    # One document is null and read by no step.
+    assert {step: (row[0], row[2], row[3]) for step, row in rows.items()} == {
+        "toy.shout": (2, 9, 0),
+        "toy.fragile": (2, 9, 1),
+        "toy.even": (1, 9, 0),
+    }
+
+
+def test_a_plan_says_how_plugins_are_contained(run: CuratedRun) -> None:
+    recipe = run.path.parent / "recipe.toml"
+    contained = run.path.parent / "contained.toml"
+    text = recipe.read_text(encoding="utf-8")
+    contained.write_text(text.replace("min = 100", 'min = 100\nisolation = "process"\ndeadline = "9s"'))
+    before, after = make_plan(load_recipe(recipe)), make_plan(load_recipe(contained))
+    assert after.fingerprint() == before.fingerprint()
+    assert "     in a process of its own, 9 s a batch" in after.describe()
 
 
 def test_an_edited_plugin_runs_again_and_an_unchanged_one_does_not(run: CuratedRun) -> None:

@@ -12,6 +12,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from gristmill.curate import passages
 from gristmill.curate.choose import (
@@ -155,7 +156,7 @@ class Plan:
                     "engine": strip_neutral(source.engine),
                     "reader": source.reader,
                     "rank": source.rank,
-                    **({} if source.extraction is None else {"extraction": source.extraction}),
+                    **({} if source.extraction is None else {"extraction": strip_neutral(source.extraction)}),
                 }
                 for source in self.sources
             ],
@@ -280,6 +281,7 @@ class Plan:
             rules = [rule for rule in self.thresholds if rule["step"] == step["name"]]
             kind = "plugin, outside the engine" if step["use"] == "plugin" else "engine"
             lines.append(f"  {number}. {step['name']} ({kind}; {counted(len(rules), 'threshold')})")
+            lines += [f"     {words}" for words in self._containment(step["name"])]
         lines += describe_cuts(self.cuts)
         lines += [f"  then {name} (over all documents)" for name in self.dedup_steps]
         lines += describe_choices(self.choices)
@@ -310,6 +312,16 @@ class Plan:
             *disk_of_choices(self),
         ]
         return lines
+
+    def _containment(self, step: object) -> list[str]:
+        """Return in words how a plugin step is kept away from the run; nothing for other steps."""
+        from gristmill.plugins.containment import Containment
+
+        return [
+            Containment.described(cast(Mapping[str, object], plugin["containment"])).words
+            for plugin in self.plugins
+            if plugin["step"] == step
+        ]
 
     def file_costs(self) -> tuple[FileCost, ...]:
         """Return what each kind of intermediate file takes beside the text."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from gristmill.curate import dedup_index
+from gristmill.curate import dedup_index, plugin_accounts
 from gristmill.curate.executors import Executor
 from gristmill.curate.finalise import finalise
 from gristmill.curate.folder import RunFolder, canonical_json, load_json, write_atomically
@@ -253,6 +253,7 @@ def _finished(prepared: Prepared, outcome: Outcome, runner: StageRunner, log: Ev
     # Before the run is finished: what a finished run kept is in its index.
     dedup_index.publish(plan, folder, outcome.segment, inputs_of(plan, outcome.maps))
     finalise(plan, outcome, folder)
+    plugin_accounts.record(folder, outcome.maps)
     finished = open_run(folder.root)
     log({"stage": "finalise", "done": 1, "total": 1, "message": finished.digest})
     return CuratedRun(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from gristmill import _native
+from gristmill.curate.plugin_accounts import write_account
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -120,6 +121,7 @@ class TaskRunner:
                 return extracted(extracting, extractor, found)
 
             self._drive(native, spec, host, by_step, open_file, None)
+            write_account(_place(task), [extractor], extracting.stats, part="extractor")
         return native.commit(self.session)
 
     @contextmanager
@@ -145,6 +147,8 @@ class TaskRunner:
             registry=Registry(plugins_dir=plugins_dir),
         ) as host:
             yield host, by_step, reader
+            if operators:
+                write_account(_place(task), operators, host.stats)
 
     def _renderer(self, chat: Mapping[str, object]) -> Renderer:
         from gristmill.curate.chat import Renderer
@@ -184,6 +188,10 @@ class TaskRunner:
             failures = [(failure.row, failure.error_type, failure.detail) for failure in result.quarantined]
             columns = [result.columns[name] for name in operator.outputs]
             native.supply(columns, result.new_text, failures)
+
+
+def _place(task: Mapping[str, object]) -> Mapping[str, object]:
+    return cast(Mapping[str, object], cast(Mapping[str, object], task["spec"])["place"])
 
 
 def _plugins_dir(task: Mapping[str, object]) -> Path | None:

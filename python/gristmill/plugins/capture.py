@@ -2,7 +2,8 @@
 
 `sys.stdout` and `sys.stderr` are wrapped once and stay wrapped: the wrapper asks a context variable whose call it
 is in, so that several threads are told apart. A thread that an operator started is told by not having been there
-when the call began. Not seen: native code that writes to file descriptor 1; that needs a process of its own.
+when a call in the main thread began. Not seen: native code that writes to file descriptor 1; that needs a process of
+its own.
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ LOGGED_CHARACTERS = 2000
 TRACEBACK_CHARACTERS = 4000
 _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
 _OWN_MODULES = (
-    *(f"gristmill.plugins.{name}" for name in ("host", "work", "reading", "guard", "isolated", "child")),
+    *(
+        f"gristmill.plugins.{name}"
+        for name in ("host", "work", "reading", "guard", "isolated", "child", "lifecycle")
+    ),
     "contextlib",
 )
 
@@ -35,7 +39,9 @@ class Captured:
         self.operator = operator
         self.stdout = _Sink()
         self.stderr = _Sink()
-        self.threads_before = set(threading.enumerate())
+        # Only of a call in the main thread can it be said who starts the threads that begin meanwhile.
+        is_main = threading.current_thread() is threading.main_thread()
+        self.threads_before = set(threading.enumerate()) if is_main else None
 
     @property
     def num_characters(self) -> int:
@@ -133,8 +139,12 @@ def _foreign_thread() -> Captured | None:
     if thread is threading.main_thread():
         return None
     with _lock:
-        going_on = next((call for call in _open_calls if thread not in call.threads_before), None)
+        going_on = next((call for call in _open_calls if _started_in(thread, call)), None)
         return going_on or _left_threads.get(thread)
+
+
+def _started_in(thread: threading.Thread, call: Captured) -> bool:
+    return call.threads_before is not None and thread not in call.threads_before
 
 
 def _install() -> dict[str, _Routed]:
@@ -152,7 +162,7 @@ def _install() -> dict[str, _Routed]:
 
 def note_threads(captured: Captured) -> None:
     """Log threads that go on after their call, each once."""
-    left = [thread for thread in threading.enumerate() if thread not in captured.threads_before]
+    left = [thread for thread in threading.enumerate() if _started_in(thread, captured)]
     started_here = [thread for thread in left if thread not in _left_threads]
     for thread in started_here:
         _left_threads[thread] = captured

@@ -52,6 +52,21 @@ class Containment:
             "max_memory": self.max_memory_bytes,
         }
 
+    @classmethod
+    def described(cls, description: Mapping[str, object]) -> Containment:
+        """Return what `describe` described.
+
+        Examples
+        --------
+        >>> Containment.described(Containment(deadline_s=5.0).describe()).words[:42]
+        "in the run's process, 5 s a batch for Pyth"
+        """
+        return cls(
+            isolation=cast(Isolation, description["isolation"]),
+            deadline_s=parse_duration(description["deadline"]),
+            max_memory_bytes=cast("int | None", description["max_memory"]),
+        )
+
     @property
     def words(self) -> str:
         """What a plan says about it."""

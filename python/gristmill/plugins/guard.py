@@ -75,6 +75,7 @@ def _timed(work: Work, batch: pa.RecordBatch, deadline_s: float) -> object:
                 returned = work(batch)
             finally:
                 watch.is_armed = False
+                _builtins_back()
         except (MemoryError, ContractError):
             raise
         except BaseException as error:
@@ -160,6 +161,7 @@ class _Watch:
 _state_lock = threading.Lock()
 _num_inside = 0
 _kept: tuple[str | None, dict[bytes, bytes], dict[str, object]] | None = None
+_changed_builtins: set[str] = set()
 
 
 @contextlib.contextmanager
@@ -179,19 +181,20 @@ def state_kept(operator: str) -> Iterator[None]:
     global _num_inside, _kept  # noqa: PLW0603  # the state of a process is global
     with _state_lock:
         if _num_inside == 0:
-            _kept = (_working_folder(), dict(os.environb), dict(vars(builtins)))
+            _kept = (_working_folder(), dict(os.environb), builtins.__dict__.copy())
         _num_inside += 1
     try:
         yield
     finally:
+        _builtins_back()
         with _state_lock:
             _num_inside -= 1
             assert _kept is not None
-            for changed in _put_back(*_kept):
+            for changed in _put_back(*_kept[:2]):
                 plugin_logger(operator).warning("changes %s; it was put back", changed)
 
 
-def _put_back(folder: str | None, environment: dict[bytes, bytes], names: dict[str, object]) -> Iterator[str]:
+def _put_back(folder: str | None, environment: dict[bytes, bytes]) -> Iterator[str]:
     if folder is not None and _working_folder() != folder:
         with contextlib.suppress(OSError):
             os.chdir(folder)
@@ -203,24 +206,26 @@ def _put_back(folder: str | None, environment: dict[bytes, bytes], names: dict[s
             if os.environb.get(variable) != value:
                 os.environb[variable] = value
         yield "the environment"
-    now = vars(builtins)
-    if now == names:
+    if _changed_builtins:
+        yield f"the builtin `{min(_changed_builtins)}`"
+        _changed_builtins.clear()
+
+
+def _builtins_back() -> None:
+    """Put back what an operator changed, before any code of ours runs on it: so nothing here uses a builtin."""
+    now = builtins.__dict__
+    if _kept is None or now == _kept[2]:
         return
-    changed = [
-        name for name in now.keys() | names.keys() if now.get(name, _GONE) is not names.get(name, _GONE)
-    ]
-    # `_` is what an interactive session printed last.
-    changed = sorted(name for name in changed if name != "_")
+    names = _kept[2]
+    changed = {name for name in now if name not in names or now[name] is not names[name]}
+    changed |= names.keys() - now.keys()
+    changed.discard("_")  # what an interactive session printed last
     for name in changed:
         if name in names:
             now[name] = names[name]
         else:
             del now[name]
-    if changed:
-        yield f"the builtin `{changed[0]}`"
-
-
-_GONE = object()
+    _changed_builtins.update(changed)
 
 
 def _working_folder() -> str | None:

@@ -1,4 +1,7 @@
-"""Writes the report of a run as HTML, Markdown or JSON. Same run, same bytes: no clock, host or path."""
+"""Writes the report of a run as HTML, Markdown or JSON. Same run, same bytes: no clock, host or path.
+
+What plugins took is of the run's own events: another run with the same digest has other times there.
+"""
 
 from __future__ import annotations
 

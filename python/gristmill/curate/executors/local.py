@@ -168,10 +168,13 @@ class LocalExecutor:
         if job.attempts < MAX_ATTEMPTS:
             self._waiting.appendleft(job)
             return None
+        hint = "look for the kernel's out-of-memory killer, or run with `--workers 1` to see the fault"
+        if job.task.get("plugins"):
+            hint += '; a plugin that crashes: `isolation = "process"` for its step'
         error = GristmillError(
             "GM-RUN-003",
             f"a worker died {job.attempts} times on the same task (last status `{status}`)",
-            hint="look for the kernel's out-of-memory killer, or run with `--workers 1` to see the fault",
+            hint=hint,
         )
         return TaskResult(ticket=job.ticket, manifest=None, error=error)
 
