@@ -92,7 +92,8 @@ class SectionBars:
                     f"a bar of `{self.caption}` has {len(row)} values for {len(self.series)} series"
                 )
             for value in row:
-                if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+                number: object = value
+                if isinstance(number, bool) or not isinstance(number, int) or number < 0:
                     raise ValueError(f"a bar of `{self.caption}` is `{value}`, not a whole number from 0")
 
 
