@@ -11,6 +11,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tests.support import prose, write_tokenizer
 
 from gristmill.curate.run import CuratedRun, curate
 from gristmill.curate.verify import verify_run
@@ -19,6 +20,7 @@ from gristmill.plugins.active import activate
 from gristmill.plugins.contract import check_operator, registered_for
 from gristmill.plugins.extractors import Extractor
 from gristmill.plugins.testing import nasty_documents
+from gristmill.report.build import write_report
 
 PLUGIN = '''
 import pyarrow as pa
@@ -219,3 +221,32 @@ def test_the_contract_holds_extractors_too() -> None:
     assert all(check.passed for check in check_operator(Same, nasty_documents(), other_process=False))
     broken = check_operator(Neighbour, nasty_documents(), other_process=False)
     assert [check.name for check in broken if not check.passed] == ["split and merge"]
+
+
+def test_name_version_configuration_and_fingerprint_are_in_plan_manifest_shards_and_report(
+    tmp_path: Path,
+) -> None:
+    write_lines(tmp_path / "pages.jsonl.gz", [{"html": f"<p>{prose(number)}</p>"} for number in range(4)])
+    write_tokenizer(tmp_path / "tokenizer.json")
+    source = 'paths = ["pages.jsonl.gz"]\ntext = "html"\nextract = { use = "web.untag", least = 2 }\n'
+    steps = '[[step]]\nuse = "web.length"\n[tokens]\ntokenizer = "tokenizer.json"\n'
+    run = run_of(tmp_path, source, steps=steps)
+    plugins = run.manifest["plugins"]
+    assert [(item["use"], item["version"], item["config"]) for item in plugins] == [
+        ("web.length", 1, {}),
+        ("web.untag", 1, {"least": 2}),
+    ]
+    assert json.loads((run.path / "plan.json").read_text(encoding="utf-8"))["plugins"] == plugins
+    [shard] = sorted((run.path / "tokens/train").glob("*.arrow"))
+    with pa.OSFile(str(shard)) as file:
+        metadata = pa.ipc.open_file(file).schema.metadata
+    assert json.loads(metadata[b"gristmill.plugins"]) == plugins
+    page = write_report(run.path, format="md").read_text(encoding="utf-8")
+    assert all(item["fingerprint"] in page for item in plugins)
+    # The file's content is part of it: another text, the same version.
+    changed = PLUGIN + "# one more line\n"
+    (tmp_path / "plugins/web.py").write_text(changed, encoding="utf-8")
+    again = curate(tmp_path / "recipe.toml", workers=1)
+    assert [item["fingerprint"] for item in again.manifest["plugins"]] != [
+        item["fingerprint"] for item in plugins
+    ]

@@ -14,6 +14,7 @@ from gristmill.plugins.scaffold import KINDS
 
 if TYPE_CHECKING:
     from gristmill.cli.options import Run, Subparsers
+    from gristmill.cli.printer import Printer
     from gristmill.plugins.active import Registered
 
 
@@ -94,20 +95,22 @@ def run_list(options: argparse.Namespace) -> int:
         ]
         for info in infos
     ]
-    if rows:
-        printer.table(["plugin", "version", "", "operators"], rows)
-    else:
-        printer.data("no plugins: install one, for example `pip install gristmill-legal`")
+    printer.table(["plugin", "version", "", "operators"], rows)
+    if len(infos) == 1:
+        printer.talk("no other plugins: install one, for example `pip install gristmill-legal`")
     printer.result({"plugins": [dataclasses.asdict(info) for info in infos]})
     return ExitCode.DONE
 
 
 def run_show(options: argparse.Namespace) -> int:
     """Print what one plugin offers."""
+    from gristmill.plugins.hookspecs import PROJECT
     from gristmill.plugins.manager import PluginManager
 
     printer = printer_of(options)
     _, plugins_dir = _place(options)
+    if options.name == PROJECT:
+        return _show_builtin(printer)
     operators = PluginManager.load([options.name], plugins_dir=plugins_dir).operators
     pages = [operator_page(name, registered) for name, registered in operators.items()]
     for position, page in enumerate(pages):
@@ -115,6 +118,30 @@ def run_show(options: argparse.Namespace) -> int:
             printer.data("")
         printer.lines(describe_operator(page))
     printer.result({"plugin": options.name, "operators": [dataclasses.asdict(page) for page in pages]})
+    return ExitCode.DONE
+
+
+def _show_builtin(printer: Printer) -> int:
+    """Print gristmill's own rules, as they describe themselves."""
+    from gristmill.plugins.builtin import NAMESPACE, builtin_rules
+
+    rules = builtin_rules()
+    for position, rule in enumerate(rules):
+        if position:
+            printer.data("")
+        kind = f"{rule.kind} that edits" if rule.edits_text else rule.kind
+        page = OperatorPage(
+            use=rule.name,
+            kind=kind,
+            version=rule.version,
+            summary=rule.summary,
+            inputs=list(rule.inputs),
+            outputs=[f"{name}: {type_}" for name, type_ in rule.outputs.items()],
+            keys=[name if default is None else f"{name} = {default}" for name, default in rule.keys.items()],
+        )
+        printer.lines(describe_operator(page))
+    printer.talk("`gristmill explain rule NAME` shows sources, definitions and examples of a rule")
+    printer.result({"plugin": NAMESPACE, "operators": [dataclasses.asdict(rule) for rule in rules]})
     return ExitCode.DONE
 
 

@@ -94,6 +94,7 @@ def build_manifest(plan: Plan, outcome: Outcome) -> dict[str, object]:
             for file in final_files(outcome)
         ],
         "operators": [dict(operator) for operator in plan.operators],
+        **({"plugins": plan.plugin_lineage()} if plan.plugin_lineage() else {}),
         "thresholds": [dict(threshold) for threshold in plan.thresholds],
         "tokenizer": None
         if plan.tokenizer is None

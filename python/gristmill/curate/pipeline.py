@@ -421,6 +421,8 @@ def _shards(
         "gristmill.split": split,
         "gristmill.lineage": lineage,
     }
+    if plugins := plan.plugin_lineage():
+        metadata["gristmill.plugins"] = json.dumps(plugins, sort_keys=True, ensure_ascii=False)
     tasks = [
         Task(
             index=index,

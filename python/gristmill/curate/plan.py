@@ -47,6 +47,17 @@ FIRST_RANGES = 16
 LARGE_RANGE_BYTES = 4 << 30
 """Input bytes on disk for each further range: a range reads a piece of every partition, and small pieces are slow."""
 MAX_RANGES = 1024
+LINEAGE_KEYS = (
+    "step",
+    "use",
+    "kind",
+    "version",
+    "distribution",
+    "distribution_version",
+    "config",
+    "fingerprint",
+)
+"""What plan, manifest and shards say of a plugin's operator."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -137,6 +148,23 @@ class Plan:
         names = (self.exact_step, self.near_step, None if self.semantic is None else self.semantic.step)
         return tuple(name for name in names if name is not None)
 
+    def plugin_lineage(self) -> list[dict[str, object]]:
+        """Return what plugins did to the data: name, kind, version, package, configuration and fingerprint of each.
+
+        Steps in order, then what reads the sources and what makes their texts. The fingerprint holds the hash of the
+        plugin's files where these can change under one version.
+        """
+        described = list(self.plugins)
+        described += [source.reader for source in self.sources if source.reader is not None]
+        described += [
+            cast(Mapping[str, object], source.extraction["extractor"])
+            for source in self.sources
+            if source.extraction is not None
+        ]
+        entries = [{name: plugin[name] for name in LINEAGE_KEYS} for plugin in described]
+        # Several sources may have the same reader.
+        return [entry for position, entry in enumerate(entries) if entry not in entries[:position]]
+
     def identity(self) -> dict[str, object]:
         """Return everything the result depends on apart from the content of the inputs; no path, size or budget."""
         return {
@@ -217,6 +245,7 @@ class Plan:
             "ranges": self.num_ranges,
             "tokenizer_path": None if self.tokenizer is None else str(self.tokenizer.path.absolute()),
             "tokenizer_kind": None if self.tokenizer is None else self.tokenizer.kind,
+            **({"plugins": self.plugin_lineage()} if self.plugin_lineage() else {}),
             **({} if self.plugins_dir is None else {"plugins_dir": str(self.plugins_dir.absolute())}),
             **({} if self.index is None else {"index_path": str(self.index.path.absolute())}),
         }

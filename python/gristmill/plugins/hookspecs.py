@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 import pluggy
 
 if TYPE_CHECKING:
+    from gristmill.plugins.builtin import BuiltinRule
     from gristmill.plugins.observers import RunInfo
     from gristmill.plugins.operators import Operator
 
@@ -30,6 +31,13 @@ class Register(Protocol):
 
     def __call__(self, operator: type[Operator]) -> None:
         """Register one operator class under the plugin's namespace."""
+
+
+class RegisterRule(Protocol):
+    """What gristmill's own module is given: call it once for each built-in rule."""
+
+    def __call__(self, rule: BuiltinRule) -> None:
+        """Register one rule."""
 
 
 @hookspec
@@ -124,6 +132,16 @@ def run_finished(run: RunInfo, report: Mapping[str, object]) -> None:
     """
 
 
+@hookspec
+def register_rules(register: RegisterRule) -> None:
+    """Register the rules that come with gristmill. Only gristmill's own module may implement this.
+
+    .. versionadded:: 0.1
+    """
+
+
+OWN_HOOKS = ("register_rules",)
+"""Hooks of gristmill's own module."""
 HOOKS = (
     "register_readers",
     "register_extractors",

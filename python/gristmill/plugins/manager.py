@@ -6,6 +6,7 @@ fails is named and the others are unaffected. Not here: running operators (`host
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import inspect
 import sys
@@ -176,7 +177,7 @@ class PluginManager:
 def list_plugins(
     *, active: Iterable[str] = (), plugins_dir: Path | None = None, load: bool = True
 ) -> list[PluginInfo]:
-    """Return every plugin there is, sorted by name.
+    """Return every plugin there is, sorted by name, gristmill's own rules among them.
 
     Parameters
     ----------
@@ -192,7 +193,7 @@ def list_plugins(
     True
     """
     namespaces = {name.partition(".")[0] for name in active}
-    infos = []
+    infos = [_builtin_info(load=load)]
     for namespace, claims in discover(plugins_dir).items():
         operators, error = None, None
         if load:
@@ -211,7 +212,27 @@ def list_plugins(
                 error=error,
             )
         )
-    return infos
+    return sorted(infos, key=lambda info: info.name)
+
+
+def _builtin_info(*, load: bool) -> PluginInfo:
+    """Return the line of gristmill's own rules, which are always active."""
+    names = None
+    if load:
+        from gristmill.plugins.builtin import builtin_rules
+
+        names = tuple(rule.name for rule in builtin_rules())
+    try:
+        version: str | None = importlib.metadata.version(hookspecs.PROJECT)
+    except importlib.metadata.PackageNotFoundError:
+        version = None
+    return PluginInfo(
+        name=hookspecs.PROJECT,
+        distribution=hookspecs.PROJECT,
+        version=version,
+        operators=names,
+        active=True,
+    )
 
 
 def _rebuild(manager: PluginManager, description: Mapping[str, object]) -> ActiveOperator:
@@ -235,6 +256,12 @@ def _rebuild(manager: PluginManager, description: Mapping[str, object]) -> Activ
 
 
 def _choose(namespace: str, available: Mapping[str, list[Found]]) -> Found:
+    if namespace == hookspecs.PROJECT:
+        raise GristmillError(
+            "GM-PLUGIN-005",
+            f"the plugin name `{namespace}` is taken by gristmill's own rules",
+            hint='a built-in rule is used without it: `use = "clean"`; rename a plugin of this name',
+        )
     claims = available.get(namespace)
     if claims is None:
         close = nearest(namespace, available)
@@ -344,11 +371,19 @@ def _register(found: Found, module: ModuleType) -> list[Registered]:
 
 
 def _refuse_unknown_hooks(found: Found, manager: pluggy.PluginManager) -> None:
+    for own in hookspecs.OWN_HOOKS:
+        if getattr(manager.hook, own).get_hookimpls():
+            raise GristmillError(
+                "GM-PLUGIN-007",
+                f"plugin `{found.namespace}` implements the hook `{own}`, which is gristmill's own",
+                hint="register signals, transforms or filters instead",
+            )
     try:
         manager.check_pending()
     except pluggy.PluginValidationError as error:
         known = (*hookspecs.HOOKS, *hookspecs.OBSERVERS)
-        unknown = [name for name in vars(manager.hook) if not name.startswith("_") and name not in known]
+        ours = (*known, *hookspecs.OWN_HOOKS)
+        unknown = [name for name in vars(manager.hook) if not name.startswith("_") and name not in ours]
         name = unknown[0] if unknown else "unknown"
         close = nearest(name, known)
         raise GristmillError(

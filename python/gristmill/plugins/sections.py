@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from gristmill.plugins.operators import Operator
 
@@ -91,8 +91,9 @@ class SectionBars:
                 raise ValueError(
                     f"a bar of `{self.caption}` has {len(row)} values for {len(self.series)} series"
                 )
-            for value in cast(Sequence[object], row):
-                if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            for value in row:
+                number: object = value
+                if isinstance(number, bool) or not isinstance(number, int) or number < 0:
                     raise ValueError(f"a bar of `{self.caption}` is `{value}`, not a whole number from 0")
 
 

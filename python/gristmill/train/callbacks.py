@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import random
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -102,8 +102,8 @@ def _unchanged() -> Iterator[None]:
     """Put back what a call could change and a training depends on."""
     python_state, numpy_state = random.getstate(), np.random.get_state()  # the one others share
     torch_state = torch.get_rng_state()
-    is_initialized: Callable[[], bool] = torch.cuda.is_initialized  # torch does not type it
-    device_states = torch.cuda.get_rng_state_all() if is_initialized() else []
+    is_on_device = torch.cuda.is_available() and torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    device_states = torch.cuda.get_rng_state_all() if is_on_device else []
     has_gradients, threads, dtype = (
         torch.is_grad_enabled(),
         torch.get_num_threads(),

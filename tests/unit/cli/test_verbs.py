@@ -223,7 +223,7 @@ def test_train_without_torch_says_what_to_install(
 
 def test_report(tmp_path: Path, calls: Calls, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", str(tmp_path), "--format", "md"]) == 0
-    assert calls.report == [{"run": tmp_path, "format": "md", "output": None}]
+    assert calls.report == [{"run": tmp_path, "format": "md", "output": None, "plugins_dir": None}]
     assert capsys.readouterr().out == f"{tmp_path / 'report.html'}\n"
 
 

@@ -76,7 +76,7 @@ def test_the_guide_has_a_plugin_of_every_kind() -> None:
 
 def test_hooks_are_exactly_the_specifications() -> None:
     specified = [name for name, value in vars(hookspecs).items() if hasattr(value, "gristmill_spec")]
-    assert specified == [*hookspecs.HOOKS, *hookspecs.OBSERVERS]
+    assert specified == [*hookspecs.HOOKS, *hookspecs.OBSERVERS, *hookspecs.OWN_HOOKS]
     assert [kind.hook for kind in ALL] == list(hookspecs.HOOKS)
     for name in specified:
         assert ".. versionadded::" in getattr(hookspecs, name).__doc__, name

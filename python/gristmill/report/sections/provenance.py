@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 
 from gristmill.report.blocks import Block, Cell, Code, Column, Fact, Facts, Table
@@ -32,7 +33,17 @@ def build(run: RunFolder) -> Sequence[Block]:
     operators = [mapping(entry) for entry in sequence(manifest.get("operators"))]
     inputs = [mapping(entry) for entry in sequence(manifest.get("inputs"))]
     files = [mapping(entry) for entry in sequence(manifest.get("files"))]
-    blocks += _table("Operators", operators, {"name": "code", "version": "code", "distribution": "code"})
+    known = ("step", "use", "name", "version", "distribution", "distribution_version", "fingerprint")
+    named = {name: "code" for name in known if any(entry.get(name) is not None for entry in operators)}
+    blocks += _table("Operators", operators, named)
+    plugins = [
+        {
+            **mapping(entry),
+            "config": json.dumps(mapping(entry).get("config"), sort_keys=True, ensure_ascii=False),
+        }
+        for entry in sequence(manifest.get("plugins"))
+    ]
+    blocks += _table("Plugins", plugins, {"step": "code", "use": "code", "kind": "text", "config": "code"})
     input_columns = {
         "source": "text",
         "path": "code",
