@@ -87,8 +87,8 @@ def _table(program: Command) -> Iterator[str]:
     yield "    esac"
     yield '    case "$at" in'
     for command in commands:
-        names = [name for option in command.options for name in option.names]
-        yield f"        {_where(command.path) if command.path else chr(34) * 2}) options={shlex.quote(' '.join(names))}"
+        known = [name for option in command.options for name in option.names]
+        yield f"        {_where(command.path) if command.path else chr(34) * 2}) options={shlex.quote(' '.join(known))}"
         yield f"            words={shlex.quote(' '.join(below.path[-1] for below in command.commands))}"
         yield '            case "$position" in'
         for position, value in enumerate(command.arguments):
