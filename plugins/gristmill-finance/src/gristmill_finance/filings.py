@@ -6,10 +6,15 @@ Items of Form 10-K and 10-Q are those the forms prescribe (Regulation S-K, 17 CF
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from gristmill.plugins.api import Expr, Field, Float32, Signal, UInt32, col, frozen_config, lit, when
 from gristmill_finance.patterns import ascii_classes
+
+if TYPE_CHECKING:
+    import polars as pl
+    import pyarrow as pa
 
 Form = Literal["10-K", "10-Q", "8-K"]
 
@@ -133,8 +138,20 @@ class FilingSections(Signal):
     Config = FilingSectionsConfig
     config: FilingSectionsConfig
 
-    def expr(self) -> list[Expr]:
-        """Return one expression an output."""
+    def compute(self, batch: pa.RecordBatch) -> Mapping[str, pl.Series]:
+        """Return the columns; the patterns of items run only on documents in which a line starts with "Item"."""
+        import polars as pl
+
+        texts = pl.DataFrame({"text": pl.from_arrow(batch.column("text"))}).with_row_index("row")
+        likely = texts.filter(pl.col("text").str.contains(r"(?mi)^[ \t|#*]*item[ \t\x{00A0}]"))
+        columns = texts.select("row").join(
+            likely.select("row", *self._expressions()), on="row", how="left", maintain_order="left"
+        )
+        empty = {"item_fraction": 0, "num_contents_lines": 0}
+        filled = columns.with_columns(pl.col(name).fill_null(value) for name, value in empty.items())
+        return {name: filled[name] for name in self.outputs}
+
+    def _expressions(self) -> list[Expr]:
         import polars as pl
 
         rows = ITEMS[self.config.form]
