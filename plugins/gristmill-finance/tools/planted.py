@@ -1,4 +1,4 @@
-# ruff: noqa: INP001, T201  # a script that prints
+# ruff: noqa: E501, INP001, T201  # a script that prints, with templates of text
 """Prints how the signals tell financial documents, planted among real ones, from the rest.
 
     python tools/planted.py CORPUS.jsonl[.zst] [--show]
@@ -55,8 +55,10 @@ DISCLAIMER = (
     "to update any forward-looking statement.\n\n"
 )
 RESULTS = (
-    ("Net sales {rose} {p} % to ${m}.{d} million in fiscal {y}, from ${k}.{d} million the year before. Operating income was "
-    "${d}.{p} million; the gross margin changed by {b} basis points."),
+    (
+        "Net sales {rose} {p} % to ${m}.{d} million in fiscal {y}, from ${k}.{d} million the year before. Operating income was "
+        "${d}.{p} million; the gross margin changed by {b} basis points."
+    ),
     "Cash flow from operations {rose}, and the board declared a dividend of $0.{b} a share on its common stock.",
     "We expect net sales to grow in {y}, although higher interest rates could weigh on the credit facility.",
     "The company recorded an impairment of goodwill of EUR {d} million and a loss on derivatives.",

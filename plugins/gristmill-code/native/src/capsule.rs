@@ -22,14 +22,17 @@ pub(crate) fn import(producer: &Bound<'_, PyAny>) -> PyResult<ArrayRef> {
         .call_method0("__arrow_c_array__")
         .map_err(|_| PyTypeError::new_err("expected an Arrow array (an object with `__arrow_c_array__`)"))?;
     let (schema, array): (Bound<'_, PyCapsule>, Bound<'_, PyCapsule>) = pair.extract()?;
-    let schema = schema.pointer_checked(Some(SCHEMA_NAME))?.cast::<FFI_ArrowSchema>();
+    let schema = schema
+        .pointer_checked(Some(SCHEMA_NAME))?
+        .cast::<FFI_ArrowSchema>();
     let array = array.pointer_checked(Some(ARRAY_NAME))?.cast::<FFI_ArrowArray>();
     // SAFETY: a capsule of this name holds this struct (PyCapsule interface), and lives until the end of this function.
     let schema = unsafe { schema.as_ref() };
     // SAFETY: as above; `from_raw` moves the struct out and leaves an empty one, whose release does nothing.
     let array = unsafe { FFI_ArrowArray::from_raw(array.as_ptr()) };
     // SAFETY: both structs come from one producer, which vouches that they describe each other.
-    let data = unsafe { from_ffi(array, schema) }.map_err(|error| PyValueError::new_err(error.to_string()))?;
+    let data =
+        unsafe { from_ffi(array, schema) }.map_err(|error| PyValueError::new_err(error.to_string()))?;
     Ok(make_array(data))
 }
 
@@ -53,7 +56,8 @@ impl ArrowArray {
     ) -> PyResult<Bound<'py, PyTuple>> {
         // The interface lets a producer ignore what is asked for.
         drop(requested_schema);
-        let (array, schema) = to_ffi(&self.0.to_data()).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let (array, schema) =
+            to_ffi(&self.0.to_data()).map_err(|error| PyValueError::new_err(error.to_string()))?;
         let schema = PyCapsule::new_with_value(py, schema, SCHEMA_NAME)?;
         let array = PyCapsule::new_with_value(py, array, ARRAY_NAME)?;
         PyTuple::new(py, [schema, array])

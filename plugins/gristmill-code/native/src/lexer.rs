@@ -18,7 +18,10 @@ pub enum Ending {
 
 /// One form of comment or string; the fields are those of `gristmill_code.syntaxes.Form`.
 #[derive(Clone, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "they are independent facts about a form, named as in the table")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are independent facts about a form, named as in the table"
+)]
 pub struct Form {
     /// Counted as comment, else as string.
     pub is_comment: bool,
@@ -90,10 +93,17 @@ pub struct Shares {
 /// ```
 #[must_use]
 pub fn measure(text: &[u8], syntax: &Syntax) -> Shares {
-    let mut shares = Shares { characters: num_visible(text), ..Shares::default() };
+    let mut shares = Shares {
+        characters: num_visible(text),
+        ..Shares::default()
+    };
     let mut position = 0;
     while let Some(&byte) = text.get(position) {
-        let found = if syntax.is_first[usize::from(byte)] { open_at(text, position, syntax) } else { None };
+        let found = if syntax.is_first[usize::from(byte)] {
+            open_at(text, position, syntax)
+        } else {
+            None
+        };
         let Some((form, end)) = found else {
             position += 1;
             continue;
@@ -111,7 +121,11 @@ pub fn measure(text: &[u8], syntax: &Syntax) -> Shares {
 }
 
 fn open_at<'a>(text: &[u8], start: usize, syntax: &'a Syntax) -> Option<(&'a Form, usize)> {
-    syntax.forms.iter().filter(|form| opens(text, start, form)).find_map(|form| Some((form, end_of(text, start, form)?)))
+    syntax
+        .forms
+        .iter()
+        .filter(|form| opens(text, start, form))
+        .find_map(|form| Some((form, end_of(text, start, form)?)))
 }
 
 fn opens(text: &[u8], start: usize, form: &Form) -> bool {
@@ -127,17 +141,27 @@ fn opens(text: &[u8], start: usize, form: &Form) -> bool {
         return false;
     }
     !form.line_start
-        || before.iter().rev().find(|&&byte| byte == b'\n' || !is_blank(byte)).is_none_or(|&byte| byte == b'\n')
+        || before
+            .iter()
+            .rev()
+            .find(|&&byte| byte == b'\n' || !is_blank(byte))
+            .is_none_or(|&byte| byte == b'\n')
 }
 
 fn end_of(text: &[u8], start: usize, form: &Form) -> Option<usize> {
     let inside = start + form.open.len();
     match form.ending {
-        Ending::Line => Some(find(text, b"\n", inside - usize::from(form.open.ends_with(b"\n"))).unwrap_or(text.len())),
+        Ending::Line => {
+            Some(find(text, b"\n", inside - usize::from(form.open.ends_with(b"\n"))).unwrap_or(text.len()))
+        }
         Ending::Close => Some(end_of_closed(text, inside, form)),
         Ending::Character => end_of_character(text, inside, form),
         Ending::Raw => {
-            let hashes = text.get(inside..)?.iter().take_while(|&&byte| byte == b'#').count();
+            let hashes = text
+                .get(inside..)?
+                .iter()
+                .take_while(|&&byte| byte == b'#')
+                .count();
             if text.get(inside + hashes) != Some(&b'"') {
                 return None;
             }
@@ -215,7 +239,9 @@ fn find(text: &[u8], part: &[u8], from: usize) -> Option<usize> {
 }
 
 fn num_visible(text: &[u8]) -> u64 {
-    text.iter().map(|&byte| u64::from(byte & 0xC0 != 0x80 && !is_blank(byte))).sum()
+    text.iter()
+        .map(|&byte| u64::from(byte & 0xC0 != 0x80 && !is_blank(byte)))
+        .sum()
 }
 
 fn is_blank(byte: u8) -> bool {

@@ -36,7 +36,11 @@ fn measure_comments(
     let texts = column::<LargeStringArray>(&texts, "texts", "large_utf8")?;
     let languages = column::<Int32Array>(&languages, "languages", "int32")?;
     if texts.len() != languages.len() {
-        return Err(PyValueError::new_err(format!("{} texts have {} languages", texts.len(), languages.len())));
+        return Err(PyValueError::new_err(format!(
+            "{} texts have {} languages",
+            texts.len(),
+            languages.len()
+        )));
     }
     let syntaxes = syntaxes.into_iter().map(syntax).collect::<PyResult<Vec<_>>>()?;
     py.detach(|| measure_columns(texts, languages, &syntaxes))
@@ -60,24 +64,47 @@ fn form(fields: FormTuple) -> PyResult<Form> {
         "close" => Ending::Close,
         "character" => Ending::Character,
         "raw" => Ending::Raw,
-        other => return Err(PyValueError::new_err(format!("`{other}` is no way for a form to end"))),
+        other => {
+            return Err(PyValueError::new_err(format!(
+                "`{other}` is no way for a form to end"
+            )));
+        }
     };
     if !open.is_ascii() || open.is_empty() || !close.is_ascii() {
-        return Err(PyValueError::new_err("what a form opens and closes with must be ASCII, and the first not empty"));
+        return Err(PyValueError::new_err(
+            "what a form opens and closes with must be ASCII, and the first not empty",
+        ));
     }
     let (open, close) = (open.into_bytes(), close.into_bytes());
-    Ok(Form { is_comment, ending, open, close, escape, multiline, nested, word_start, line_start })
+    Ok(Form {
+        is_comment,
+        ending,
+        open,
+        close,
+        escape,
+        multiline,
+        nested,
+        word_start,
+        line_start,
+    })
 }
 
-fn measure_columns(texts: &LargeStringArray, languages: &Int32Array, syntaxes: &[Syntax]) -> PyResult<ArrowArray> {
+fn measure_columns(
+    texts: &LargeStringArray,
+    languages: &Int32Array,
+    syntaxes: &[Syntax],
+) -> PyResult<ArrowArray> {
     let mut rows = Vec::with_capacity(texts.len());
     for (text, language) in texts.iter().zip(languages) {
         let (Some(text), Some(language)) = (text, language) else {
             rows.push(None);
             continue;
         };
-        let syntax = usize::try_from(language).ok().and_then(|index| syntaxes.get(index));
-        let syntax = syntax.ok_or_else(|| PyValueError::new_err(format!("there is no language `{language}`")))?;
+        let syntax = usize::try_from(language)
+            .ok()
+            .and_then(|index| syntaxes.get(index));
+        let syntax =
+            syntax.ok_or_else(|| PyValueError::new_err(format!("there is no language `{language}`")))?;
         rows.push(Some(lexer::measure(text.as_bytes(), syntax)));
     }
     let columns: [(&str, fn(&Shares) -> u64); 4] = [
@@ -86,12 +113,22 @@ fn measure_columns(texts: &LargeStringArray, languages: &Int32Array, syntaxes: &
         ("num_string_characters", |shares| shares.string_characters),
         ("num_comments", |shares| shares.comments),
     ];
-    let fields: Fields = columns.iter().map(|(name, _)| Field::new(*name, DataType::UInt64, true)).collect();
+    let fields: Fields = columns
+        .iter()
+        .map(|(name, _)| Field::new(*name, DataType::UInt64, true))
+        .collect();
     let arrays = columns
         .iter()
-        .map(|(_, value)| Arc::new(rows.iter().map(|row| row.as_ref().map(value)).collect::<UInt64Array>()) as ArrayRef)
+        .map(|(_, value)| {
+            Arc::new(
+                rows.iter()
+                    .map(|row| row.as_ref().map(value))
+                    .collect::<UInt64Array>(),
+            ) as ArrayRef
+        })
         .collect();
-    let array = StructArray::try_new(fields, arrays, None).map_err(|error| PyValueError::new_err(error.to_string()))?;
+    let array = StructArray::try_new(fields, arrays, None)
+        .map_err(|error| PyValueError::new_err(error.to_string()))?;
     Ok(ArrowArray::new(array))
 }
 

@@ -67,7 +67,7 @@ def count(texts: pl.Series, languages: pl.Series, native: NativeLexer | None) ->
     found = native.measure_comments(
         pa.array(texts.to_arrow()).cast(pa.large_utf8()), pa.array(numbers.to_arrow(), pa.int32()), tuples
     )
-    return pl.DataFrame(pa.RecordBatch.from_struct_array(pa.array(found))).cast(schema)
+    return pl.DataFrame(pa.RecordBatch.from_struct_array(pa.array(found)))
 
 
 def _count_one(text: str, forms: Sequence[Form] | None) -> tuple[int | None, ...]:

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  # patterns and tables, which read better unbroken
 """`finance.ticker_density`, `finance.number_density`, `finance.currency_density`: how much of a text is market data.
 
 All are counts over words; a word is text between white space. Not here: what the numbers are about.

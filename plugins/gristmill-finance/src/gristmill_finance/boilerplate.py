@@ -1,7 +1,8 @@
+# ruff: noqa: E501  # patterns and tables, which read better unbroken
 """`finance.filing_boilerplate` and `finance.strip_filing_boilerplate`: what surrounds the text of an SEC filing.
 
-Headers of EDGAR, what XBRL leaves behind, the cover page, signatures and the list of exhibits. Each is one pattern, with
-the rule that prescribes it. Not here: items (`filings`), disclaimers (`forward_looking`).
+Headers of EDGAR, what XBRL leaves behind, the cover page, signatures and the list of exhibits. Each is one pattern,
+with the rule that prescribes it. Not here: items (`filings`), disclaimers (`forward_looking`).
 """
 
 from __future__ import annotations
@@ -107,8 +108,8 @@ def strip(text: Expr, names: tuple[str, ...] = NAMES) -> Expr:
 class FilingBoilerplate(Signal):
     """How much of a document surrounds the text of a filing.
 
-    ``boilerplate_fraction``: characters that `strip_filing_boilerplate` takes out over all, float32 in [0, 1]; null for empty
-    text. ``parts``: which parts there are (``edgar``, ``xbrl``, ``cover``, ``signatures``, ``exhibits``,
+    ``boilerplate_fraction``: characters that `strip_filing_boilerplate` takes out over all, float32 in [0, 1]; null for
+    empty text. ``parts``: which parts there are (``edgar``, ``xbrl``, ``cover``, ``signatures``, ``exhibits``,
     ``certification``), joined by commas; null if none. ``num_parts``: how many, uint32.
     """
 

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  # patterns and tables, which read better unbroken
 """`finance.forward_looking` and `finance.strip_forward_looking`: statements about the future, and their disclaimer.
 
 The Private Securities Litigation Reform Act of 1995 protects forward-looking statements that are called so and come

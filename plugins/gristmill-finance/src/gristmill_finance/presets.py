@@ -1,3 +1,4 @@
+# ruff: noqa: E501  # patterns and tables, which read better unbroken
 """`finance.financial_text`: a filter that keeps documents about markets, companies' results and money.
 
 A preset: thresholds over the same expressions as the signals. Who wants other decisions uses the signals and their

@@ -1,7 +1,8 @@
+# ruff: noqa: E501  # patterns and tables, which read better unbroken
 """`finance.sentiment`: good and bad words of business news, with negations turned round.
 
-The list `lexicon.tsv` was written for this package. The word list most used in research, that of Loughran and McDonald, is
-licensed for academic use only; nothing of it is here. Who has a licence passes it as a file. Not here: who is
+The list `lexicon.tsv` was written for this package. The word list most used in research, that of Loughran and
+McDonald, is licensed for academic use only; nothing of it is here. Who has a licence passes it as a file. Not here: who is
 meant, irony, sentences.
 """
 
