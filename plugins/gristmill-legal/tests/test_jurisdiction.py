@@ -13,15 +13,30 @@ def measure(text: str) -> dict[str, object]:
 @pytest.mark.parametrize(
     ("text", "law"),
     [
-        ("This Agreement shall be governed by and construed in accordance with the laws of the State of New York.", "New York"),
+        (
+            "This Agreement shall be governed by and construed in accordance with the laws of the State of New York.",
+            "New York",
+        ),
         ("It will be governed by the internal laws of the\nCommonwealth of Massachusetts.", "Massachusetts"),
         ("This Agreement shall be construed in accordance with English law.", "England and Wales"),
         ("THIS AGREEMENT SHALL BE GOVERNED BY THE LAWS OF THE STATE OF TEXAS.", "Texas"),
-        ("The Laws of the State of Delaware (without reference to conflicts) shall govern the construction.", "Delaware"),
-        ("Disputes shall be governed by the laws of the People's Republic of China.", "People's Republic of China"),
-        ("governed by, and interpreted in accordance with, the laws of England and Wales", "England and Wales"),
+        (
+            "The Laws of the State of Delaware (without reference to conflicts) shall govern the construction.",
+            "Delaware",
+        ),
+        (
+            "Disputes shall be governed by the laws of the People's Republic of China.",
+            "People's Republic of China",
+        ),
+        (
+            "governed by, and interpreted in accordance with, the laws of England and Wales",
+            "England and Wales",
+        ),
         ("governed by the laws of the Province of Ontario and the federal laws of Canada", "Ontario"),
-        ("governed by the laws of the United States and the laws of the State of Ohio; governed by the laws of the State of Ohio", "Ohio"),
+        (
+            "governed by the laws of the United States and the laws of the State of Ohio; governed by the laws of the State of Ohio",
+            "Ohio",
+        ),
     ],
 )
 def test_governing_law(text: str, law: str) -> None:
@@ -47,7 +62,9 @@ def test_courts_and_arbitration() -> None:
         "arbitration under the Rules of Arbitration of the ICC."
     )
     assert measure(text) == {"courts": "England", "num_forum_clauses": 1, "num_arbitration_clauses": 2}
-    assert measure("Venue shall lie in the state courts located in Harris County, Texas.")["courts"] == "Texas"
+    assert (
+        measure("Venue shall lie in the state courts located in Harris County, Texas.")["courts"] == "Texas"
+    )
 
 
 def test_most_often_named_place_wins() -> None:

@@ -36,7 +36,16 @@ def test_options() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["Acme Tools, Inc.", "2TheMart.com, Inc.", "iVillage, Inc.", "Smith & Sons LLC", "ABC N.V.", "Foo Bar Co., Ltd.", "Tiffany & Co.", "Xy S.p.A."],
+    [
+        "Acme Tools, Inc.",
+        "2TheMart.com, Inc.",
+        "iVillage, Inc.",
+        "Smith & Sons LLC",
+        "ABC N.V.",
+        "Foo Bar Co., Ltd.",
+        "Tiffany & Co.",
+        "Xy S.p.A.",
+    ],
 )
 def test_names_of_companies(name: str) -> None:
     assert "[PARTY_1]" in redact(f"We met {name} today.")
@@ -62,7 +71,17 @@ def test_a_preamble_names_parties_without_legal_form() -> None:
 
 
 @pytest.mark.parametrize(
-    "same", ["June 3, 2020", "3 June 2020", "3rd day of June, 2020", "6/3/2020", "2020-06-03", "Jun. 3, 2020", "JUNE 3, 2020", "6-3-2020"]
+    "same",
+    [
+        "June 3, 2020",
+        "3 June 2020",
+        "3rd day of June, 2020",
+        "6/3/2020",
+        "2020-06-03",
+        "Jun. 3, 2020",
+        "JUNE 3, 2020",
+        "6-3-2020",
+    ],
 )
 def test_a_day_is_one_however_it_is_written(same: str) -> None:
     assert number_dates(f"June 3, 2020 or {same}") == "[DATE_1] or [DATE_1]"

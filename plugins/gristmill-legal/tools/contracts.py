@@ -1,3 +1,4 @@
+# ruff: noqa: E501  # lines that are printed
 """Prints how `legal.jurisdiction` and `legal.redact` agree with CUAD's labels on whole contracts.
 
     python tools/contracts.py master_clauses.csv full_contract_txt
@@ -33,14 +34,20 @@ def same_law(found: str, label: str) -> bool:
     """Return whether a place is among those of the label, whose names are free text."""
     label = label.lower().replace("england; wales", "england and wales")
     found = found.lower()
-    return found in label or (found == "england and wales" and "england" in label) or (found.endswith("china") and "china" in label)
+    return (
+        found in label
+        or (found == "england and wales" and "england" in label)
+        or (found.endswith("china") and "china" in label)
+    )
 
 
 def is_name(phrase: str) -> bool:
     """Return whether a label of parties is a name: no sentence, no role, no list of roles."""
     words = re.findall(r"[A-Za-z]+", phrase)
     is_phrase = any(mark in phrase for mark in ('"', "“", "(", "collectively", "each ", "hereinafter"))
-    return bool(words) and not is_phrase and len(words) <= 9 and any(word.lower() not in ROLES for word in words)
+    return (
+        bool(words) and not is_phrase and len(words) <= 9 and any(word.lower() not in ROLES for word in words)
+    )
 
 
 def is_left(phrase: str, text: str) -> bool:
@@ -66,18 +73,27 @@ def report(name: str, rows: list[Mapping[str, str]], texts: list[str]) -> None:
     print(f"  governing law: {labelled} labelled, right {right} ({right / labelled:.1%}), another place {wrong}, none found {missed}; "
           f"of {extra + silent} without a label {extra} have one found")  # fmt: skip
     redacted = [str(text) for text in run(Redact, texts)["text"]]
-    for kind, columns in (("names of parties", ("Parties",)), ("dates", ("Agreement Date", "Effective Date"))):
+    for kind, columns in (
+        ("names of parties", ("Parties",)),
+        ("dates", ("Agreement Date", "Effective Date")),
+    ):
         total = gone = 0
         per_contract = []
         for row, before, after in zip(rows, texts, redacted, strict=True):
             labels = {phrase for column in columns for phrase in phrases(row[column])}
-            labels = {item for item in labels if (is_name(item) if kind[0] == "n" else re.search(r"\d{4}", item) and len(item) < 40)}
+            labels = {
+                item
+                for item in labels
+                if (is_name(item) if kind[0] == "n" else re.search(r"\d{4}", item) and len(item) < 40)
+            }
             labels = {item for item in labels if is_left(item, before)}
             hidden = sum(not is_left(item, after) for item in labels)
             total, gone = total + len(labels), gone + hidden
             if labels:
                 per_contract.append(hidden == len(labels))
-        print(f"  {kind}: {total} labelled, {gone} gone ({gone / total:.1%}); all gone in {sum(per_contract)} of {len(per_contract)} contracts")
+        print(
+            f"  {kind}: {total} labelled, {gone} gone ({gone / total:.1%}); all gone in {sum(per_contract)} of {len(per_contract)} contracts"
+        )
     masked = [len(re.findall(r"\[PARTY_[0-9]+\]", text)) for text in redacted]
     print(f"  placeholders of parties: {sum(masked)}, in the median contract {sorted(masked)[len(masked) // 2]}; "
           f"companies by legal form in the texts: {sum(len(COMPANY.findall(' '.join(text.split()))) for text in texts)}, "
@@ -85,14 +101,27 @@ def report(name: str, rows: list[Mapping[str, str]], texts: list[str]) -> None:
     terms = run(DefinedTerms, texts)
     print("  contracts with", {key: sum(bool(value) for value in values) for key, values in terms.items() if key.startswith("num_")},
           "in all", {key: sum(int(str(value)) for value in values) for key, values in terms.items() if key.startswith("num_")})  # fmt: skip
-    quoted = [re.search(r"[\"“]([A-Z][a-z]+(?: [A-Z][a-z]+)?)[\"”] (?:shall )?means?\b", text) for text in texts]
-    cases = [(index, match[1], text.replace(match[0], "It means")) for index, (match, text) in enumerate(zip(quoted, texts, strict=True)) if match]
+    quoted = [
+        re.search(r"[\"“]([A-Z][a-z]+(?: [A-Z][a-z]+)?)[\"”] (?:shall )?means?\b", text) for text in texts
+    ]
+    cases = [
+        (index, match[1], text.replace(match[0], "It means"))
+        for index, (match, text) in enumerate(zip(quoted, texts, strict=True))
+        if match
+    ]
     again = run(DefinedTerms, [text for _, _, text in cases])
     noticed = sum(
-        after < terms["num_defined_terms"][index] for (index, _, _), after in zip(cases, again["num_defined_terms"], strict=True)
+        after < terms["num_defined_terms"][index]
+        for (index, _, _), after in zip(cases, again["num_defined_terms"], strict=True)
     )
-    more = [after > terms["num_undefined_terms"][index] for (index, _, _), after in zip(cases, again["num_undefined_terms"], strict=True)]
-    used = [len(re.findall(rf"[a-z,] (?:the|any|such|each|of|to|by) {term}", text)) >= 3 for _, term, text in cases]
+    more = [
+        after > terms["num_undefined_terms"][index]
+        for (index, _, _), after in zip(cases, again["num_undefined_terms"], strict=True)
+    ]
+    used = [
+        len(re.findall(rf"[a-z,] (?:the|any|such|each|of|to|by) {term}", text)) >= 3
+        for _, term, text in cases
+    ]
     print(f"  a definition taken out of {len(cases)} contracts: missing in {noticed}; of the {sum(used)} whose term is used three times, "
           f"{sum(a and b for a, b in zip(more, used, strict=True))} have a new undefined term")  # fmt: skip
 
@@ -104,7 +133,11 @@ def main(table: Path, folder: Path) -> None:
         rows = [row for row in csv.DictReader(lines) if file_key(row["Filename"]) in files]
     for half, name in enumerate(("made with", "held out")):
         part = [row for row in rows if hashlib.blake2b(row["Filename"].encode()).digest()[0] % 2 == half]
-        report(name, part, [files[file_key(row["Filename"])].read_text("utf-8", errors="replace") for row in part])
+        report(
+            name,
+            part,
+            [files[file_key(row["Filename"])].read_text("utf-8", errors="replace") for row in part],
+        )
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 r"""`legal.defined_terms`: terms that a contract defines, defines twice, never uses, or uses and never defines.
 
-Definitions are those of `structure.DEFINITION`. A term in use is one to four words with capitals behind an article or
-a preposition that stands so three times or more (`the Licensed Product`); a name of a place, a month, a numbered part or
-an institution is none. K. A. Adams, A Manual of Style for Contract Drafting, chapter 6, on defined terms.
+Definitions are those of `structure.DEFINITION`. A term in use is one to four words with capitals behind an article or a
+preposition that stands so three times or more (`the Licensed Product`); a name of a place, a month, a numbered part
+or an institution is none. K. A. Adams, A Manual of Style for Contract Drafting, chapter 6, on defined terms.
 """
 
 from __future__ import annotations
@@ -20,14 +20,74 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _QUOTED = r"[\"\x{201C}'\x{2018}]([A-Z][^\"\x{201C}\x{201D}\n]{0,60}?)[\"\x{201D}'\x{2019}]"
-_ARTICLE = r"(?:[a-z,]+[ ](?:the|a|an|any|each|such|all|no|this|that|said|its|their|every|either|other|by|of))"
+_ARTICLE = (
+    r"(?:[a-z,]+[ ](?:the|a|an|any|each|such|all|no|this|that|said|its|their|every|either|other|by|of))"
+)
 TERM_IN_USE = ascii_classes(rf"\b{_ARTICLE}[ ][A-Z][a-z]+(?:[ ](?:and[ ]|of[ ])?[A-Z][a-z]+){{0,3}}\b")
 """An article with a word before it in the sentence, then words with capitals."""
 ORDINARY = frozenset(
-    "agreement section sections article articles exhibit exhibits schedule schedules annex appendix paragraph clause party parties "
-    "january february march april may june july august september october november december monday tuesday wednesday thursday "
-    "friday saturday sunday state states united federal internet board directors president chairman secretary court courts act "
-    "code commission congress department government world north south east west american english european".split()  # noqa: SIM905
+    [
+        "agreement",
+        "section",
+        "sections",
+        "article",
+        "articles",
+        "exhibit",
+        "exhibits",
+        "schedule",
+        "schedules",
+        "annex",
+        "appendix",
+        "paragraph",
+        "clause",
+        "party",
+        "parties",
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+        "monday",
+        "tuesday",
+        "wednesday",
+        "thursday",
+        "friday",
+        "saturday",
+        "sunday",
+        "state",
+        "states",
+        "united",
+        "federal",
+        "internet",
+        "board",
+        "directors",
+        "president",
+        "chairman",
+        "secretary",
+        "court",
+        "courts",
+        "act",
+        "code",
+        "commission",
+        "congress",
+        "department",
+        "government",
+        "world",
+        "north",
+        "south",
+        "east",
+        "west",
+        "american",
+        "english",
+        "european",
+    ]
 )
 """Words that are written with a capital without a definition."""
 
@@ -36,14 +96,16 @@ ORDINARY = frozenset(
 class DefinedTermsConfig:
     """Recipe keys of `legal.defined_terms`."""
 
-    min_uses: int = Field(default=3, doc="uses from which on words with capitals are taken for a term", minimum=2)
+    min_uses: int = Field(
+        default=3, doc="uses from which on words with capitals are taken for a term", minimum=2
+    )
 
 
 class DefinedTerms(Signal):
     """Defined terms of a contract; all uint32 but the last.
 
-    ``num_defined_terms``: different terms with a definition. ``num_repeated_definitions``: definitions beyond the first of
-    a term. ``num_unused_terms``: defined terms that stand nowhere else. ``num_undefined_terms``: terms in use without
+    ``num_defined_terms``: different terms with a definition. ``num_repeated_definitions``: definitions beyond the first
+    of a term. ``num_unused_terms``: defined terms that stand nowhere else. ``num_undefined_terms``: terms in use without
     a definition. ``undefined_terms``: up to ten of these, most frequent first, with `; ` between; null without any.
     Singular and plural count as one.
     """
@@ -68,7 +130,9 @@ class DefinedTerms(Signal):
             row=pl.int_range(pl.len(), dtype=pl.Int64), text=pl.col("text").str.replace_all(r"\s+", " ")
         )
         defined = (
-            documents.select("row", text="text", found=pl.col("text").str.extract_all(ascii_classes(DEFINITION)))
+            documents.select(
+                "row", text="text", found=pl.col("text").str.extract_all(ascii_classes(DEFINITION))
+            )
             .explode("found")
             .drop_nulls("found")
             .with_columns(term=pl.col("found").str.extract_all(_QUOTED))
@@ -79,8 +143,12 @@ class DefinedTerms(Signal):
             .with_columns(key=_key(pl.col("term")))
         )
         terms = defined.group_by("row", "key").agg(
-            definitions=pl.len(), uses=pl.col("text").first().str.count_matches(pl.col("term").first(), literal=True)
+            # The shortest form stands in the others, too: `Product` in `Products`.
+            definitions=pl.len(),
+            text=pl.col("text").first(),
+            form=pl.col("term").sort_by(pl.col("term").str.len_bytes()).first(),
         )
+        terms = terms.with_columns(uses=pl.col("text").str.count_matches(pl.col("form"), literal=True))
         by_row = terms.group_by("row").agg(
             num_defined_terms=pl.len(),
             num_repeated_definitions=(pl.col("definitions") - 1).sum(),

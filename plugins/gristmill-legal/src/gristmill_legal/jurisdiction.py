@@ -1,3 +1,4 @@
+# ruff: noqa: E501  # tables of patterns
 """`legal.jurisdiction`: which law governs a contract, which courts decide, and whether arbitrators do.
 
 Clauses are known by their verbs (`governed by`, `construed in accordance with`, `laws of X shall govern`); wordings follow
@@ -81,7 +82,8 @@ class Jurisdiction(Signal):
         places = load_places()
         place = place_pattern(places)
         self._places = pl.DataFrame(
-            {"word": list(places), "place": list(places.values())}, schema={"word": pl.String, "place": pl.String}
+            {"word": list(places), "place": list(places.values())},
+            schema={"word": pl.String, "place": pl.String},
         )
         # The place is the last thing a match holds, so that it can be read off its end.
         named = rf"(?:(?i:laws?)(?:[ ][A-Za-z,()-]+){{0,6}}?[ ]{_OF}{place}|{place}(?:[ ](?i:state|substantive|internal))?(?:[ ]?['’]s?)?[ ](?i:laws?))"
@@ -106,12 +108,16 @@ class Jurisdiction(Signal):
 
         documents = pl.DataFrame({"text": pl.from_arrow(batch.column("text"))}).select(
             row=pl.int_range(pl.len(), dtype=pl.Int64),
-            text=pl.col("text").str.replace_all(r"\s+", " ").str.replace_all(r"\b[Oo]f(the|State)\b", "of $1"),
+            text=pl.col("text")
+            .str.replace_all(r"\s+", " ")
+            .str.replace_all(r"\b[Oo]f(the|State)\b", "of $1"),
         )
         law = self._main_place(documents, self._law, "governing_law", "num_governing_law_clauses")
         courts = self._main_place(documents, self._court, "courts", "num_forum_clauses")
         result = (
-            documents.with_columns(num_arbitration_clauses=pl.col("text").str.count_matches(self._arbitration))
+            documents.with_columns(
+                num_arbitration_clauses=pl.col("text").str.count_matches(self._arbitration)
+            )
             .join(law, on="row", how="left", maintain_order="left")
             .join(courts, on="row", how="left", maintain_order="left")
         )

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  # tables of patterns
 """`legal.redact`: parties, signatories and dates as numbered placeholders, the same number for the same one.
 
 `[PARTY_1]` is the first company of the document wherever it stands again, under its short name, too; `[DATE_2]` the second
@@ -27,20 +28,137 @@ COMPANY = re.compile(
 _PREAMBLE = re.compile(
     r"\b(?:(?:by[ ]and[ ])?between|BETWEEN|among|AMONG|BY[ ]AND[ ]BETWEEN)[: ]+(?P<first>[A-Z][^,;(\"“]{2,80}?)(?=[,(;\"“]|[ ](?:and|a|an|with|having)[ ])"
 )
-_AND_PARTY = re.compile(r"\)[,;]?[ ](?:and|AND)[ ](?P<first>[A-Z][^,;(\"“]{2,80}?)(?=[,(;\"“]|[ ](?:a|an|with|having)[ ])")
-_SHORT_NAME = re.compile(r"[^()\"“]{0,260}\([^)\"“]{0,80}[\"“](?P<name>[A-Z0-9][^\"”]{1,40}?)[,.]?[\"”](?:[^)\"“]{0,20}[\"“](?P<other>[A-Z][^\"”]{1,40}?)[\"”])?")
+_AND_PARTY = re.compile(
+    r"\)[,;]?[ ](?:and|AND)[ ](?P<first>[A-Z][^,;(\"“]{2,80}?)(?=[,(;\"“]|[ ](?:a|an|with|having)[ ])"
+)
+_SHORT_NAME = re.compile(
+    r"[^()\"“]{0,260}\([^)\"“]{0,80}[\"“](?P<name>[A-Z0-9][^\"”]{1,40}?)[,.]?[\"”](?:[^)\"“]{0,20}[\"“](?P<other>[A-Z][^\"”]{1,40}?)[\"”])?"
+)
 _SIGNATORY = re.compile(
     r"(?:/s/[ ]?|\b(?:Name|NAME|Print Name|Printed Name|Attn|Attention|ATTN)[ ]?:[ ]{0,4})(?P<name>[A-Z][a-z.'’-]+(?:[ ][A-Z][a-z.'’-]*){1,3})"
 )
 ROLES = frozenset(
-    "company party parties agreement seller buyer licensor licensee customer supplier distributor franchisor franchisee consultant contractor "
-    "client provider recipient lender borrower agent landlord tenant owner manufacturer developer sponsor vendor reseller shipper carrier "
-    "investor purchaser affiliate affiliates executive employee partner partners principal parent subsidiary corporation bank trust trustee "
-    "university issuer holder member manager operator lessor lessee transporter advertiser publisher content host guarantor assignor assignee "
-    "grantor grantee promoter talent artist producer broker dealer underwriter fund adviser advisor service services effective date the "
-    "product products territory term state us we you our your group holdings venture board exhibit schedule section article each either "
-    "registrant administrator custodian marketer servicer outsourcer endorser hosting site web development systems business new first "
-    "second united states national general".split()  # noqa: SIM905
+    [
+        "company",
+        "party",
+        "parties",
+        "agreement",
+        "seller",
+        "buyer",
+        "licensor",
+        "licensee",
+        "customer",
+        "supplier",
+        "distributor",
+        "franchisor",
+        "franchisee",
+        "consultant",
+        "contractor",
+        "client",
+        "provider",
+        "recipient",
+        "lender",
+        "borrower",
+        "agent",
+        "landlord",
+        "tenant",
+        "owner",
+        "manufacturer",
+        "developer",
+        "sponsor",
+        "vendor",
+        "reseller",
+        "shipper",
+        "carrier",
+        "investor",
+        "purchaser",
+        "affiliate",
+        "affiliates",
+        "executive",
+        "employee",
+        "partner",
+        "partners",
+        "principal",
+        "parent",
+        "subsidiary",
+        "corporation",
+        "bank",
+        "trust",
+        "trustee",
+        "university",
+        "issuer",
+        "holder",
+        "member",
+        "manager",
+        "operator",
+        "lessor",
+        "lessee",
+        "transporter",
+        "advertiser",
+        "publisher",
+        "content",
+        "host",
+        "guarantor",
+        "assignor",
+        "assignee",
+        "grantor",
+        "grantee",
+        "promoter",
+        "talent",
+        "artist",
+        "producer",
+        "broker",
+        "dealer",
+        "underwriter",
+        "fund",
+        "adviser",
+        "advisor",
+        "service",
+        "services",
+        "effective",
+        "date",
+        "the",
+        "product",
+        "products",
+        "territory",
+        "term",
+        "state",
+        "us",
+        "we",
+        "you",
+        "our",
+        "your",
+        "group",
+        "holdings",
+        "venture",
+        "board",
+        "exhibit",
+        "schedule",
+        "section",
+        "article",
+        "each",
+        "either",
+        "registrant",
+        "administrator",
+        "custodian",
+        "marketer",
+        "servicer",
+        "outsourcer",
+        "endorser",
+        "hosting",
+        "site",
+        "web",
+        "development",
+        "systems",
+        "business",
+        "new",
+        "first",
+        "second",
+        "united",
+        "states",
+        "national",
+        "general",
+    ]
 )
 """Words that name a role or a thing of every contract, not a party."""
 _MONTH = "January|February|March|April|May|June|July|August|September|October|November|December"
@@ -57,9 +175,13 @@ _DATE = re.compile(
 class RedactConfig:
     """Recipe keys of `legal.redact`."""
 
-    parties: bool = Field(default=True, doc="replace companies and their short names by `[PARTY_1]` and so on")
+    parties: bool = Field(
+        default=True, doc="replace companies and their short names by `[PARTY_1]` and so on"
+    )
     persons: bool = Field(default=True, doc="replace signatories and addressees by `[PERSON_1]` and so on")
-    dates: bool = Field(default=True, doc="replace dates with a day, or with month and year, by `[DATE_1]` and so on")
+    dates: bool = Field(
+        default=True, doc="replace dates with a day, or with month and year, by `[DATE_1]` and so on"
+    )
 
 
 class Redact(Transform):
@@ -87,7 +209,9 @@ class Redact(Transform):
             # White space within a name may be a line end elsewhere.
             longest_first = sorted(names, key=lambda name: (-len(name), name))
             choice = "|".join(re.escape(name).replace(r"\ ", r"\s+") for name in longest_first)
-            text = re.sub(rf"(?<![\w\[])(?:{choice})(?!\w)", lambda found: names[" ".join(found[0].split())], text)
+            text = re.sub(
+                rf"(?<![\w\[])(?:{choice})(?!\w)", lambda found: names[" ".join(found[0].split())], text
+            )
         return number_dates(text) if self.config.dates else text
 
 
@@ -121,7 +245,11 @@ def _names(flat: str) -> Iterator[tuple[str, int]]:
         spans += [found.span("first") for found in pattern.finditer(flat, 0, 20_000)]
     end_of_last = -1
     for start, end in sorted(spans, key=lambda span: (span[0], -span[1])):
-        name = re.sub(r"^(?:(?:The|THE|And|AND|By|BY|Between|Among|This|Whereas|WHEREAS|WITNESSETH|If|When|To|Upon|Of|OF|and|of|FOR)[ ])+", "", flat[start:end]).strip(" ,")
+        name = re.sub(
+            r"^(?:(?:The|THE|And|AND|By|BY|Between|Among|This|Whereas|WHEREAS|WITNESSETH|If|When|To|Upon|Of|OF|and|of|FOR)[ ])+",
+            "",
+            flat[start:end],
+        ).strip(" ,")
         if start >= end_of_last and not _is_role(name) and any(sign.isupper() for sign in name):
             end_of_last = end
             yield name, end
