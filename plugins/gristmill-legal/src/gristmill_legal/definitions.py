@@ -104,9 +104,10 @@ class DefinedTermsConfig:
 class DefinedTerms(Signal):
     """Defined terms of a contract; all uint32 but the last.
 
-    ``num_defined_terms``: different terms with a definition. ``num_repeated_definitions``: definitions beyond the first
-    of a term. ``num_unused_terms``: defined terms that stand nowhere else. ``num_undefined_terms``: terms in use without
-    a definition. ``undefined_terms``: up to ten of these, most frequent first, with `; ` between; null without any.
+    ``num_defined_terms``: different terms with a definition. ``num_repeated_definitions``: definitions
+    beyond the first of a term. ``num_unused_terms``: defined terms that stand nowhere else.
+    ``num_undefined_terms``: terms in use without a definition. ``undefined_terms``: up to ten of these,
+    most frequent first; null without any.
     Singular and plural count as one.
     """
 
