@@ -34,7 +34,7 @@ def main(source: Path) -> None:
         word, number, origin = line.split("\t")
         words[word] = (float(number), origin)
     target = here.parent / "src" / "gristmill_support" / "lexicon.tsv"
-    header = "# Written by tools/make_lexicon.py; not by hand. Word, value (-4 to 4), source (vader: LICENSE.vader.txt)."
+    header = "# Written by tools/make_lexicon.py. Word, value (-4 to 4), source (vader: LICENSE.vader.txt)."
     lines = [f"{word}\t{value:g}\t{origin}" for word, (value, origin) in sorted(words.items()) if value]
     target.write_text("\n".join([header, *lines]) + "\n", encoding="utf-8")
     print(f"{len(lines)} words")
