@@ -12,7 +12,9 @@ duplicates, then tokens. Three recipes:
 
 Processor time is that of the command and all its processes, user and system; rounds in turn, medians. The share of each
 stage is that of the time between its events in `events.jsonl`, which on a busy machine is about that of its processor
-time; starting and planning come before the first event. Writes `figures.json` and `table.md` to bench/results/end_to_end.
+time; starting and planning come before the first event.
+
+Writes `figures.json` and `table.md` to bench/results/end_to_end.
 """
 
 from __future__ import annotations
