@@ -202,6 +202,15 @@ def test_mistakes_are_found_before_anything_is_read(source: str, code: str, tmp_
     assert caught.value.code == code
 
 
+@pytest.mark.parametrize("name", ["pages.txt", "pages.parquet", "pages.txt.gz"])
+def test_lines_under_another_name_are_refused_by_the_plan(name: str, tmp_path: Path) -> None:
+    write_lines(tmp_path / name, ROWS)
+    with pytest.raises(GristmillError) as caught:
+        run_of(tmp_path, f'paths = ["{name}"]\nformat = "jsonl"\nextract = "web.untag"\n')
+    assert caught.value.code == "GM-PLAN-106"
+    assert not (tmp_path / "run").exists()
+
+
 class Same(Extractor):
     name, version = "same", 1
 

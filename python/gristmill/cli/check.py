@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
         "sources": len(recipe.sources),
         "files": len(plan.files),
         "steps": len(recipe.steps),
-        "plugins": sorted({step.namespace for step in recipe.plugin_steps}),
+        "plugins": list(recipe.named_plugins),
         "tokens": recipe.tokens is not None,
         "train": recipe.train is not None,
     }

@@ -30,6 +30,7 @@ from gristmill.curate.dedup_index.segments import BYTES_PER_DOCUMENT as INDEX_BY
 from gristmill.curate.dedup_index.segments import IndexUse, read_segments
 from gristmill.curate.footprint import FileCost, assumed_documents, disk_lines, file_costs, memory_lines
 from gristmill.curate.inputs import MAX_FILES, InputFile, Partition, find_files, make_partitions
+from gristmill.curate.other_uses import check_extracted_files
 from gristmill.curate.semantic import SEMANTIC_STAGES, SemanticPlan
 from gristmill.curate.split import PROOF_BYTES, SPLIT_STAGES, SplitPlan, plan_split
 from gristmill.curate.stages import CHOICE_STAGES, CUT_STAGES, INDEX_STAGES, STAGE_VERSIONS, strip_neutral
@@ -388,6 +389,7 @@ def make_plan(recipe: Recipe, *, loads_tokenizer: bool = True) -> Plan:
     """
     files = _find_all_files(recipe)
     compiled = compile_steps(recipe)
+    check_extracted_files(recipe, files)
     check_filters(compiled.cuts, recipe.run.scratch_memory)
     choices = plan_choices(recipe)
     check_choices_fit(choices, recipe.run.scratch_memory)
