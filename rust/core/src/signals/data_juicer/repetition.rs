@@ -19,6 +19,8 @@ use crate::dispatch::{self, Kernel};
 
 const SYMBOL_KEY: u64 = 0xa076_1d64_78bd_642f;
 const POSITION_KEY: u64 = 0x9e37_79b9_7f4a_7c15;
+/// Buckets a position, at least: more of them tell more n-grams apart, and take more memory.
+const BUCKETS_PER_POSITION: usize = 2;
 /// Rounds after which the n-grams without a bucket are sorted.
 const MAX_ROUNDS: u32 = 6;
 /// So few are sorted at once.
@@ -53,15 +55,17 @@ impl Symbol for u64 {
 
 /// An index of a position, in as few bytes as it needs: the tables of most texts then fit the nearest caches.
 trait Index: Copy + Default {
-    /// Buckets a position, at least: more of them tell more n-grams apart, and take more memory.
-    const NUM_BUCKETS: usize;
+    /// Two of them.
+    type Pair: Copy + Default;
 
     fn new(index: usize) -> Self;
     fn get(self) -> usize;
+    fn pair(self, other: Self) -> Self::Pair;
+    fn both(pair: Self::Pair) -> (Self, Self);
 }
 
 impl Index for u16 {
-    const NUM_BUCKETS: usize = 4;
+    type Pair = u32;
 
     #[inline(always)]
     fn new(index: usize) -> Self {
@@ -72,10 +76,20 @@ impl Index for u16 {
     fn get(self) -> usize {
         usize::from(self)
     }
+
+    #[inline(always)]
+    fn pair(self, other: Self) -> u32 {
+        u32::from(self) << 16 | u32::from(other)
+    }
+
+    #[inline(always)]
+    fn both(pair: u32) -> (Self, Self) {
+        ((pair >> 16) as Self, pair as Self)
+    }
 }
 
 impl Index for u32 {
-    const NUM_BUCKETS: usize = 2;
+    type Pair = u64;
 
     #[inline(always)]
     fn new(index: usize) -> Self {
@@ -86,15 +100,27 @@ impl Index for u32 {
     fn get(self) -> usize {
         self as usize
     }
+
+    #[inline(always)]
+    fn pair(self, other: Self) -> u64 {
+        u64::from(self) << 32 | u64::from(other)
+    }
+
+    #[inline(always)]
+    fn both(pair: u64) -> (Self, Self) {
+        ((pair >> 32) as Self, pair as Self)
+    }
 }
 
-/// Counts the n-grams of one sequence; keeps its tables: at most 1.4 MB for sequences of up to 65 535 n-grams, and 32
+/// Counts the n-grams of one sequence; keeps its tables: at most 1.4 MB for sequences of up to 65 535 n-grams, and 41
 /// bytes an n-gram of the longest beyond.
 #[derive(Debug, Clone, Default)]
 pub(super) struct RepeatedGrams {
     small: Tables<u16>,
     large: Tables<u32>,
-    /// Positions whose n-gram has no bucket yet, and those of the next round.
+    /// The bytes of the text between zeros, for [`Blocks`].
+    padded: Vec<u8>,
+    /// Places whose n-gram has no bucket yet, and those of the next round.
     left: Vec<u32>,
     next: Vec<u32>,
     counts: Counts,
@@ -103,24 +129,24 @@ pub(super) struct RepeatedGrams {
 
 /// What is known of positions and buckets.
 #[derive(Debug, Clone, Default)]
-struct Tables<I> {
-    /// The first position of each bucket, plus one; 0 if there is none.
+struct Tables<I: Index> {
+    /// The first place of each bucket; 0 if there is none.
     owners: Vec<I>,
-    /// Positions that come later in a bucket, and its owner plus one; as long as the longest text needed.
-    candidates: Vec<(I, I)>,
-    /// Copies of the n-gram beside the first, at its first position.
+    /// Places that come later in a bucket, and its owner; as long as the longest text needed.
+    candidates: Vec<I::Pair>,
+    /// Copies of the n-gram beside the first, at its first place.
     num_others: Vec<I>,
     num_candidates: usize,
-    /// First positions of n-grams that repeat; as long as the longest text needed.
+    /// First places of n-grams that repeat; as long as the longest text needed.
     firsts: Vec<I>,
 }
 
-/// The n-grams of a sequence.
+/// The n-grams of a sequence, by their places: a place is one more than the position, so that 0 is none.
 trait Grams {
-    /// The hash of the n-gram at a position; another one each round. The high bits are the better ones.
-    fn hash(&self, position: usize, round: u32) -> u64;
+    /// The hash of the n-gram at a place; another one each round. The high bits are the better ones.
+    fn hash(&self, place: usize, round: u32) -> u64;
 
-    /// Whether the n-grams at two positions are equal.
+    /// Whether the n-grams at two places are equal.
     fn is_same(&self, one: usize, other: usize) -> bool;
 
     /// Which of two n-grams comes first in some order.
@@ -134,15 +160,15 @@ struct Slices<'a, S> {
 }
 
 impl<S: Symbol> Slices<'_, S> {
-    fn gram(&self, position: usize) -> &[S] {
-        &self.symbols[position..position + self.length]
+    fn gram(&self, place: usize) -> &[S] {
+        &self.symbols[place - 1..place - 1 + self.length]
     }
 }
 
 impl<S: Symbol> Grams for Slices<'_, S> {
-    fn hash(&self, position: usize, round: u32) -> u64 {
+    fn hash(&self, place: usize, round: u32) -> u64 {
         let key = POSITION_KEY.rotate_left(2 * round) | 1;
-        let symbols = self.gram(position).iter();
+        let symbols = self.gram(place).iter();
         symbols.fold(0, |state: u64, symbol| {
             let mixed = symbol.bits().wrapping_add(key).wrapping_mul(SYMBOL_KEY);
             (state.rotate_left(23) ^ mixed).wrapping_mul(key)
@@ -158,38 +184,42 @@ impl<S: Symbol> Grams for Slices<'_, S> {
     }
 }
 
-/// N-grams of 9 to 16 bytes, as two blocks of eight.
+/// N-grams of 9 to 16 bytes.
 struct Blocks<'a> {
-    bytes: &'a [u8],
-    /// The bytes from the first one on of the second block of the first n-gram.
-    tails: &'a [u8],
+    /// A zero, the bytes, and [`BLOCK`] zeros, so that a block can be read at each place.
+    padded: &'a [u8],
+    /// The bits of the second half of a block that belong to its n-gram.
+    mask: u64,
 }
 
+/// Bytes of a block.
+const BLOCK: usize = 16;
+
 impl Blocks<'_> {
+    /// The bytes of an n-gram, in halves: as one number they would go through a vector and back.
     #[inline(always)]
-    fn blocks(&self, position: usize) -> (u64, u64) {
-        let (heads, tails) = (self.bytes, self.tails);
-        let block = |bytes: &[u8]| *bytes[position..].first_chunk().expect("a position of an n-gram");
-        (u64::from_le_bytes(block(heads)), u64::from_le_bytes(block(tails)))
+    fn halves(&self, place: usize) -> (u64, u64) {
+        let (head, tail) = self.padded[place..place + BLOCK].split_at(BLOCK / 2);
+        (block_of(head), block_of(tail) & self.mask)
     }
 }
 
 impl Grams for Blocks<'_> {
     #[inline(always)]
-    fn hash(&self, position: usize, round: u32) -> u64 {
-        let (head, tail) = self.blocks(position);
+    fn hash(&self, place: usize, round: u32) -> u64 {
+        let (head, tail) = self.halves(place);
         let key = POSITION_KEY.rotate_left(2 * round) | 1;
         (head.wrapping_mul(key) ^ tail.rotate_left(32)).wrapping_mul(SYMBOL_KEY)
     }
 
     #[inline(always)]
     fn is_same(&self, one: usize, other: usize) -> bool {
-        let (one, other) = (self.blocks(one), self.blocks(other));
+        let (one, other) = (self.halves(one), self.halves(other));
         (one.0 ^ other.0) | (one.1 ^ other.1) == 0
     }
 
     fn compare(&self, one: usize, other: usize) -> Ordering {
-        self.blocks(one).cmp(&self.blocks(other))
+        self.halves(one).cmp(&self.halves(other))
     }
 }
 
@@ -202,7 +232,7 @@ impl RepeatedGrams {
         }
     }
 
-    /// The same for bytes: n-grams of 9 to 16 bytes are read as two blocks of eight.
+    /// The same for bytes: n-grams of 9 to 16 bytes are compared as blocks.
     pub(super) fn count_bytes(&mut self, bytes: &[u8], length: usize) {
         self.begin(bytes.len(), length);
         if self.num_grams < 2 || !(9..=16).contains(&length) {
@@ -215,16 +245,26 @@ impl RepeatedGrams {
         });
     }
 
-    /// Counts n-grams of bytes that are two blocks of eight.
+    /// Counts n-grams of 9 to 16 bytes.
     #[inline(always)]
     fn count_blocks(&mut self, bytes: &[u8], length: usize) {
-        let tails = &bytes[length - 8..];
-        let blocks = bytes.windows(8).zip(tails.windows(8));
+        let mut padded = std::mem::take(&mut self.padded);
+        padded.clear();
+        padded.push(0);
+        padded.extend_from_slice(bytes);
+        padded.extend_from_slice(&[0; BLOCK]);
+        let mask = u64::MAX >> (8 * (BLOCK - length));
+        let blocks = bytes.windows(8).zip(bytes[length - 8..].windows(8));
         let hashes = blocks.map(|(head, tail)| {
             let (head, tail) = (block_of(head), block_of(tail));
             head.wrapping_add(tail.rotate_left(29)).wrapping_mul(SYMBOL_KEY)
         });
-        self.count_all(hashes, &Blocks { bytes, tails });
+        let grams = Blocks {
+            padded: &padded,
+            mask,
+        };
+        self.count_all(hashes, &grams);
+        self.padded = padded;
     }
 
     fn begin(&mut self, num_symbols: usize, length: usize) {
@@ -250,16 +290,14 @@ impl RepeatedGrams {
         while self.left.len() > MAX_SORTED && round < MAX_ROUNDS {
             self.next.clear();
             let left = &self.left[..];
-            let hashes = left.iter().map(|&position| grams.hash(position as usize, round));
-            let position = |index: usize| left[index] as usize;
+            let hashes = left.iter().map(|&place| grams.hash(place as usize, round));
+            let place = |index: usize| left[index - 1] as usize;
             if left.len() <= MAX_SMALL {
                 self.small.link(left.len(), hashes);
-                self.small
-                    .compare(position, grams, &mut self.counts, &mut self.next);
+                self.small.compare(place, grams, &mut self.counts, &mut self.next);
             } else {
                 self.large.link(left.len(), hashes);
-                self.large
-                    .compare(position, grams, &mut self.counts, &mut self.next);
+                self.large.compare(place, grams, &mut self.counts, &mut self.next);
             }
             std::mem::swap(&mut self.left, &mut self.next);
             round += 1;
@@ -296,36 +334,36 @@ impl<I: Index> Tables<I> {
     /// First pass: finds positions with one before them that has the same high bits of the hash.
     #[inline(always)]
     fn link(&mut self, num_positions: usize, hashes: impl Iterator<Item = u64>) {
-        let num_buckets = (I::NUM_BUCKETS * num_positions).next_power_of_two().max(2);
+        let num_buckets = (BUCKETS_PER_POSITION * num_positions).next_power_of_two().max(2);
         let shift = 64 - num_buckets.trailing_zeros();
         self.owners.clear();
         self.owners.resize(num_buckets, I::default());
         self.num_others.clear();
-        self.num_others.resize(num_positions, I::default());
+        self.num_others.resize(num_positions + 1, I::default());
         if self.candidates.len() < num_positions {
-            self.candidates
-                .resize(num_positions, (I::default(), I::default()));
+            self.candidates.resize(num_positions, I::Pair::default());
             self.firsts.resize(num_positions, I::default());
         }
         let (owners, candidates) = (&mut self.owners[..], &mut self.candidates[..num_positions]);
         let mut num_candidates = 0;
-        for (index, hash) in (0..num_positions).zip(hashes) {
+        for (index, hash) in (1..num_positions + 1).zip(hashes) {
             let owner = &mut owners[(hash >> shift) as usize];
-            let before = *owner;
+            let (index, before) = (I::new(index), *owner);
             let is_free = before.get() == 0;
-            *owner = select_unpredictable(is_free, I::new(index + 1), before);
+            *owner = select_unpredictable(is_free, index, before);
             // Written always, kept sometimes.
-            candidates[num_candidates] = (I::new(index), before);
+            candidates[num_candidates] = index.pair(before);
             num_candidates += usize::from(!is_free);
         }
         self.num_candidates = num_candidates;
     }
 
-    /// Second pass: counts candidates that are copies of their bucket's owner; adds the positions of the others to `left`.
+    /// Second pass: counts candidates that are copies of their bucket's owner; adds the places of the others to `left`.
+    /// `place` says where the n-gram of an index is.
     #[inline(always)]
     fn compare(
         &mut self,
-        position: impl Fn(usize) -> usize,
+        place: impl Fn(usize) -> usize,
         grams: &impl Grams,
         counts: &mut Counts,
         left: &mut Vec<u32>,
@@ -336,10 +374,10 @@ impl<I: Index> Tables<I> {
         left.resize(num_before + candidates.len() + 1, 0);
         let others = &mut left[num_before..];
         let (mut num_firsts, mut num_left) = (0, 0);
-        for &(candidate, owner) in candidates {
-            let owner = owner.get() - 1;
-            let at = position(candidate.get());
-            let is_copy = grams.is_same(at, position(owner));
+        for &pair in candidates {
+            let (candidate, owner) = I::both(pair);
+            let (at, owner) = (place(candidate.get()), owner.get());
+            let is_copy = grams.is_same(at, place(owner));
             others[num_left] = at as u32;
             num_left += usize::from(!is_copy);
             let number = num_others[owner].get() + usize::from(is_copy);
@@ -521,16 +559,16 @@ mod tests {
     struct Alike<'a>(&'a [u64]);
 
     impl Grams for Alike<'_> {
-        fn hash(&self, _position: usize, _round: u32) -> u64 {
+        fn hash(&self, _place: usize, _round: u32) -> u64 {
             7
         }
 
         fn is_same(&self, one: usize, other: usize) -> bool {
-            self.0[one] == self.0[other]
+            self.0[one - 1] == self.0[other - 1]
         }
 
         fn compare(&self, one: usize, other: usize) -> Ordering {
-            self.0[one].cmp(&self.0[other])
+            self.0[one - 1].cmp(&self.0[other - 1])
         }
     }
 

@@ -3,7 +3,7 @@
 use super::special::SpecialCharacters;
 use crate::segment::{HAS_LETTER, HAS_UPPER, hash_bytes};
 use crate::signals::Document;
-use crate::signals::facts::{FurtherIds, MARKS, WordIds};
+use crate::signals::facts::{HashFilter, MARKS};
 
 /// A space, tab or line feed.
 const SEPARATOR: u8 = 1;
@@ -39,11 +39,15 @@ fn kind_at(bytes: &[u8], position: usize) -> u8 {
 /// The words of one text.
 #[derive(Debug, Clone, Default)]
 pub(super) struct RefinedWords {
-    /// A number for each word in lower case; words of special characters only are left out.
-    ids: Vec<u32>,
-    /// For each number, how many of the words have it.
+    /// The hash of each word in lower case; words of special characters only are left out.
+    hashes: Vec<u64>,
+    /// For each number of a token, how many of the words are that token and marks.
     num_copies: Vec<u32>,
-    further: FurtherIds,
+    /// The hashes of the other words.
+    others: Vec<u64>,
+    /// Number of words whose hash falls in the bucket, up to 255.
+    bucket_counts: Vec<u8>,
+    shift: u32,
     /// Words that are left without lower-casing first: a few capital letters are special and their small ones are not.
     num_words: usize,
     lower: String,
@@ -52,33 +56,48 @@ pub(super) struct RefinedWords {
 impl RefinedWords {
     /// Overwrites everything with the words of a document. Cost: one pass over its tokens.
     pub(super) fn fill(&mut self, document: Document<'_>, special: &SpecialCharacters) {
-        self.ids.clear();
+        self.hashes.clear();
+        self.others.clear();
         self.num_words = 0;
         let (segmentation, words) = (document.segmentation(), document.word_ids());
+        self.num_copies.clear();
+        self.num_copies.resize(words.hashes().len(), 0);
         // A word has a token, or white space that separates none.
         let characters = document.characters();
         let num_separators: usize = b" \t\n".iter().map(|&byte| characters.of_ascii(byte)).sum();
         let most = segmentation.num_tokens() + characters.white_space() - num_separators;
-        self.further.begin(words, most);
         if most == segmentation.num_tokens() {
             self.fill_plain(document, special);
         } else {
             self.fill_any(document, special);
         }
-        self.num_copies.clear();
-        self.num_copies
-            .resize(words.hashes().len() + self.further.hashes().len(), 0);
-        let num_copies = &mut self.num_copies[..];
-        for &id in &self.ids {
-            num_copies[id as usize] += 1;
+        self.count_buckets();
+    }
+
+    /// Bounds how often each word occurs.
+    fn count_buckets(&mut self) {
+        let num_buckets = (4 * self.hashes.len()).next_power_of_two().max(64);
+        self.shift = 64 - num_buckets.trailing_zeros();
+        self.bucket_counts.clear();
+        self.bucket_counts.resize(num_buckets, 0);
+        let counts = &mut self.bucket_counts[..];
+        for hash in &self.hashes {
+            let count = &mut counts[(hash >> self.shift) as usize];
+            *count = count.saturating_add(1);
         }
+    }
+
+    /// Whether the word there may occur more than once; of one that does not, that is seldom said.
+    #[inline(always)]
+    fn may_be_repeated(&self, at: usize) -> bool {
+        self.bucket_counts[(self.hashes[at] >> self.shift) as usize] > 1
     }
 
     /// Adds the words of a text without other white space than separators: they are those between white space.
     fn fill_plain(&mut self, document: Document<'_>, special: &SpecialCharacters) {
         let (text, words) = (document.text(), document.word_ids());
         let (flags, ids) = (document.segmentation().flags(), words.of_tokens());
-        let starts = document.space_words().starts();
+        let (token_hashes, starts) = (words.hashes_of_tokens(), document.space_words().starts());
         for (&token, &start) in document.plain_words().tokens().iter().zip(starts) {
             if token == MARKS {
                 continue;
@@ -87,10 +106,11 @@ impl RefinedWords {
             match flags.get(token as usize) {
                 Some(flags) if flags & !HAS_UPPER == HAS_LETTER => {
                     self.num_words += 1;
-                    self.ids.push(ids[token as usize]);
+                    self.hashes.push(token_hashes[token as usize]);
+                    self.num_copies[ids[token as usize] as usize] += 1;
                 }
                 _ => {
-                    self.add_at(text, words, start as usize, special);
+                    self.add_at(text, start as usize, special);
                 }
             }
         }
@@ -102,6 +122,7 @@ impl RefinedWords {
         let bytes = text.as_bytes();
         let (starts, ends) = (segmentation.starts(), segmentation.ends());
         let (flags, ids) = (segmentation.flags(), words.of_tokens());
+        let token_hashes = words.hashes_of_tokens();
         // Where the next piece may start. Only compared with, so that no token waits for the one before.
         let mut next = 0;
         for (token, &start) in starts.iter().enumerate() {
@@ -110,7 +131,7 @@ impl RefinedWords {
                 continue;
             }
             if start > next {
-                next = self.add_between(text, words, (next, start), special);
+                next = self.add_between(text, (next, start), special);
             }
             // Most words are one token, or one and a mark, and the hash of a token is known.
             let end = ends[token] as usize;
@@ -119,16 +140,17 @@ impl RefinedWords {
                 let end = end + usize::from(kind_at(bytes, end) == MARK);
                 if is_plain && kind_at(bytes, end) == SEPARATOR {
                     self.num_words += 1;
-                    self.ids.push(ids[token]);
+                    self.hashes.push(token_hashes[token]);
+                    self.num_copies[ids[token] as usize] += 1;
                     next = end + 1;
                     continue;
                 }
             }
-            next = self.add_at(text, words, next, special) + 1;
+            next = self.add_at(text, next, special) + 1;
         }
-        let last = self.add_between(text, words, (next, bytes.len()), special);
+        let last = self.add_between(text, (next, bytes.len()), special);
         if last < bytes.len() {
-            self.add_at(text, words, last, special);
+            self.add_at(text, last, special);
         }
     }
 
@@ -136,7 +158,6 @@ impl RefinedWords {
     fn add_between(
         &mut self,
         text: &str,
-        words: &WordIds,
         (start, token_start): (usize, usize),
         special: &SpecialCharacters,
     ) -> usize {
@@ -150,7 +171,7 @@ impl RefinedWords {
                 {
                     break;
                 }
-                next = self.add_at(text, words, next, special);
+                next = self.add_at(text, next, special);
             }
             next += 1;
         }
@@ -158,20 +179,20 @@ impl RefinedWords {
     }
 
     /// Adds the piece that starts there, and returns where it ends.
-    fn add_at(&mut self, text: &str, words: &WordIds, start: usize, special: &SpecialCharacters) -> usize {
+    fn add_at(&mut self, text: &str, start: usize, special: &SpecialCharacters) -> usize {
         let piece = &text.as_bytes()[start..];
         if let Some(piece) = piece.first_chunk().and_then(ShortPiece::read) {
-            self.add_short(&piece, words);
+            self.add_short(&piece);
             return start + piece.length;
         }
         let is_inside = |byte: &&u8| KINDS[usize::from(**byte)] != SEPARATOR;
         let end = start + piece.iter().take_while(is_inside).count();
-        self.add(&text[start..end], words, special);
+        self.add(&text[start..end], special);
         end
     }
 
     /// Adds what is left of a short piece, if anything.
-    fn add_short(&mut self, piece: &ShortPiece, words: &WordIds) {
+    fn add_short(&mut self, piece: &ShortPiece) {
         if piece.letters == 0 {
             return;
         }
@@ -180,59 +201,59 @@ impl RefinedWords {
         let word = (piece.lower >> (8 * first)).to_le_bytes();
         self.num_words += 1;
         let hash = hash_bytes(&word[..(last - first + 1) as usize]);
-        self.ids.push(self.further.add(words, hash));
+        self.add_other(hash);
     }
 
     /// Adds what is left of any piece.
-    fn add(&mut self, piece: &str, words: &WordIds, special: &SpecialCharacters) {
+    fn add(&mut self, piece: &str, special: &SpecialCharacters) {
         self.num_words += usize::from(!special.strip(piece).is_empty());
         lower_case(piece, &mut self.lower);
         let word = special.strip(&self.lower);
         if !word.is_empty() {
             let hash = hash_bytes(word.as_bytes());
-            self.ids.push(self.further.add(words, hash));
+            self.add_other(hash);
         }
+    }
+
+    /// Adds a word that is not a token and marks.
+    fn add_other(&mut self, hash: u64) {
+        self.hashes.push(hash);
+        self.others.push(hash);
     }
 
     /// Number of words in lower case that have something.
     pub(super) fn len(&self) -> usize {
-        self.ids.len()
+        self.hashes.len()
     }
 
     /// How many of them are in a set.
     pub(super) fn num_in(&self, document: Document<'_>, set: &WordSet) -> usize {
-        let (words, further) = (document.word_ids(), self.further.hashes());
-        if 2 * set.hashes.len() < words.hashes().len() + further.len() {
-            let ids = set
-                .hashes
-                .iter()
-                .filter_map(|&hash| self.further.find(words, hash));
-            return ids.map(|id| self.num_copies[id as usize] as usize).sum();
-        }
-        let hashes = words.hashes().iter().chain(further);
-        let copies = hashes
-            .zip(&self.num_copies)
-            .map(|(&hash, &copies)| usize::from(set.contains(hash)) * copies as usize);
-        copies.sum()
+        let (hashes, mut number) = (document.word_ids().hashes(), 0);
+        set.filter.for_each_candidate(hashes, |id| {
+            number += usize::from(set.contains(hashes[id])) * self.num_copies[id] as usize;
+        });
+        set.filter.for_each_candidate(&self.others, |other| {
+            number += usize::from(set.contains(self.others[other]));
+        });
+        number
     }
 
-    /// Overwrites `symbols` with the words of which n-grams of that length may come again: runs of words that all
+    /// Overwrites `symbols` with the words of which n-grams of that length may come again: runs of words that may all
     /// occur more than once. Between two runs stands a symbol that no other place has.
     pub(super) fn repeated_runs(&self, length: usize, symbols: &mut Vec<u64>) {
         symbols.clear();
-        let is_repeated = |&at: &usize| self.num_copies[self.ids[at] as usize] > 1;
+        let is_repeated = |&at: &usize| self.may_be_repeated(at);
         // In prose, hardly any is that long: one word in a few is enough to tell. Words from `known` on up to the last one
         // looked at are repeated.
         let (mut start, mut known) = (0, 0);
-        while start + length <= self.ids.len() {
+        while start + length <= self.hashes.len() {
             let last = start + length - 1;
             if let Some(single) = (known..=last).rev().find(|at| !is_repeated(at)) {
                 (start, known) = (single + 1, last + 1);
                 continue;
             }
-            let end = last + 1 + (last + 1..self.ids.len()).take_while(is_repeated).count();
-            // Numbers of words are below; the hash of n-grams mixes them.
-            symbols.extend(self.ids[start..end].iter().map(|&id| u64::from(id)));
+            let end = last + 1 + (last + 1..self.hashes.len()).take_while(is_repeated).count();
+            symbols.extend_from_slice(&self.hashes[start..end]);
             symbols.push(u64::MAX - end as u64);
             (start, known) = (end + 1, end + 1);
         }
@@ -301,8 +322,7 @@ fn lower_case(text: &str, lower: &mut String) {
 pub(super) struct WordSet {
     /// Open addressing by buckets, from the left; 0 is free. The hash 0 belongs to no word that anybody has found.
     buckets: Vec<[u64; BUCKET]>,
-    /// Each once.
-    hashes: Vec<u64>,
+    filter: HashFilter,
 }
 
 /// Hashes that are compared at once.
@@ -331,7 +351,10 @@ impl WordSet {
                 index = (index + 1) % buckets.len();
             }
         }
-        Self { buckets, hashes }
+        Self {
+            buckets,
+            filter: HashFilter::new(hashes),
+        }
     }
 
     /// Whether the hash is that of a word in the set.
@@ -360,6 +383,7 @@ fn look_up(bucket: &[u64; BUCKET], hash: u64) -> (bool, bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hash::mix64;
 
     fn count(set: &WordSet, hashes: &[u64]) -> usize {
         hashes.iter().filter(|&&hash| set.contains(hash)).count()
@@ -384,26 +408,27 @@ mod tests {
             (3, "bxaaaycaaaacz"),
             (5, "aaaaxaaaabaaaaabyaaaa"),
         ] {
-            let ids: Vec<u32> = ids.bytes().map(u32::from).collect();
             let mut words = RefinedWords {
-                num_copies: vec![0; 128],
-                ids,
+                hashes: ids.bytes().map(|id| mix64(u64::from(id))).collect(),
                 ..RefinedWords::default()
             };
-            for &id in &words.ids {
-                words.num_copies[id as usize] += 1;
-            }
+            words.count_buckets();
+            // As far as buckets tell words apart.
+            let bucket = |hash: u64| hash >> words.shift;
+            let is_repeated = |hash: u64| {
+                let same = words
+                    .hashes
+                    .iter()
+                    .filter(|&&other| bucket(other) == bucket(hash));
+                same.count() > 1
+            };
             let (mut expected, mut start) = (Vec::new(), 0);
-            for end in 0..=words.ids.len() {
-                if words
-                    .ids
-                    .get(end)
-                    .is_some_and(|&id| words.num_copies[id as usize] > 1)
-                {
+            for end in 0..=words.hashes.len() {
+                if words.hashes.get(end).is_some_and(|&hash| is_repeated(hash)) {
                     continue;
                 }
                 if end - start >= length {
-                    expected.extend(words.ids[start..end].iter().map(|&id| u64::from(id)));
+                    expected.extend(&words.hashes[start..end]);
                     expected.push(u64::MAX - end as u64);
                 }
                 start = end + 1;

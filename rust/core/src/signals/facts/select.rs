@@ -29,6 +29,17 @@ impl Which {
             Self::WithBits(bits) => byte & bits == bits,
         }
     }
+
+    /// A bit for each byte of a block.
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn bits(self, avx2: dispatch::Avx2, block: &[u8; 64]) -> u64 {
+        let block = avx2.load(block);
+        avx2.high_bits(match self {
+            Self::AtLeast(least) => avx2.within(block, least, 0xff),
+            Self::WithBits(bits) => avx2.equal(avx2.with_bits(block, !bits), 0xff),
+        })
+    }
 }
 
 struct Select<'a> {
@@ -58,15 +69,20 @@ impl Kernel for Select<'_> {
     #[inline(always)]
     fn wide(self, avx2: dispatch::Avx2) {
         let (blocks, _) = self.bytes.as_chunks::<64>();
+        // Room for all at once, so that no step asks whether there is some.
+        let mut number = 0;
+        for block in blocks {
+            number += self.which.bits(avx2, block).count_ones() as usize;
+        }
+        self.into.resize(number, 0);
+        let mut into = self.into.iter_mut();
         let mut base = 0;
         for block in blocks {
-            let block = avx2.load(block);
-            let mut bits = avx2.high_bits(match self.which {
-                Which::AtLeast(least) => avx2.within(block, least, 0xff),
-                Which::WithBits(bits) => avx2.equal(avx2.with_bits(block, !bits), 0xff),
-            });
-            while bits != 0 {
-                self.into.push(base as u32 + bits.trailing_zeros());
+            let mut bits = self.which.bits(avx2, block);
+            while bits != 0
+                && let Some(position) = into.next()
+            {
+                *position = base as u32 + bits.trailing_zeros();
                 bits &= bits - 1;
             }
             base += 64;

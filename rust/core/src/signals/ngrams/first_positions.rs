@@ -21,6 +21,35 @@ impl FirstPositions {
         self.shift = 64 - num_slots.trailing_zeros();
     }
 
+    /// Returns the first position at which this key was met, see [`FirstSlots::first`].
+    #[inline(always)]
+    pub(in crate::signals) fn first(
+        &mut self,
+        hash: u64,
+        position: usize,
+        is_same: impl Fn(usize) -> bool,
+    ) -> usize {
+        self.slots().first(hash, position, is_same)
+    }
+
+    /// The table for a loop of many keys: its place and size stay in registers, whatever else the loop writes.
+    #[inline(always)]
+    pub(in crate::signals) fn slots(&mut self) -> FirstSlots<'_> {
+        FirstSlots {
+            slots: &mut self.slots,
+            shift: self.shift,
+        }
+    }
+}
+
+/// The slots of [`FirstPositions`].
+#[derive(Debug)]
+pub(in crate::signals) struct FirstSlots<'a> {
+    slots: &'a mut [u64],
+    shift: u32,
+}
+
+impl FirstSlots<'_> {
     /// Returns the first position at which this key was met, and that is `position` if it is new.
     ///
     /// `is_same` says whether the key at an earlier position, or at this one, is this one.
@@ -31,7 +60,7 @@ impl FirstPositions {
         position: usize,
         is_same: impl Fn(usize) -> bool,
     ) -> usize {
-        let slots = &mut self.slots[..];
+        let slots = &mut *self.slots;
         let mask = slots.len() - 1;
         let entry = hash << 32 | (position as u64 + 1);
         let mut index = (hash >> self.shift) as usize;

@@ -142,14 +142,13 @@ impl Frequent {
             self.firsts.resize(num_selected, 0);
         }
         self.first_positions.begin(num_selected);
+        let mut slots = self.first_positions.slots();
         let (firsts, num_others) = (&mut self.firsts[..num_selected], &mut self.num_others[..]);
         let mut top = Top::default();
         for (&position, first) in self.selected.iter().zip(&mut *firsts) {
             let gram = gram_at::<W, LEVEL>(words, position as usize);
             let is_same = |other: usize| gram_at::<W, LEVEL>(words, other) == gram;
-            let found = self
-                .first_positions
-                .first(gram_hash(gram), position as usize, is_same);
+            let found = slots.first(gram_hash(gram), position as usize, is_same);
             *first = found as u32;
             // A first one has whatever an earlier text has left there.
             let before = num_others[found] & u32::from(found != position as usize).wrapping_neg();

@@ -241,15 +241,14 @@ impl Ngrams {
         }
         self.marks.begin(words.len());
         self.first_positions.begin(candidates.len());
+        let mut slots = self.first_positions.slots();
         self.repeated.resize(candidates.len(), Repeated::default());
         let (repeated, repeats_at_level) = (&mut self.repeated[..], &mut self.marks.repeats_at_level[..]);
         let mut num_copies = 0;
         for &position in candidates {
             let gram = gram_at::<W, FIRST_LEVEL>(words, position as usize);
             let is_same = |other: usize| gram_at::<W, FIRST_LEVEL>(words, other) == gram;
-            let first = self
-                .first_positions
-                .first(gram_hash(gram), position as usize, is_same);
+            let first = slots.first(gram_hash(gram), position as usize, is_same);
             let is_copy = first != position as usize;
             // Written always, kept sometimes: a branch here would be a coin toss.
             repeated[num_copies] = Repeated {
@@ -300,6 +299,7 @@ impl Ngrams {
             }
         }
         self.first_positions.begin(num_undecided);
+        let mut slots = self.first_positions.slots();
         let origins = &mut self.marks.origins[..];
         let mut first_new = num_left;
         for &index in &undecided[..num_undecided] {
@@ -309,7 +309,7 @@ impl Ngrams {
             origins[position] = shorter;
             let is_same = |other: usize| origins[other] == shorter && last_words[other] == last_word;
             let hash = fold(last_word.bits() ^ u64::from(shorter), PAIR_KEY);
-            let first = self.first_positions.first(hash, position, is_same);
+            let first = slots.first(hash, position, is_same);
             copy.first = first as u32;
             if first == position {
                 first_new = first_new.min(index as usize);

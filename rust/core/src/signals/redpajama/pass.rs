@@ -98,15 +98,17 @@ impl Pass {
         self.num_word_chars = 0;
         self.num_copies.clear();
         self.num_copies.resize(source.words.hashes().len(), 0);
-        self.is_stop.clear();
-        let hashes = source.words.hashes().iter();
-        self.is_stop
-            .extend(hashes.map(|&hash| u8::from(stop_words.contains(hash))));
+        stop_words.fill(source.words.hashes(), &mut self.is_stop);
         self.raw = RawCounts::default();
         self.lines = LineSums::default();
         self.rare.num_lorem_ipsum = 0;
         self.rare.underscore = source.underscore_from(0);
-        self.rare.further.begin(source.words, num_words);
+        let num_others = source
+            .plain
+            .iter()
+            .map(|&token| u32::from(token > MARKS))
+            .sum::<u32>();
+        self.rare.further.begin(source.words, num_others as usize);
         self.marks = MarkCounts::of(document, &self.rare.other);
         let lines = document.text_lines();
         let segmentation_lines = document.segmentation().lines();

@@ -1,6 +1,7 @@
 //! A set of words that is asked once a word.
 
 use crate::segment::hash_bytes;
+use crate::signals::facts::HashFilter;
 
 /// How many slots in a row may hold a word.
 const REACH: usize = 4;
@@ -14,6 +15,7 @@ pub(super) struct WordSet {
     shift: u32,
     /// Whether a word has a letter that lower-casing changes.
     has_upper: bool,
+    filter: HashFilter,
 }
 
 impl WordSet {
@@ -36,6 +38,7 @@ impl WordSet {
                 let mut characters = word.chars();
                 characters.any(|character| !character.to_lowercase().eq([character]))
             }),
+            filter: HashFilter::new(words.iter().map(|word| hash_bytes(word.as_bytes()))),
         };
         for word in words {
             let hash = hash_bytes(word.as_bytes());
@@ -49,6 +52,15 @@ impl WordSet {
     /// Whether a word has a letter that lower-casing changes.
     pub(super) fn has_upper(&self) -> bool {
         self.has_upper
+    }
+
+    /// Overwrites `are_in` with 1 for each of the hashes that is that of a word in the set, and 0 for the others.
+    pub(super) fn fill(&self, hashes: &[u64], are_in: &mut Vec<u8>) {
+        are_in.clear();
+        are_in.resize(hashes.len(), 0);
+        self.filter.for_each_candidate(hashes, |at| {
+            are_in[at] = u8::from(self.contains(hashes[at]));
+        });
     }
 
     #[inline(always)]
@@ -68,6 +80,11 @@ mod tests {
         let words: Vec<String> = (0..3000).map(|number| format!("word{number}")).collect();
         for number in [0, 1, 15, 16, 17, 570, 3000] {
             let set = WordSet::new(&words[..number]);
+            let hashes: Vec<u64> = words.iter().map(|word| hash_bytes(word.as_bytes())).collect();
+            let mut are_in = vec![7];
+            set.fill(&hashes, &mut are_in);
+            let expected = (0..words.len()).map(|index| u8::from(index < number));
+            assert_eq!(are_in, expected.collect::<Vec<_>>());
             for (index, word) in words.iter().enumerate() {
                 assert_eq!(
                     set.contains(hash_bytes(word.as_bytes())),
