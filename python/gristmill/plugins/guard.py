@@ -50,7 +50,7 @@ class InProcess:
 
     def call(self, batch: pa.RecordBatch, deadline_s: float, stats: OperatorStats) -> object:
         """Return what the operator returned for a batch, unchecked, and count the call."""
-        before = _checksum(batch) if self._checks_input else 0
+        before = checksum(batch) if self._checks_input else 0
         stats.num_calls += 1
         with captured_output(self._operator.use) as captured, state_kept(self._operator.use):
             try:
@@ -58,7 +58,7 @@ class InProcess:
             finally:
                 stats.num_captured_characters += captured.num_characters
                 note_threads(captured)
-                if self._checks_input and _checksum(batch) != before:
+                if self._checks_input and checksum(batch) != before:
                     raise ContractError("it changed its input")
 
     def close(self) -> None:
@@ -235,7 +235,7 @@ def _working_folder() -> str | None:
         return None
 
 
-def _checksum(batch: pa.RecordBatch) -> int:
+def checksum(batch: pa.RecordBatch) -> int:
     """Return a checksum of a batch's buffers, only as a guard against a plugin that writes into its input."""
     checksum = 1
     for column in batch.columns:
