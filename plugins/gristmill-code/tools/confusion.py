@@ -1,4 +1,4 @@
-# ruff: noqa: INP001, T201  # a script that prints
+# a script that prints
 """Prints how `code.language` does on files whose names say what they are: a table of truth against answer.
 
     python tools/confusion.py FILE.parquet|FILE.jsonl[.zst] ... [--kind code] [--none html,text,man]

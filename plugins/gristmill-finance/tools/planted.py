@@ -1,4 +1,4 @@
-# ruff: noqa: E501, INP001, T201  # a script that prints, with templates of text
+# ruff: noqa: E501  # a script that prints, with templates of text
 """Prints how the signals tell financial documents, planted among real ones, from the rest.
 
     python tools/planted.py CORPUS.jsonl[.zst] [--show]

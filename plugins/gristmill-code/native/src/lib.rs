@@ -19,6 +19,9 @@ use crate::lexer::{Ending, Form, Shares, Syntax};
 /// The fields of `gristmill_code.syntaxes.Form`, in order.
 type FormTuple = (bool, String, String, String, bool, bool, bool, bool, bool);
 
+/// A column's name and its value for a text.
+type Count = (&'static str, fn(&Shares) -> u64);
+
 /// Measures comments and strings of a column of texts.
 ///
 /// `texts`: Arrow `large_utf8`. `languages`: Arrow `int32`, for each text the index of its syntax, or null. `syntaxes`: for
@@ -107,7 +110,7 @@ fn measure_columns(
             syntax.ok_or_else(|| PyValueError::new_err(format!("there is no language `{language}`")))?;
         rows.push(Some(lexer::measure(text.as_bytes(), syntax)));
     }
-    let columns: [(&str, fn(&Shares) -> u64); 4] = [
+    let columns: [Count; 4] = [
         ("num_characters", |shares| shares.characters),
         ("num_comment_characters", |shares| shares.comment_characters),
         ("num_string_characters", |shares| shares.string_characters),

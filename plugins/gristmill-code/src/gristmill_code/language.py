@@ -60,7 +60,7 @@ def detect(texts: pl.Series) -> pl.DataFrame:
     Examples
     --------
     >>> import polars as pl
-    >>> detect(pl.Series(["fn main() {\\n    println!(\\"a\\");\\n}", "An apple a day."]))["language"].to_list()
+    >>> detect(pl.Series(["fn main() {\n    println!(\"a\");\n}", "An apple a day."]))["language"].to_list()
     ['rust', None]
     """
     import polars as pl

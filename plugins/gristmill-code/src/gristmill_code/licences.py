@@ -87,9 +87,9 @@ def find_header(text: str) -> Header | None:
 
     Examples
     --------
-    >>> found = find_header("// Copyright 2020 A. Author\\n// Licensed under the MIT license.\\n\\nint x;\\n")
+    >>> found = find_header("// Copyright 2020 A. Author\n// Licensed under the MIT license.\n\nint x;\n")
     >>> found.notice, found.rest
-    (('Copyright 2020 A. Author', 'Licensed under the MIT license.'), 'int x;\\n')
+    (('Copyright 2020 A. Author', 'Licensed under the MIT license.'), 'int x;\n')
     """
     lines = _leading_comments(text)
     paragraph: list[_Line] = []
@@ -361,7 +361,7 @@ def as_comment(words: tuple[str, ...], style: str) -> str:
     Examples
     --------
     >>> as_comment(("a", "b"), "/*"), as_comment(("a",), "#")
-    ('/* a\\n * b */\\n', '# a\\n')
+    ('/* a\n * b */\n', '# a\n')
     """
     closer = dict(_BLOCKS).get(style)
     if closer is None:

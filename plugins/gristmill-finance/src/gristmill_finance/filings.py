@@ -104,7 +104,7 @@ def heading(number: str, caption: str) -> str:
     Examples
     --------
     >>> heading("1A", "Risk")
-    '[ \\\\t|#*]*(?i:item)[ \\\\t\\\\x{00A0}]+1A[.:\\\\s\\\\x{00A0}|—–-]*(?i:Risk)'
+    '[ \\t|#*]*(?i:item)[ \\t\\x{00A0}]+1A[.:\\s\\x{00A0}|—–-]*(?i:Risk)'
     """
     digits = number.rpartition("-")[2].replace(".", r"\.")
     return rf"[ \t|#*]*(?i:item)[ \t\x{{00A0}}]+{digits}[.:\s\x{{00A0}}|—–-]*(?i:{caption})"

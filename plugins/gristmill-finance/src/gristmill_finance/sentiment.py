@@ -47,7 +47,7 @@ def parse_lexicon(text: str) -> dict[str, str]:
 
     Examples
     --------
-    >>> parse_lexicon("# mine\\nGain\\tpositive\\n")
+    >>> parse_lexicon("# mine\nGain\tpositive\n")
     {'gain': 'positive'}
     """
     words: dict[str, str] = {}
