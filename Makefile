@@ -26,12 +26,12 @@ NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo yes)
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
-$(STAMPS)/venv: requirements/dev.txt requirements/demo.txt requirements/readers.txt
+$(STAMPS)/venv: requirements/dev.txt requirements/demo.txt requirements/readers.txt requirements/plugins.txt
 	@echo "==> installing Python packages into $(VENV) (torch is large: some minutes, once)"
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/demo.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/readers.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/readers.txt -r requirements/plugins.txt
 	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/native: $(STAMPS)/venv pyproject.toml $(RUST_SOURCES)
@@ -44,6 +44,8 @@ $(STAMPS)/plugins: $(STAMPS)/native $(PLUGINS)
 	for plugin in $(dir $(PLUGINS)); do \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable $$plugin || exit 1; \
 	done
+	@echo "==> building the compiled operator of gristmill-code"
+	cd plugins/gristmill-code/native && VIRTUAL_ENV=$(abspath $(VENV)) $(abspath $(BIN))/maturin develop --release --quiet >/dev/null
 	@touch $@
 
 .PHONY: dev

@@ -53,7 +53,7 @@ _LABEL = (
 )
 
 _RULES = (
-    ("title", r"\b(?:Drs?|Mr|Mrs|Ms|Mx|Prof|Rev)\b\.?[ ]+(?P<name>NAME(?:[ ]and[ ]NAME)?)", "Mr. Okafor"),
+    ("title", r"\b(?:(?:Drs?|Mr|Mrs|Ms|Mx|Prof|Rev)\b\.?[ ]+)+(?P<name>NAME(?:[ ]and[ ]NAME)?)", "Prof. Dr. Okafor"),
     ("title", r"\b(?:Professor|Miss|Mister|Madam)[ ]+(?P<name>NAME)", "Professor Okafor"),
     ("title", r"\b(?:MR|MRS|MS|DR)\.[ ]+(?P<name>ONE_CAPITAL)", "MR. OKAFOR"),
     ("label", r"\b(?i:LABEL)[ ]?:[ \t]*(?P<name>VALUE)", "Patient: Okafor, Ada"),
