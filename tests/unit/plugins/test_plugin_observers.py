@@ -93,7 +93,7 @@ def test_hooks_are_told_and_change_nothing(
     assert run.counts["kept"] == 2
     assert "partition_finished: ValueError: asked to fail" in caplog.text
     events = [json.loads(line) for line in (run.path / "events.jsonl").read_text().splitlines()]
-    [counted] = [event["message"] for event in events if event["stage"] == "plugins"]
+    [counted] = [event["message"] for event in events if "observation hooks" in event.get("message", "")]
     assert counted.startswith("plugin `toy`: ")
     # The same signal without hooks, and with another number of workers, gives the same tables.
     silent = PLUGIN[: PLUGIN.index("@hookimpl\ndef run_started")]
