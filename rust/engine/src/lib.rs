@@ -14,6 +14,7 @@ pub mod error;
 pub mod external_sort;
 pub mod file_table;
 pub mod index;
+mod interop;
 pub mod loader;
 pub mod map;
 pub mod near;

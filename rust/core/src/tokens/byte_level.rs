@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use super::boundaries::Boundaries;
 use super::merges::{Merges, NONE, Word};
+use super::place::Place;
 use super::split::{Pattern, Splitter};
 use super::words::{Alphabet, Words};
 use super::{BpeModel, CACHE_SETS, ModelError};
@@ -53,7 +54,7 @@ impl Alphabet for Bytes {
 }
 
 impl ByteLevelBpe {
-    pub(super) fn new(model: &BpeModel, pattern: Pattern) -> Result<Self, ModelError> {
+    pub(super) fn new(model: &BpeModel, pattern: Pattern, place: Place) -> Result<Self, ModelError> {
         let mut byte_ids = [None; 256];
         let mut bytes_of = HashMap::with_capacity(model.tokens.len());
         for (bytes, id) in &model.tokens {
@@ -70,8 +71,8 @@ impl ByteLevelBpe {
         made.sort_unstable();
         made.dedup();
         let boundaries = Boundaries::new(made.iter().filter_map(|made| bytes_of.get(made).copied()));
-        let merges = Merges::new(&model.merges, model.merge_ranks.as_deref());
-        let mut words = Words::new(Bytes::new(ids, &merges), merges, boundaries, CACHE_SETS);
+        let merges = Merges::new(&model.merges, model.merge_ranks.as_deref(), place);
+        let mut words = Words::new(Bytes::new(ids, &merges), merges, boundaries, CACHE_SETS, place);
         let tokens = model.tokens.iter().map(|(bytes, id)| (bytes.as_slice(), *id));
         if model.ignore_merges {
             words.keep_whole(tokens.clone());

@@ -3,6 +3,7 @@
 //! Three tables by the length of a word: up to 15 bytes, whose bytes and length are one number, two to a cache line; up
 //! to 40, one to a line; and longer ones, whose bytes lie elsewhere.
 
+use super::place::{Place, room};
 use crate::dispatch::prefetch;
 use crate::hash::mix64;
 
@@ -145,13 +146,13 @@ struct LongEntry {
 }
 
 impl WordCache {
-    /// A cache of `num_sets` sets, rounded up to a power of two.
-    pub(super) fn new(num_sets: usize) -> Self {
+    /// A cache of `num_sets` sets, rounded up to a power of two. `place` is told of its tables.
+    pub(super) fn new(num_sets: usize, place: Place) -> Self {
         let num_sets = num_sets.next_power_of_two().max(8);
         Self {
-            sets: vec![Set([EMPTY; 2]); num_sets],
+            sets: room(num_sets, Set([EMPTY; 2]), place),
             mask: num_sets - 1,
-            middle: vec![[MiddleEntry::default(); 2]; num_sets / 8],
+            middle: room(num_sets / 8, [MiddleEntry::default(); 2], place),
             many_ids: Vec::new(),
             max_many_ids: (num_sets * 2).clamp(16, 1 << 20),
             long: vec![LongEntry::default(); NUM_LONG_SLOTS],
@@ -420,7 +421,7 @@ mod tests {
 
     #[test]
     fn a_full_cache_forgets_and_never_confuses() {
-        let mut cache = WordCache::new(8);
+        let mut cache = WordCache::new(8, super::super::place::NOWHERE);
         let words: Vec<String> = (0..300)
             .map(|number: usize| format!("word{number}").repeat(1 + number % 3 * 3))
             .collect();

@@ -6,6 +6,8 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use super::place::{Place, room};
+
 /// No merge.
 pub(super) const NONE: u64 = u64::MAX;
 /// Up to so many symbols, looking through all pairs for the best one beats a heap; one bit each in a number.
@@ -14,67 +16,113 @@ const MAX_SCANNED: usize = 64;
 /// Symbols of the longest word whose buffers, 24 bytes a symbol, are kept for the next one.
 const MAX_KEPT: u32 = 1 << 20;
 
-/// The merges, by pair: rank in the upper half, new symbol in the lower one.
+/// Bits of a symbol; of a pair twice as many.
+const SYMBOL_BITS: u32 = 20;
+/// Symbols are below this.
+pub(super) const MAX_SYMBOLS: usize = 1 << SYMBOL_BITS;
+/// Bits of the distance between the slot of a pair and the one where it would stand alone.
+const DISTANCE_BITS: u32 = 5;
+const DISTANCE_MASK: u64 = (1 << DISTANCE_BITS) - 1;
+/// Longest distance: one more, with the other bits of an empty slot, would look like one.
+const MAX_DISTANCE: u64 = DISTANCE_MASK - 1;
+
+/// The merges, by pair: order of the rank in the upper bits, new symbol in the lower [`SYMBOL_BITS`].
+///
+/// A pair is multiplied by an odd number, modulo 2^40, which loses nothing. The highest bits of the product say where its slot
+/// is, so a slot holds the others, how far from there it is, and the merge: eight bytes, of which half are in use at most.
 #[derive(Debug, Clone)]
 pub(super) struct Merges {
-    slots: Vec<Slot>,
+    slots: Vec<u64>,
     mask: usize,
-    /// By how much a product is shifted to leave the number of a slot.
-    shift: u32,
+    /// Bits of the number of a slot.
+    bits: u32,
     /// Whether merges that make different symbols have one rank, so that a merge alone does not say which goes first.
     has_ties: bool,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Slot {
-    pair: u64,
-    merge: u64,
-}
-
-fn pair_of(left: u32, right: u32) -> u64 {
-    u64::from(left) << 32 | u64::from(right)
+/// The symbol that a merge makes.
+#[inline(always)]
+fn made_by(merge: u64) -> u32 {
+    (merge & (MAX_SYMBOLS as u64 - 1)) as u32
 }
 
 impl Merges {
     /// Of merges (left, right, made) and their ranks, which are their places where none are given; of a pair that stands twice
-    /// the last counts, as in `tokenizers`.
-    pub(super) fn new(merges: &[(u32, u32, u32)], ranks: Option<&[u32]>) -> Self {
-        let num_slots = (merges.len() * 2).next_power_of_two().max(16);
-        let empty = Slot {
-            pair: NONE,
-            merge: NONE,
-        };
-        let mut table = Self {
-            slots: vec![empty; num_slots],
-            mask: num_slots - 1,
-            shift: 64 - num_slots.trailing_zeros(),
-            has_ties: ranks.is_some_and(|ranks| has_ties(merges, ranks)),
-        };
-        for (place, &(left, right, made)) in merges.iter().enumerate() {
-            let rank = ranks.map_or(place as u64, |ranks| u64::from(ranks[place]));
-            let slot = table.slot_of(pair_of(left, right));
-            table.slots[slot] = Slot {
-                pair: pair_of(left, right),
-                merge: rank << 32 | u64::from(made),
+    /// the last counts, as in `tokenizers`. All symbols are below [`MAX_SYMBOLS`]. `place` is told of the table first.
+    pub(super) fn new(merges: &[(u32, u32, u32)], ranks: Option<&[u32]>, place: Place) -> Self {
+        let has_ties = ranks.is_some_and(|ranks| has_ties(merges, ranks));
+        let orders = ranks.map(orders);
+        let mut bits = (merges.len() * 2).next_power_of_two().max(16).trailing_zeros();
+        loop {
+            let mut table = Self {
+                slots: room(1 << bits, NONE, place),
+                mask: (1 << bits) - 1,
+                bits,
+                has_ties,
             };
+            let mut numbered = merges.iter().zip(0_u64..);
+            let fits = numbered.all(|(&(left, right, made), number)| {
+                let order = orders
+                    .as_ref()
+                    .map_or(number, |orders| u64::from(orders[number as usize]));
+                table.insert(left, right, order << SYMBOL_BITS | u64::from(made))
+            });
+            if fits {
+                return table;
+            }
+            bits += 1;
         }
-        table
     }
 
+    /// The slot in which a pair would stand alone, and what the upper bits of that slot would be.
     #[inline(always)]
-    fn slot_of(&self, pair: u64) -> usize {
-        // The highest bits of a product depend on all bits of the pair.
-        let mut slot = (pair.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> self.shift) as usize;
-        while self.slots[slot].pair != pair && self.slots[slot].pair != NONE {
-            slot = (slot + 1) & self.mask;
-        }
-        slot
+    fn home(&self, left: u32, right: u32) -> (usize, u64) {
+        let pair = u64::from(left) << SYMBOL_BITS | u64::from(right);
+        let product = (pair << (64 - 2 * SYMBOL_BITS)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let rest = (product << self.bits) >> (64 - 2 * SYMBOL_BITS + self.bits);
+        ((product >> (64 - self.bits)) as usize, rest << DISTANCE_BITS)
     }
 
-    /// Rank and symbol of a pair; [`NONE`] if it does not merge.
+    /// Bits of a slot that are a merge: a symbol, and one bit less than the number of a slot, as many as there are merges.
+    #[inline(always)]
+    fn merge_bits(&self) -> u32 {
+        SYMBOL_BITS - 1 + self.bits
+    }
+
+    /// False where the table has no room near the slot of the pair.
+    fn insert(&mut self, left: u32, right: u32, merge: u64) -> bool {
+        let (slot, tag) = self.home(left, right);
+        let merge_bits = self.merge_bits();
+        for distance in 0..=MAX_DISTANCE {
+            let slot = &mut self.slots[(slot + distance as usize) & self.mask];
+            if *slot == NONE || *slot >> merge_bits == tag + distance {
+                *slot = (tag + distance) << merge_bits | merge;
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Order and symbol of a pair; [`NONE`] if it does not merge.
     #[inline(always)]
     pub(super) fn of(&self, left: u32, right: u32) -> u64 {
-        self.slots[self.slot_of(pair_of(left, right))].merge
+        let (mut slot, mut tag) = self.home(left, right);
+        let merge_bits = self.merge_bits();
+        loop {
+            let found = self.slots[slot & self.mask];
+            if found >> merge_bits == tag {
+                return found & !(u64::MAX << merge_bits);
+            }
+            if found == NONE {
+                return NONE;
+            }
+            // No slot is further away than the last one, so this ends there, or at an empty one before.
+            if tag & DISTANCE_MASK == MAX_DISTANCE {
+                return NONE;
+            }
+            slot += 1;
+            tag += 1;
+        }
     }
 
     /// Merges the symbols as far as it goes. Time: linear for common words, `n log n` for long ones.
@@ -102,7 +150,7 @@ impl Merges {
             if best == NONE {
                 break;
             }
-            symbols_left[at] = best as u32;
+            symbols_left[at] = made_by(best);
             let behind = standing & (u64::MAX << at) & !(1 << at);
             let right = behind.trailing_zeros() as usize;
             standing &= !(1 << right);
@@ -142,8 +190,8 @@ impl Merges {
         next.extend(1..=count);
         previous.clear();
         previous.extend((0..count).map(|index| index.wrapping_sub(1)));
-        // Rank and place: the lowest rank first, and of equal ones the first place.
-        let offered = |merge: u64, left: u32| Reverse((merge >> 32) << 32 | u64::from(left));
+        // Order of the rank and place: the lowest rank first, and of equal ones the first place.
+        let offered = |merge: u64, left: u32| Reverse((merge >> SYMBOL_BITS) << 32 | u64::from(left));
         let mut found = std::mem::take(heap).into_vec();
         found.clear();
         found.extend(
@@ -157,11 +205,11 @@ impl Merges {
             let left = offer as u32;
             let merge = pairs[left as usize];
             // Out of date where one of the two has become part of another symbol since.
-            if merge == NONE || merge >> 32 != offer >> 32 {
+            if merge == NONE || merge >> SYMBOL_BITS != offer >> 32 {
                 continue;
             }
             let right = next[left as usize];
-            symbols[left as usize] = merge as u32;
+            symbols[left as usize] = made_by(merge);
             symbols[right as usize] = GONE;
             pairs[right as usize] = NONE;
             let after = next[right as usize];
@@ -189,6 +237,15 @@ impl Merges {
             };
         }
     }
+}
+
+/// Ranks numbered without gaps: so below the number of merges.
+fn orders(ranks: &[u32]) -> Vec<u32> {
+    let mut distinct = ranks.to_vec();
+    distinct.sort_unstable();
+    distinct.dedup();
+    let order = |rank: &u32| distinct.partition_point(|other| other < rank) as u32;
+    ranks.iter().map(order).collect()
 }
 
 /// Whether two symbols are made with the same rank.
@@ -220,6 +277,7 @@ pub(super) struct Word {
 
 #[cfg(test)]
 mod tests {
+    use super::super::place::NOWHERE;
     use super::*;
     use proptest::prelude::*;
     use std::collections::HashMap;
@@ -253,7 +311,7 @@ mod tests {
     fn of_equal_ranks_the_first_pair_goes_first_whatever_it_makes() {
         // "ab" makes 9 and "bc" 8, both of rank 5: by the merge alone "bc" would go first.
         let merges = [(1, 2, 9), (2, 3, 8)];
-        let table = Merges::new(&merges, Some(&[5, 5]));
+        let table = Merges::new(&merges, Some(&[5, 5]), NOWHERE);
         assert!(table.has_ties);
         let mut word = Word {
             symbols: vec![1, 2, 3],
@@ -262,7 +320,7 @@ mod tests {
         };
         table.merge(&mut word);
         assert_eq!(word.symbols, [9, 3]);
-        assert!(!Merges::new(&[(1, 2, 9), (3, 4, 9)], Some(&[5, 5])).has_ties);
+        assert!(!Merges::new(&[(1, 2, 9), (3, 4, 9)], Some(&[5, 5]), NOWHERE).has_ties);
     }
 
     proptest! {
@@ -276,7 +334,7 @@ mod tests {
                 .enumerate()
                 .map(|(index, (left, right))| (left, right, 4 + index as u32 % 8))
                 .collect();
-            let table = Merges::new(&merges, None);
+            let table = Merges::new(&merges, None, NOWHERE);
             let mut word = Word::default();
             for length in [0, 1, 2, 63, 64, 65, symbols.len()] {
                 let symbols = &symbols[..length.min(symbols.len())];

@@ -14,6 +14,7 @@ mod class_ranges;
 mod classes;
 mod merges;
 mod normal_form;
+mod place;
 mod sentence_piece;
 mod sentence_piece_form;
 mod split;
@@ -22,6 +23,7 @@ mod words;
 
 pub use added::AddedTokens;
 pub use byte_level::decode_byte_level;
+pub use place::Place;
 pub use sentence_piece_form::{DamagedMap, FormSettings, SentencePieceForm};
 pub use split::{Pattern, expressions};
 pub use unigram::{PieceKind, UnigramEncoder, UnigramModel};
@@ -69,6 +71,9 @@ pub enum ModelError {
     /// There is no token for a space.
     #[error("the vocabulary has no space mark")]
     NoSpaceToken,
+    /// An id is 2^20 or more, for which the table of merges has no room.
+    #[error("the vocabulary has ids above 1,048,575")]
+    TooManyTokens,
 }
 
 /// Encodes texts. Keeps a cache between them, which changes no result.
@@ -109,10 +114,29 @@ impl Encoder {
     /// # Errors
     /// When the model lacks what its family needs.
     pub fn new(model: &BpeModel, family: Family, nfc: bool) -> Result<Self, ModelError> {
+        Self::new_at(model, family, nfc, place::NOWHERE)
+    }
+
+    /// [`Self::new`], with somebody told of the large tables before they are filled.
+    ///
+    /// # Errors
+    /// When the model lacks what its family needs.
+    pub fn new_at(model: &BpeModel, family: Family, nfc: bool, place: Place) -> Result<Self, ModelError> {
+        let merged = model
+            .merges
+            .iter()
+            .map(|&(left, right, made)| left | right | made);
+        let others = model.byte_fallback.iter().flatten().copied();
+        let mut symbols = merged.chain(others).chain(model.tokens.iter().map(|(_, id)| *id));
+        if symbols.any(|id| id as usize >= merges::MAX_SYMBOLS) {
+            return Err(ModelError::TooManyTokens);
+        }
         let kind = match family {
-            Family::ByteLevel(pattern) => Kind::ByteLevel(Box::new(ByteLevelBpe::new(model, pattern)?)),
+            Family::ByteLevel(pattern) => {
+                Kind::ByteLevel(Box::new(ByteLevelBpe::new(model, pattern, place)?))
+            }
             Family::SentencePiece { prepends_space } => {
-                Kind::SentencePiece(Box::new(SentencePieceBpe::new(model, prepends_space)?))
+                Kind::SentencePiece(Box::new(SentencePieceBpe::new(model, prepends_space, place)?))
             }
         };
         Ok(Self {

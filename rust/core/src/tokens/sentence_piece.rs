@@ -10,6 +10,7 @@ use memchr::memmem::Finder;
 
 use super::boundaries::Boundaries;
 use super::merges::{Merges, NONE, Word};
+use super::place::Place;
 use super::words::{Alphabet, Words};
 use super::{BpeModel, CACHE_SETS, ModelError};
 
@@ -112,7 +113,7 @@ fn with_spaces(token: &[u8]) -> Vec<u8> {
 }
 
 impl SentencePieceBpe {
-    pub(super) fn new(model: &BpeModel, prepends_space: bool) -> Result<Self, ModelError> {
+    pub(super) fn new(model: &BpeModel, prepends_space: bool, place: Place) -> Result<Self, ModelError> {
         let mut character_ids = HashMap::new();
         let mut bytes_of = HashMap::with_capacity(model.tokens.len());
         for (bytes, id) in &model.tokens {
@@ -142,12 +143,13 @@ impl SentencePieceBpe {
         let boundaries = Boundaries::new(made);
         let mut cut_before_space = boundaries.cuts_before(b' ');
         cut_before_space[usize::from(b' ')] = false;
-        let merges = Merges::new(&model.merges, model.merge_ranks.as_deref());
+        let merges = Merges::new(&model.merges, model.merge_ranks.as_deref(), place);
         let mut words = Words::new(
             Characters::new(character_ids, byte_ids, &merges),
             merges,
             boundaries,
             CACHE_SETS,
+            place,
         );
         let tokens = model.tokens.iter().rev();
         words.remember(tokens.filter_map(|(_, id)| bytes_of.get(id).map(Vec::as_slice)));

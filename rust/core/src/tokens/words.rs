@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use super::boundaries::Boundaries;
 use super::cache::{INLINE_IDS, Key, MAX_MIDDLE_BYTES, MAX_SHORT_BYTES, WordCache, key_of};
 use super::merges::{Merges, Word};
+use super::place::Place;
 use crate::hash::mix64;
 
 /// Words that are collected before the first of them is looked up.
@@ -95,7 +96,13 @@ impl WholeWords {
 
 impl<A: Alphabet> Words<A> {
     /// Of a vocabulary, with a cache of so many sets.
-    pub(super) fn new(alphabet: A, merges: Merges, boundaries: Boundaries, cache_sets: usize) -> Self {
+    pub(super) fn new(
+        alphabet: A,
+        merges: Merges,
+        boundaries: Boundaries,
+        cache_sets: usize,
+        place: Place,
+    ) -> Self {
         Self {
             batch: Box::new(Batch {
                 count: 0,
@@ -112,7 +119,7 @@ impl<A: Alphabet> Words<A> {
                 boundaries,
                 whole_words: WholeWords::default(),
                 piece_space: 0,
-                cache: WordCache::new(cache_sets),
+                cache: WordCache::new(cache_sets, place),
                 word: Word::default(),
             },
         }
@@ -334,6 +341,7 @@ impl<A: Alphabet> Book<A> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::place::NOWHERE;
     use super::*;
     use proptest::prelude::*;
 
@@ -375,9 +383,9 @@ mod tests {
             num_whole in 0_usize..20,
         ) {
             let (tokens, merges) = vocabulary(&choices);
-            let table = Merges::new(&merges, None);
+            let table = Merges::new(&merges, None, NOWHERE);
             let boundaries = Boundaries::new(tokens.iter().map(Vec::as_slice));
-            let mut tested = Words::new(Bytes, table.clone(), boundaries, 8);
+            let mut tested = Words::new(Bytes, table.clone(), boundaries, 8, NOWHERE);
             // Some tokens stand for themselves as words, under a number of their own.
             let whole: Vec<(&[u8], u32)> = tokens.iter().rev().map(Vec::as_slice).zip(1000..).take(num_whole).collect();
             tested.keep_whole(whole.iter().copied());

@@ -19,6 +19,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 pub use files::FileKind;
+use files::Vocabulary;
 use gristmill_core::tokens::{AddedTokens, Encoder, SentencePieceForm, UnigramEncoder};
 pub use self_check::self_check;
 use serde::{Deserialize, Serialize};
@@ -48,7 +49,7 @@ pub struct Tokenizer {
     encoding: Encoding,
     /// Strings whose ids ordinary text must not produce, with those ids.
     controls: Vec<(String, u32)>,
-    /// One bit an id: whether it is one of those. Empty where no text can have one of those ids.
+    /// One bit an id: whether it is one of those, and not the unknown token's. Empty where no text can have one of those ids.
     control_bits: Vec<u64>,
     vocabulary_size: u32,
     /// How text is brought to the form that the model knows.
@@ -106,45 +107,59 @@ impl Tokenizer {
             path: path.to_owned(),
             detail,
         };
-        let files::TokenizerFile {
-            mut json,
-            merge_ranks,
-            unigram,
-            form,
-            fused_unknown,
-            kind,
-        } = files::read(path).map_err(&fail)?;
-        let vocabulary_size =
-            vocabulary_size(&json).ok_or_else(|| fail("it has no `model.vocab`".to_owned()))?;
-        let unknown = unknown_id(&json);
+        let (mut parts, file) = files::read_parts(path).map_err(&fail)?;
+        let vocabulary = parts
+            .vocabulary
+            .as_ref()
+            .ok_or_else(|| fail("it has no `model.vocab`".to_owned()))?;
+        let vocabulary_size = vocabulary_size(&parts.frame, vocabulary);
+        let unknown = unknown_id(&parts.frame, vocabulary);
         let controls = match mode {
             SpecialMode::Hf => Vec::new(),
-            SpecialMode::Plain => remove_controls(&mut json, &[]),
-            SpecialMode::Allow(allowed) => remove_controls(&mut json, allowed),
+            SpecialMode::Plain => remove_controls(&mut parts.frame, vocabulary, &[]),
+            SpecialMode::Allow(allowed) => remove_controls(&mut parts.frame, vocabulary, allowed),
         };
-        let form = form.map(|form| Form {
-            form,
-            controls: take_controls(&mut json),
-        });
-        for key in ["truncation", "padding"] {
-            json[key] = serde_json::Value::Null;
+        let kind = file.as_ref().map_or(FileKind::TokenizerJson, |file| file.kind);
+        let mut whole = None;
+        let (mut merge_ranks, mut unigram, mut form, mut fused_unknown) = (None, None, None, None);
+        if let Some(file) = file {
+            whole = Some(file.json);
+            (merge_ranks, unigram, fused_unknown) = (file.merge_ranks, file.unigram, file.fused_unknown);
+            form = file.form.map(|form| Form {
+                form,
+                controls: take_controls(&mut parts.frame),
+            });
         }
         let mut watches = !controls.is_empty();
+        let added = parts.frame["added_tokens"].clone();
         let recognised = match route {
             Route::Fastest => match &unigram {
                 Some(model) => Ok(Encoding::Unigram(Box::new(UnigramEncoder::new(model)))),
-                None => plan::recognise(&json, merge_ranks, form.is_some()).map(|encoder| {
+                None => {
                     // With a list, controls stay under other names, which a text could hold.
                     let has_names = matches!(mode, SpecialMode::Allow(allowed) if !allowed.is_empty());
-                    watches &= has_names || can_spell(&json, &controls);
-                    Encoding::Own(Box::new(Mutex::new(encoder)))
-                }),
+                    let can_spell = has_names || can_spell(&parts, &controls);
+                    plan::recognise(parts, merge_ranks, form.is_some()).map(|encoder| {
+                        watches &= can_spell;
+                        Encoding::Own(Box::new(Mutex::new(encoder)))
+                    })
+                }
             },
             Route::Library => Err("it was asked for".to_owned()),
         };
         let encoding = match recognised {
             Ok(encoding) => encoding,
             Err(reason) => {
+                let mut json = match whole {
+                    Some(json) => json,
+                    None => files::read(path).map_err(&fail)?.json,
+                };
+                if !added.is_null() {
+                    json["added_tokens"] = added;
+                }
+                for key in ["truncation", "padding"] {
+                    json[key] = serde_json::Value::Null;
+                }
                 let text = json.to_string();
                 drop(json);
                 let parsed: std::result::Result<HfTokenizer, tokenizers::Error> = text.parse();
@@ -154,7 +169,8 @@ impl Tokenizer {
         let mut control_bits = Vec::new();
         if watches {
             control_bits.resize(vocabulary_size as usize / 64 + 1, 0);
-            for (_, id) in &controls {
+            // What the model makes of text that it does not know is no control token, though files list it among them.
+            for (_, id) in controls.iter().filter(|(_, id)| Some(*id) != unknown) {
                 control_bits[*id as usize / 64] |= 1 << (id % 64);
             }
         }
@@ -355,15 +371,15 @@ fn vocabulary_entries(json: &serde_json::Value) -> Option<Box<dyn Iterator<Item 
     }
 }
 
-fn vocabulary_size(json: &serde_json::Value) -> Option<u32> {
-    let of_model = vocabulary_entries(json)?.map(|(_, id)| id + 1).max().unwrap_or(0);
-    let added = json["added_tokens"].as_array().map_or(&[][..], Vec::as_slice);
+fn vocabulary_size(frame: &serde_json::Value, vocabulary: &Vocabulary) -> u32 {
+    let of_model = vocabulary.iter().map(|(_, id)| id + 1).max().unwrap_or(0);
+    let added = frame["added_tokens"].as_array().map_or(&[][..], Vec::as_slice);
     let of_added = added
         .iter()
         .filter_map(|token| token["id"].as_u64())
         .map(|id| id as u32 + 1)
         .max();
-    Some(of_model.max(of_added.unwrap_or(0)))
+    of_model.max(of_added.unwrap_or(0))
 }
 
 /// Takes the added tokens that stand for themselves in any form of a text out of the file.
@@ -384,57 +400,61 @@ fn take_controls(json: &mut serde_json::Value) -> AddedTokens {
 }
 
 /// The id of the token that the model calls unknown.
-fn unknown_id(json: &serde_json::Value) -> Option<u32> {
-    let model = &json["model"];
-    let by_number = model["unk_id"].as_u64();
-    let by_name = || model["vocab"][model["unk_token"].as_str()?].as_u64();
-    by_number.or_else(by_name).and_then(|id| u32::try_from(id).ok())
+fn unknown_id(frame: &serde_json::Value, vocabulary: &Vocabulary) -> Option<u32> {
+    let model = &frame["model"];
+    let by_number = model["unk_id"].as_u64().and_then(|id| u32::try_from(id).ok());
+    let by_name = || {
+        vocabulary
+            .is_table
+            .then(|| vocabulary.get(model["unk_token"].as_str()?))?
+    };
+    by_number.or_else(by_name)
 }
 
 /// Whether a BPE model can make a control token of text: it has it in its vocabulary, and a merge makes it, or it is one
 /// character or byte, or words that are tokens stay whole.
-fn can_spell(json: &serde_json::Value, controls: &[(String, u32)]) -> bool {
-    let model = &json["model"];
-    let mut in_vocabulary = controls
-        .iter()
-        .filter(|(control, _)| !model["vocab"][control].is_null());
-    if model["ignore_merges"].as_bool().unwrap_or(false) {
-        return in_vocabulary.next().is_some();
-    }
-    let known: std::collections::HashSet<&str> = in_vocabulary.map(|(control, _)| control.as_str()).collect();
-    // Bytes are spelt `<0x0A>`, and one character in the alphabet of bytes.
-    let is_symbol = |control: &str| control.chars().nth(1).is_none() || control.starts_with("<0x");
-    let mut joined = String::new();
-    let mut is_made = |merge: &serde_json::Value| {
-        joined.clear();
-        match merge {
-            serde_json::Value::String(pair) => joined.extend(pair.split(' ')),
-            pair => joined.extend([&pair[0], &pair[1]].iter().filter_map(|part| part.as_str())),
-        }
-        known.contains(joined.as_str())
+fn can_spell(parts: &files::Parts, controls: &[(String, u32)]) -> bool {
+    let in_vocabulary = |control: &str| {
+        parts
+            .vocabulary
+            .as_ref()
+            .and_then(|vocabulary| vocabulary.get(control))
     };
-    let merges = model["merges"].as_array().map_or(&[][..], Vec::as_slice);
-    !known.is_empty() && (known.iter().any(|control| is_symbol(control)) || merges.iter().any(&mut is_made))
+    let known: std::collections::HashMap<u32, &str> = controls
+        .iter()
+        .filter_map(|(control, _)| Some((in_vocabulary(control)?, control.as_str())))
+        .collect();
+    if parts.frame["model"]["ignore_merges"].as_bool().unwrap_or(false) {
+        return !known.is_empty();
+    }
+    // Bytes are spelt `<0x0A>`, and one character in the alphabet of bytes.
+    let is_symbol = |control: &&str| control.chars().nth(1).is_none() || control.starts_with("<0x");
+    let merges = match &parts.merges {
+        Some(Ok(merges)) => merges.as_slice(),
+        _ => &[],
+    };
+    !known.is_empty()
+        && (known.values().any(is_symbol) || merges.iter().any(|(_, _, made)| known.contains_key(made)))
 }
 
 /// Takes control tokens out of `added_tokens` and returns them.
-fn remove_controls(json: &mut serde_json::Value, allowed: &[String]) -> Vec<(String, u32)> {
-    let in_vocabulary: std::collections::HashSet<String> = vocabulary_entries(json)
-        .into_iter()
-        .flatten()
-        .map(|(token, _)| token)
-        .collect();
+fn remove_controls(
+    frame: &mut serde_json::Value,
+    vocabulary: &Vocabulary,
+    allowed: &[String],
+) -> Vec<(String, u32)> {
     let mut controls = Vec::new();
-    if let Some(added) = json["added_tokens"].as_array_mut() {
+    if let Some(added) = frame["added_tokens"].as_array_mut() {
         added.retain_mut(|token| {
             let content = token["content"].as_str().unwrap_or_default().to_owned();
             let is_special = token["special"].as_bool().unwrap_or(false);
-            let is_control = is_special || !in_vocabulary.contains(&content);
+            let is_in_vocabulary = vocabulary.get(&content).is_some();
+            let is_control = is_special || !is_in_vocabulary;
             if !is_control || allowed.contains(&content) {
                 return true;
             }
             controls.push((content.clone(), token["id"].as_u64().unwrap_or(0) as u32));
-            if allowed.is_empty() || in_vocabulary.contains(&content) {
+            if allowed.is_empty() || is_in_vocabulary {
                 return false;
             }
             // The library numbers added tokens in order, so one that is left out would move the ids behind it: it stays
@@ -501,11 +521,17 @@ mod tests {
     #[test]
     fn a_control_is_watched_for_where_the_model_can_make_it() {
         let controls = [("<s>".to_owned(), 3)];
+        let can_spell = |json: &serde_json::Value, controls: &[(String, u32)]| {
+            can_spell(&files::Parts::of(json).unwrap(), controls)
+        };
         let model = |vocabulary: serde_json::Value, merges: serde_json::Value, ignore_merges: bool| serde_json::json!({"model": {"vocab": vocabulary, "merges": merges, "ignore_merges": ignore_merges}});
-        let (without, with) = (serde_json::json!({"a": 0}), serde_json::json!({"a": 0, "<s>": 3}));
+        let (without, with) = (
+            serde_json::json!({"a": 0, "b": 1, "ab": 2, "<": 4, "s>": 5}),
+            serde_json::json!({"a": 0, "b": 1, "ab": 2, "<": 4, "s>": 5, "<s>": 3}),
+        );
         let none = serde_json::json!([]);
         for merges in [
-            serde_json::json!(["a b", "<s >"]),
+            serde_json::json!(["a b", "< s>"]),
             serde_json::json!([["<", "s>"]]),
         ] {
             assert!(can_spell(&model(with.clone(), merges.clone(), false), &controls));

@@ -1,11 +1,12 @@
 //! Which tokenizers have a path of our own: those whose every part is exactly one that the core knows, by value.
 
-use std::collections::HashMap;
-
 use gristmill_core::tokens::{
     AddedTokens, BpeModel, Encoder, Family, Pattern, decode_byte_level, expressions,
 };
 use serde_json::{Value, json};
+
+use super::files::{Merge, Parts, Vocabulary};
+use crate::interop::ask_for_large_pages;
 
 /// Why a tokenizer goes through the library.
 pub(super) type Reason = String;
@@ -18,34 +19,49 @@ pub(super) type Reason = String;
 /// # Errors
 /// The first part that is not known.
 pub(super) fn recognise(
-    tokenizer: &Value,
+    parts: Parts,
     merge_ranks: Option<Vec<u32>>,
     is_formed: bool,
 ) -> Result<Encoder, Reason> {
-    let model = &tokenizer["model"];
-    check_model(model)?;
-    let normaliser = Normaliser::of(&tokenizer["normalizer"])?;
+    let Parts {
+        frame,
+        vocabulary,
+        merges,
+    } = parts;
+    let model = &frame["model"];
+    check_model(model, merges.is_some())?;
+    let normaliser = Normaliser::of(&frame["normalizer"])?;
     let family = if is_formed {
         Family::SentencePiece {
             prepends_space: false,
         }
     } else {
-        family(tokenizer, normaliser)?
+        family(&frame, normaliser)?
     };
+    let vocabulary = vocabulary.filter(|vocabulary| vocabulary.is_table);
+    let vocabulary = vocabulary.ok_or("the vocabulary is no table")?;
+    let (raw, normalised) = added_tokens(&frame, &vocabulary, normaliser)?;
     let bpe = BpeModel {
         merge_ranks,
-        ..read_model(model, family)?
+        ..read_model(
+            model,
+            family,
+            &vocabulary,
+            merges.unwrap_or_else(|| Ok(Vec::new()))?,
+        )?
     };
-    let mut encoder =
-        Encoder::new(&bpe, family, normaliser == Normaliser::Nfc).map_err(|error| error.to_string())?;
-    let (raw, normalised) = added_tokens(tokenizer, normaliser)?;
+    // Gone before the large tables are there.
+    drop(vocabulary);
+    let nfc = normaliser == Normaliser::Nfc;
+    let encoder = Encoder::new_at(&bpe, family, nfc, ask_for_large_pages);
+    let mut encoder = encoder.map_err(|error| error.to_string())?;
     encoder.add_tokens(raw, normalised);
     Ok(encoder)
 }
 
-fn check_model(model: &Value) -> Result<(), Reason> {
+fn check_model(model: &Value, has_merges: bool) -> Result<(), Reason> {
     // Files of early versions name no type.
-    if !matches!(model["type"].as_str(), Some("BPE") | None) || !model["merges"].is_array() {
+    if !matches!(model["type"].as_str(), Some("BPE") | None) || !has_merges {
         let kind = model["type"].as_str().unwrap_or("unnamed");
         return Err(format!("the model is of type {kind}, not BPE"));
     }
@@ -159,17 +175,16 @@ fn is_byte_level(value: &Value, uses_pattern: bool) -> bool {
     value["type"] == "ByteLevel" && value["add_prefix_space"] == false && default_pattern == uses_pattern
 }
 
-fn read_model(model: &Value, family: Family) -> Result<BpeModel, Reason> {
-    let vocabulary: HashMap<&str, u32> = model["vocab"]
-        .as_object()
-        .ok_or("the vocabulary is no table")?
-        .iter()
-        .filter_map(|(token, id)| Some((token.as_str(), u32::try_from(id.as_u64()?).ok()?)))
-        .collect();
+fn read_model(
+    model: &Value,
+    family: Family,
+    vocabulary: &Vocabulary,
+    merges: Vec<Merge>,
+) -> Result<BpeModel, Reason> {
     let is_byte_level = matches!(family, Family::ByteLevel(_));
     let mut tokens: Vec<(Vec<u8>, u32)> = vocabulary
         .iter()
-        .filter_map(|(&token, &id)| {
+        .filter_map(|(token, id)| {
             let bytes = if is_byte_level {
                 decode_byte_level(token)?
             } else {
@@ -179,38 +194,19 @@ fn read_model(model: &Value, family: Family) -> Result<BpeModel, Reason> {
         })
         .collect();
     tokens.sort_unstable_by_key(|(_, id)| *id);
-    let mut merges = Vec::new();
-    let mut joined = String::new();
-    for merge in model["merges"].as_array().map_or(&[][..], Vec::as_slice) {
-        let (left, right) = match merge {
-            Value::String(pair) => pair.split_once(' ').ok_or("a merge is no pair")?,
-            pair => (
-                pair[0].as_str().ok_or("a merge is no pair")?,
-                pair[1].as_str().ok_or("a merge is no pair")?,
-            ),
-        };
-        joined.clear();
-        joined.push_str(left);
-        joined.push_str(right);
-        let id = |token: &str| {
-            let found = vocabulary.get(token).copied();
-            found.ok_or_else(|| format!("`{token}` of a merge is no token"))
-        };
-        merges.push((id(left)?, id(right)?, id(&joined)?));
-    }
     let mut byte_fallback = None;
     if !is_byte_level && !model["byte_fallback"].as_bool().unwrap_or(false) {
         // Whoever asked for this fuses the ids of a character's bytes.
         let unknown = model["unk_token"]
             .as_str()
             .and_then(|token| vocabulary.get(token));
-        byte_fallback = Some([*unknown.ok_or("there is no unknown token")?; 256]);
+        byte_fallback = Some([unknown.ok_or("there is no unknown token")?; 256]);
     } else if !is_byte_level {
         let mut ids = [0; 256];
         for (byte, id) in ids.iter_mut().enumerate() {
             let token = format!("<0x{byte:02X}>");
-            *id = *vocabulary
-                .get(token.as_str())
+            *id = vocabulary
+                .get(&token)
                 .ok_or_else(|| format!("there is no token `{token}`"))?;
         }
         byte_fallback = Some(ids);
@@ -224,13 +220,13 @@ fn read_model(model: &Value, family: Family) -> Result<BpeModel, Reason> {
     })
 }
 
-fn added_tokens(tokenizer: &Value, normaliser: Normaliser) -> Result<(AddedTokens, AddedTokens), Reason> {
-    let vocabulary = tokenizer["model"]["vocab"].as_object();
+fn added_tokens(
+    frame: &Value,
+    vocabulary: &Vocabulary,
+    normaliser: Normaliser,
+) -> Result<(AddedTokens, AddedTokens), Reason> {
     let (mut raw, mut normalised) = (Vec::new(), Vec::new());
-    for token in tokenizer["added_tokens"]
-        .as_array()
-        .map_or(&[][..], Vec::as_slice)
-    {
+    for token in frame["added_tokens"].as_array().map_or(&[][..], Vec::as_slice) {
         let content = token["content"].as_str().ok_or("an added token has no content")?;
         for key in ["single_word", "lstrip", "rstrip"] {
             if token[key].as_bool().unwrap_or(false) {
@@ -238,10 +234,8 @@ fn added_tokens(tokenizer: &Value, normaliser: Normaliser) -> Result<(AddedToken
             }
         }
         // The model's own id comes first, as in the library.
-        let known = vocabulary
-            .and_then(|vocabulary| vocabulary.get(content))
-            .unwrap_or(&token["id"]);
-        let id = known.as_u64().and_then(|id| u32::try_from(id).ok());
+        let own = || token["id"].as_u64().and_then(|id| u32::try_from(id).ok());
+        let id = vocabulary.get(content).or_else(own);
         let id = id.ok_or_else(|| format!("the added token `{content}` has no id"))?;
         if token["normalized"].as_bool().unwrap_or(false) {
             if normaliser != Normaliser::Identity {

@@ -5,6 +5,7 @@
 //! say stands beside it: merges of equal rank, and SentencePiece's normal form.
 
 mod base64;
+mod parts;
 mod protobuf;
 mod ranks;
 mod sentence_piece;
@@ -14,6 +15,7 @@ mod tiktoken;
 use std::path::Path;
 
 use gristmill_core::tokens::{SentencePieceForm, UnigramModel};
+pub(super) use parts::{Merge, Parts, Vocabulary};
 use serde_json::Value;
 
 /// What a file holds.
@@ -68,14 +70,34 @@ impl std::fmt::Display for FileKind {
     }
 }
 
+/// Reads a tokenizer file of any kind in parts. A `tokenizer.json` is nothing else; other kinds are a whole file, too.
+///
+/// # Errors
+/// A sentence that says what is wrong with it.
+pub(super) fn read_parts(path: &Path) -> Result<(Parts, Option<TokenizerFile>), String> {
+    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
+    if begins_object(&bytes)
+        && let Some(parts) = Parts::read(&bytes).map_err(|error| error.to_string())?
+    {
+        return Ok((parts, None));
+    }
+    drop(bytes);
+    let file = read(path)?;
+    let parts = Parts::of(&file.json).map_err(|error| error.to_string())?;
+    Ok((parts, Some(file)))
+}
+
+fn begins_object(bytes: &[u8]) -> bool {
+    bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{')
+}
+
 /// Reads a tokenizer file of any kind.
 ///
 /// # Errors
 /// A sentence that says what is wrong with it.
 pub(super) fn read(path: &Path) -> Result<TokenizerFile, String> {
     let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
-    let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
-    if first == Some(&b'{') {
+    if begins_object(&bytes) {
         let json: Value = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
         drop(bytes);
         if tekken::is_tekken(&json) {
