@@ -13,6 +13,7 @@ from gristmill.curate.semantic import SemanticPlan, plan_semantic
 from gristmill.curate.token_statistics import counting_tokenizer
 from gristmill.errors import GristmillError
 from gristmill.recipe import BuiltinStep, PluginStep, Recipe, Tokens, use_table
+from gristmill.recipe.problems import nearest
 
 if TYPE_CHECKING:
     from gristmill.plugins.active import ActiveOperator
@@ -95,19 +96,24 @@ def compile_steps(recipe: Recipe) -> CompiledSteps:
     operators: list[Mapping[str, object]] = []
     thresholds: list[Mapping[str, object]] = []
     columns = recipe.extracted_columns()
+    made: list[str] = []
     for step in recipe.steps:
         conditions = [{"column": name, "any_of": list(values)} for name, values in step.where.items()]
         if isinstance(step, PluginStep):
             operator = active[step.name]
             for name in operator.required_columns:
-                if name not in _native.SEGMENT_COLUMNS and not recipe.is_signal_column(name):
+                if "." in name and name not in columns:
+                    _refuse_unmade(name, step, made)
+                elif not _is_given(name) and not recipe.is_signal_column(name):
                     columns.setdefault(name, "utf8")
+            made += [f"{step.name}.{output}" for output in operator.outputs]
             steps.append(_plugin_step(step, operator, conditions))
             operators.append(_plugin_lineage(operator))
             thresholds += [
                 _threshold(step.name, dict(threshold), conditions) for threshold in operator.thresholds
             ]
             continue
+        made += [f"{step.name}.{column}" for column in step.made_columns()]
         operators.append({"step": step.name, "use": step.use, "version": step.version})
         if step.is_dedup or step.is_choice:
             continue
@@ -253,6 +259,28 @@ def _plugin_step(
             "edits_text": operator.kind == "transform",
         },
     }
+
+
+def _is_given(name: str) -> bool:
+    """Say whether the engine has the column by itself, whatever the records hold."""
+    from gristmill.plugins.operators import ENGINE_COLUMNS, SEGMENT_COLUMNS
+
+    return name in ENGINE_COLUMNS or name in SEGMENT_COLUMNS
+
+
+def _refuse_unmade(name: str, step: PluginStep, made: Sequence[str]) -> None:
+    """Refuse a column of a step that is not among those before; records have no names with a dot."""
+    if name in made:
+        return
+    close = nearest(name, made)
+    raise GristmillError(
+        "GM-PLUGIN-017",
+        f"`{step.use}` reads column `{name}`, which no step before it makes",
+        hint=f"did you mean `{close}`?" if close else "put the step that makes it before this one",
+        context=(
+            f"columns of steps before `{step.name}`: {', '.join(f'`{one}`' for one in made) or 'none'}",
+        ),
+    )
 
 
 def _plugin_lineage(operator: ActiveOperator) -> dict[str, object]:

@@ -122,3 +122,27 @@ def test_a_plugin_gets_them_in_a_run(tmp_path: Path, before: str) -> None:
         for row in spans
     ]
     assert signals["demo.longest.num_bytes"].to_list() == longest
+
+
+def test_a_column_that_no_step_before_makes_is_refused_before_data_is_read(tmp_path: Path) -> None:
+    (tmp_path / "documents.jsonl").write_text('{"text": "a"}\n', encoding="utf-8")
+    (tmp_path / "plugins").mkdir()
+    plugin = PLUGIN.replace(
+        '("token_starts",)', '("text", "gopher_quality.num_wordz", "doc", "key", "id", "source")'
+    )
+    plugin = plugin.replace('col("token_starts").list.len()', 'col("doc").cast(int)')
+    (tmp_path / "plugins" / "demo.py").write_text(plugin, encoding="utf-8")
+    head = (
+        '[run]\noutput = "run"\nplugins_dir = "plugins"\n[[source]]\nname = "s"\npaths = ["documents.jsonl"]\n'
+        '[[step]]\nuse = "gopher_quality"\n'
+    )
+    (tmp_path / "recipe.toml").write_text(head + '[[step]]\nuse = "demo.tokens"\n', encoding="utf-8")
+    with pytest.raises(gristmill.GristmillError) as caught:
+        gristmill.curate(tmp_path / "recipe.toml")
+    assert caught.value.code == "GM-PLUGIN-017"
+    assert caught.value.hint == "did you mean `gopher_quality.num_words`?"
+    good = plugin.replace("num_wordz", "num_words").replace("cast(int)", "cast(UInt32)")
+    good = good.replace("Signal, col,", "Signal, UInt32, col,")
+    (tmp_path / "plugins" / "demo.py").write_text(good, encoding="utf-8")
+    signals = gristmill.curate(tmp_path / "recipe.toml").signals().collect()
+    assert signals["demo.tokens.num_tokens"].to_list() == [0]

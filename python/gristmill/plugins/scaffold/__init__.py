@@ -26,6 +26,9 @@ KINDS = (
     "command",
 )
 
+RESERVED_NAME = "gristmill"
+"""The built-in rules are listed under it."""
+
 
 def new_plugin(name: str, kind: str, directory: Path) -> list[Path]:
     """Write the package ``gristmill-<name>`` into a folder and return the files written, sorted.
@@ -57,6 +60,10 @@ def new_plugin(name: str, kind: str, directory: Path) -> list[Path]:
             "GM-PLUGIN-016",
             f"`{name}` cannot be a plugin's name",
             hint="use lower-case letters, digits and `_`, a letter first",
+        )
+    if name == RESERVED_NAME:
+        raise GristmillError(
+            "GM-PLUGIN-016", f"`{name}` is the name of gristmill's own rules", hint="choose another name"
         )
     if kind not in KINDS:
         close = nearest(kind, KINDS)
