@@ -26,7 +26,9 @@ def build(run: RunFolder) -> Sequence[Block]:
         Column(label="documents", kind="count"),
     ]
     limit = mapping(run.recipe.get("run")).get("max_quarantine_fraction")
-    budget = f" The recipe allows a share of {limit:g}." if isinstance(limit, float) else ""
+    budget = ""
+    if isinstance(limit, float):
+        budget = f" The recipe allows 100, or a share of {limit:g} where that is more."
     blocks: list[Block] = [
         Note(
             text="Records that could not be read, or on which a step failed. They are rows in rejects/ too."
