@@ -23,6 +23,7 @@ from gristmill.train.events import OnEvent, make_event
 from gristmill.train.feed import Feed
 from gristmill.train.loop import StepResult, StepSetup, train_step
 from gristmill.train.models import CausalModel
+from gristmill.train.muon import body_matrices
 from gristmill.train.optimiser import load_state_tensors, make_optimiser, set_learning_rate, state_tensors
 from gristmill.train.outcome import export_trained, result_of
 from gristmill.train.progress import Announcer, Progress
@@ -56,7 +57,11 @@ class Session:
         self._fingerprint = fingerprint
         self._parameters: dict[str, nn.Parameter] = causal.trainable()
         self._optimiser = make_optimiser(
-            self._parameters, betas=config.betas, weight_decay=config.weight_decay
+            self._parameters,
+            betas=config.betas,
+            weight_decay=config.weight_decay,
+            name=config.optimiser,
+            body=body_matrices(causal.model, causal.head),
         )
         self._setup = StepSetup(
             causal=causal,
@@ -135,6 +140,7 @@ class Session:
             peak=config.learning_rate,
             warmup_fraction=config.warmup_fraction,
             min_fraction=config.min_learning_rate_fraction,
+            schedule=config.schedule,
         )
         set_learning_rate(self._optimiser, rate)
         result = train_step(self._setup, rows, step=step)
