@@ -155,8 +155,9 @@ class Train(Section):
         told("must be two numbers from 0 to below 1"),
     ] = Field((0.9, 0.95), description="AdamW's averaging of gradients and of their squares.")
     clip_norm: Positive = Field(1.0, description="Gradients are scaled down to this norm.")
-    precision: Literal["auto", "bf16", "fp32"] = Field(
-        "auto", description="Arithmetic; `auto` is bf16 where the device has it, else fp32."
+    precision: Literal["auto", "bf16", "fp16", "fp32"] = Field(
+        "auto",
+        description="Arithmetic; `auto` is bf16 on a GPU that has it, fp16 on another, and fp32 on a CPU.",
     )
     seed: int = Field(0, ge=0, lt=1 << 63, description="Decides order, dropout and new weights.")
     eval_every_steps: int | None = Field(

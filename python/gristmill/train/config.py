@@ -15,7 +15,7 @@ from gristmill.errors import GristmillError
 
 Optimiser = Literal["adamw", "adamw_8bit", "muon"]
 Schedule = Literal["cosine", "linear", "wsd", "constant"]
-Precision = Literal["auto", "bf16", "fp32"]
+Precision = Literal["auto", "bf16", "fp16", "fp32"]
 Method = Literal["full", "lora"]
 
 MICRO_BATCH_TOKENS_CUDA = 8192
@@ -107,8 +107,8 @@ class TrainConfig:
     clip_norm
         Largest norm of a step's gradient; None: not clipped.
     precision
-        ``auto``: bf16 on a GPU that has it, else fp32. With bf16, matrix products run in bf16 while trained weights,
-        optimiser states, softmax and loss stay fp32, and a frozen model is stored in bf16.
+        ``auto``: bf16 on a GPU that has it, fp16 on another, fp32 on a CPU. With bf16 and fp16, matrix products run in
+        it while trained weights, optimiser states, softmax and loss stay fp32, and a frozen model is stored in it.
     seed
         Decides order, initial weights and dropout.
     eval_every_steps
@@ -183,10 +183,10 @@ class TrainConfig:
         _require(self.method in ("full", "lora"), "method", self.method, "`full` or `lora`")
         _require(self.task == "causal", "task", self.task, "`causal`")
         _require(
-            self.precision in ("auto", "bf16", "fp32"),
+            self.precision in ("auto", "bf16", "fp16", "fp32"),
             "precision",
             self.precision,
-            "`auto`, `bf16` or `fp32`",
+            "`auto`, `bf16`, `fp16` or `fp32`",
         )
         _require(
             self.optimiser in ("adamw", "adamw_8bit", "muon"),

@@ -22,6 +22,7 @@ class Progress:
 
     step: int = 0
     skipped_in_a_row: int = 0
+    overflows: int = 0
     trained_tokens: int = 0
     placed_tokens: int = 0
     last_loss: float | None = None

@@ -22,6 +22,7 @@ from gristmill.train.config import TrainConfig
 from gristmill.train.events import OnEvent, make_event
 from gristmill.train.feed import Feed
 from gristmill.train.loop import StepResult, StepSetup, train_step
+from gristmill.train.loss_scale import LossScale
 from gristmill.train.models import CausalModel
 from gristmill.train.muon import body_matrices
 from gristmill.train.optimiser import load_state_tensors, make_optimiser, set_learning_rate, state_tensors
@@ -71,6 +72,7 @@ class Session:
             rows_each=config.rows_per_micro_batch(device.type),
             clip_norm=config.clip_norm,
             device=device,
+            loss_scale=LossScale() if causal.compute_dtype == torch.float16 else None,
         )
         self._records = Records(folder)
         on_event(make_event(0, 0, "planning rows"))
@@ -176,6 +178,8 @@ class Session:
             "gradient_norm": result.gradient_norm,
             "epoch": self._feed.epoch,
         }
+        if result.is_overflow:
+            metric["overflow"] = True
         if result.is_skipped:
             metric["skipped"] = True
             metric["documents"] = sorted({piece.doc for piece in result.pieces})
@@ -183,6 +187,7 @@ class Session:
 
     def _stop_after_skips(self, result: StepResult) -> None:
         progress = self._progress
+        progress.overflows += result.is_overflow
         progress.skipped_in_a_row = progress.skipped_in_a_row + 1 if result.is_skipped else 0
         if progress.skipped_in_a_row >= self._config.max_skipped_steps:
             self._records.flush()
@@ -196,6 +201,7 @@ class Session:
 
     def _checkpoint(self) -> None:
         self._records.flush()
+        scale = self._setup.loss_scale
         checkpoint = Checkpoint(
             step=self._progress.step,
             fingerprint=self._fingerprint,
@@ -204,6 +210,7 @@ class Session:
             state={
                 "progress": asdict(self._progress),
                 "loader": self._feed.state(),
+                "loss_scale": None if scale is None else asdict(scale),
                 "threads": torch.get_num_threads(),
             },
         )
@@ -230,6 +237,9 @@ class Session:
         for name, value in progress.items():
             setattr(self._progress, name, value)
         self._feed.resume(loader)
+        scale, scale_state = self._setup.loss_scale, found.state["loss_scale"]
+        if scale is not None and isinstance(scale_state, Mapping):
+            scale.factor, scale.num_steps = float(scale_state["factor"]), int(scale_state["num_steps"])
         announcer.is_resumed = True
         announcer.say(f"continuing after step {found.step}")
         threads = torch.get_num_threads()
