@@ -90,6 +90,12 @@ class Session:
 
     def train(self, should_stop: Callable[[], bool]) -> TrainResult:
         """Continue from the latest checkpoint, or start; go to the end unless told to stop."""
+        try:
+            return self._train(should_stop)
+        finally:
+            self._feed.close()
+
+    def _train(self, should_stop: Callable[[], bool]) -> TrainResult:
         started_s = time.monotonic()
         self._resume()
         self._causal.model.train()
@@ -135,7 +141,6 @@ class Session:
         step = progress.step + 1
         started_s = time.monotonic()
         rows = self._feed.next_rows(step)
-        waited_s = time.monotonic() - started_s
         rate = learning_rate(
             step,
             self._num_steps,
@@ -160,7 +165,8 @@ class Session:
                 "step": step,
                 "time": time.time(),
                 "seconds": seconds,
-                "loader_seconds": waited_s,
+                "loader_seconds": self._feed.waited_s,
+                "loader_idle_seconds": self._feed.loader_idle_s(),
                 "tokens_per_s": tokens_per_s,
             }
         )
