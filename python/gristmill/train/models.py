@@ -27,8 +27,6 @@ from gristmill.train.nf4 import quantise_layers
 from gristmill.train.packed_attention import guard
 from gristmill.train.probe import prove
 
-HALF_DTYPES = (torch.bfloat16, torch.float16)
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CausalModel:
@@ -80,16 +78,30 @@ class CausalModel:
 
     def arithmetic(self, device: torch.device) -> torch.autocast:
         """Return the context in which matrix products are computed in `compute_dtype`."""
-        is_half = self.compute_dtype in HALF_DTYPES
-        return torch.autocast(device.type, self.compute_dtype if is_half else torch.bfloat16, enabled=is_half)
+        return autocast(device.type, self.compute_dtype)
 
     def trainable(self) -> dict[str, nn.Parameter]:
         """Return the parameters that are trained, by name, in the model's order."""
         return {name: value for name, value in self.model.named_parameters() if value.requires_grad}
 
 
+def autocast(device_type: str, compute_dtype: torch.dtype) -> torch.autocast:
+    """Return the context in which matrix products are of this dtype; float32 and float64 need none.
+
+    Examples
+    --------
+    >>> with autocast("cpu", torch.bfloat16):
+    ...     (torch.ones(2, 2) @ torch.ones(2, 2)).dtype
+    torch.bfloat16
+    """
+    is_half = compute_dtype in (torch.bfloat16, torch.float16)
+    return torch.autocast(device_type, compute_dtype if is_half else torch.bfloat16, enabled=is_half)
+
+
 def resolve_precision(precision: str, device: torch.device) -> torch.dtype:
-    """Return the dtype of matrix products: ``auto`` is bf16 on a GPU that computes in it, else float32.
+    """Return the dtype of matrix products.
+
+    ``auto`` is bf16 on a GPU that computes in it, fp16 on one that does not, and float32 on a CPU.
 
     Examples
     --------
@@ -97,9 +109,11 @@ def resolve_precision(precision: str, device: torch.device) -> torch.dtype:
     (torch.float32, torch.bfloat16)
     """
     if precision == "auto":
-        has_bf16 = device.type == "cuda" and torch.cuda.is_bf16_supported()
-        return torch.bfloat16 if has_bf16 else torch.float32
-    return torch.bfloat16 if precision == "bf16" else torch.float32
+        if device.type != "cuda":
+            return torch.float32
+        has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
+        return torch.bfloat16 if has_bf16 else torch.float16
+    return {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}[precision]
 
 
 def load_model(
