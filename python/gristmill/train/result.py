@@ -35,7 +35,10 @@ class TrainResult:
     model
         The exported model; None before the end.
     adapter
-        The exported adapter, for `method = "lora"`.
+        The exported adapter, for `method = "lora"` and `"qlora"`.
+    merge
+        What of the adapters' update would be lost if the merged model was saved in bf16: `unchanged_share` of the
+        changed weights, `relative_error` of the update, and the numbers they are made of; None without adapters.
     seconds
         What this call took.
     """
@@ -51,6 +54,7 @@ class TrainResult:
     ledger: Mapping[str, int]
     model: Path | None
     adapter: Path | None
+    merge: Mapping[str, object] | None
     seconds: float
 
 
@@ -61,6 +65,7 @@ WRITTEN = {
     "last_validation_loss",
     "trained_tokens",
     "ledger",
+    "merge",
     "files",
 }
 """What `result.json` holds beside the fingerprint."""
@@ -80,6 +85,7 @@ def write_result(folder: Path, fingerprint: str, result: TrainResult) -> None:
             "last_validation_loss": result.last_validation_loss,
             "trained_tokens": result.trained_tokens,
             "ledger": dict(result.ledger),
+            "merge": result.merge,
             "files": {file.relative_to(folder).as_posix(): digest_file(file) for file in files},
         },
     )

@@ -129,7 +129,7 @@ class Session:
                 announcer.tell("on_run_end", False)  # the one fact that the method takes
                 return self._result(is_complete=False, seconds=time.monotonic() - started_s)
         announcer.say("exporting the model")
-        export_trained(self._config, self._causal, self._folder)
+        export_trained(self._config, self._causal, self._folder, self._setup.shards, self._progress)
         result = self._result(is_complete=True, seconds=time.monotonic() - started_s)
         write_result(self._folder, self._fingerprint, result)
         announcer.tell("on_run_end", True)  # the one fact that the method takes
