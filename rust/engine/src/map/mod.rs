@@ -92,7 +92,7 @@ impl MapTask {
     ///
     /// # Errors
     /// When the description does not fit or a file cannot be created.
-    pub fn open(spec: &str) -> Result<Self> {
+    pub fn open(spec: &str, session: &Session) -> Result<Self> {
         let spec: MapSpec =
             serde_json::from_str(spec).map_err(|error| EngineError::Spec(error.to_string()))?;
         let mut runs = Vec::new();
@@ -104,7 +104,7 @@ impl MapTask {
             .map(|column| Field::new(&column.name, column.kind.data_type(), true))
             .collect();
         for (index, step) in spec.steps.iter().enumerate() {
-            match NativeStep::new(step)? {
+            match NativeStep::new(step, session)? {
                 Some(step) => {
                     signal_fields.extend(step.fields());
                     native.push(step);
@@ -128,7 +128,7 @@ impl MapTask {
         runs.push(Run::Native(native));
         Ok(Self {
             input: Input::new(&spec)?,
-            output: MapOutput::create(&spec, signal_fields)?,
+            output: MapOutput::create(&spec, signal_fields, session)?,
             runs,
             scratch: Scratch::default(),
             edits: EditRows::default(),

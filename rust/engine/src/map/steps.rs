@@ -18,6 +18,7 @@ use crate::map::column::{ColumnData, NamedColumn, row_meets};
 use crate::map::output::EditRows;
 use crate::map::spec::{Condition, ListFileSpec, Operator, StepSpec};
 use crate::map::token_statistics::{self, TokenStatistics};
+use crate::task::Session;
 
 /// The column of `clean`.
 pub const CLEAN_COLUMNS: &[Column] = &[Column {
@@ -57,7 +58,7 @@ impl NativeStep {
     ///
     /// # Errors
     /// When the rule does not understand its configuration, or a file is not the planned one.
-    pub fn new(spec: &StepSpec) -> Result<Option<Self>> {
+    pub fn new(spec: &StepSpec, session: &Session) -> Result<Option<Self>> {
         let (kind, columns, positions) = match &spec.operator {
             Operator::Clean(config) => {
                 let cleaner = Kind::Clean(Box::new(Cleaner::new(*config)));
@@ -80,7 +81,7 @@ impl NativeStep {
                 (Kind::Rule(rule), kept.collect(), columns.clone())
             }
             Operator::TokenStatistics { tokenizer, columns } => {
-                let statistics = Box::new(TokenStatistics::new(tokenizer)?);
+                let statistics = Box::new(TokenStatistics::new(tokenizer, session)?);
                 let kept = columns
                     .iter()
                     .map(|&position| token_statistics::COLUMNS[position]);
