@@ -83,6 +83,8 @@ pub struct MapTask {
     edits: EditRows,
     current: Option<Box<DocumentBatch>>,
     next_run: usize,
+    /// For each run, whether one behind it reads the segmentations of texts.
+    keeps_segmentations: Vec<bool>,
     is_waiting_for_chat: bool,
     unreadable: Vec<Unreadable>,
 }
@@ -126,10 +128,25 @@ impl MapTask {
         }
         // The last run is native, even if empty: it is where dedup keys are made.
         runs.push(Run::Native(native));
+        let output = MapOutput::create(&spec, signal_fields, session)?;
+        let mut keeps_segmentations = Vec::with_capacity(runs.len());
+        let mut keeps = output.reads_segmentation();
+        for run in runs.iter().rev() {
+            keeps_segmentations.push(keeps);
+            keeps |= match run {
+                Run::Native(steps) => steps.iter().any(NativeStep::reads_segmentation),
+                Run::Plugin(index) => {
+                    let inputs = &plugin(&spec, *index)?.inputs;
+                    inputs.iter().any(|input| SegmentColumn::named(input).is_some())
+                }
+            };
+        }
+        keeps_segmentations.reverse();
         Ok(Self {
             input: Input::new(&spec)?,
-            output: MapOutput::create(&spec, signal_fields, session)?,
+            output,
             runs,
+            keeps_segmentations,
             scratch: Scratch::default(),
             edits: EditRows::default(),
             current: None,
@@ -194,7 +211,8 @@ impl MapTask {
                     self.finish_batch(&keys)?;
                 }
                 Run::Native(native) => {
-                    steps::run(native, batch, &mut self.scratch, &mut self.edits, true, None)?;
+                    let keep = self.keeps_segmentations[self.next_run];
+                    steps::run(native, batch, &mut self.scratch, &mut self.edits, keep, None)?;
                     self.next_run += 1;
                 }
             }

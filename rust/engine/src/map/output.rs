@@ -248,6 +248,11 @@ impl MapOutput {
         }
     }
 
+    /// Whether the dedup keys of documents are made of their segmentations.
+    pub fn reads_segmentation(&self) -> bool {
+        self.hasher.as_ref().is_some_and(MinHasher::reads_segmentation)
+    }
+
     /// Writes the documents of a batch that are still in the flow.
     ///
     /// # Errors

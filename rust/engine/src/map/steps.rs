@@ -99,6 +99,11 @@ impl NativeStep {
         }))
     }
 
+    /// Whether the step reads the segmentation of the text.
+    pub fn reads_segmentation(&self) -> bool {
+        matches!(self.kind, Kind::Rule(_))
+    }
+
     /// Whether the step may change the text.
     fn edits(&self) -> bool {
         !self.only_measures && !self.kind.is_signal()
@@ -191,7 +196,7 @@ pub trait Sink {
 
 /// Runs consecutive native steps over a batch.
 ///
-/// With `keep_segmentations`, those of the texts at the end stay in the batch for the next run. Memory: two copies of
+/// With `keep_segmentations`, those of the texts at the end that were made stay in the batch for the next run. Memory: two copies of
 /// the batch's text, and about 8 bytes of segmentation a byte of text for the longest document (for all of them when kept).
 ///
 /// # Errors
@@ -244,7 +249,7 @@ pub fn run(
                 column += 1;
             }
         }
-        let wants = keep_segmentations || sink.as_ref().is_some_and(|sink| sink.needs_segmentation());
+        let wants = sink.as_ref().is_some_and(|sink| sink.needs_segmentation());
         if wants && !is_segmented {
             scratch.segmenter.segment(&text, &mut scratch.segmentation);
         }
@@ -252,9 +257,9 @@ pub fn run(
             sink.document(row, &text, &scratch.segmentation);
         }
         if keep_segmentations {
-            batch
-                .segmentations
-                .push(Some(std::mem::take(&mut scratch.segmentation)));
+            // A copy is as large as it has to be, and the next document finds the room of this one.
+            let segmentation = is_segmented.then(|| scratch.segmentation.clone());
+            batch.segmentations.push(segmentation);
         }
         if edits {
             texts.push(&text);
