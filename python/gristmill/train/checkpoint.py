@@ -20,7 +20,7 @@ from torch import Tensor
 from gristmill.shards import digest_file
 from gristmill.train.files import read_json, sync, write_json
 
-FORMAT = 2
+FORMAT = 3
 _PREFIX = "step-"
 
 

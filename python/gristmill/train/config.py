@@ -13,7 +13,9 @@ from typing import Literal
 
 from gristmill.errors import GristmillError
 
-Precision = Literal["auto", "bf16", "fp32"]
+Optimiser = Literal["adamw", "adamw_8bit", "muon"]
+Schedule = Literal["cosine", "linear", "wsd", "constant"]
+Precision = Literal["auto", "bf16", "fp16", "fp32"]
 Method = Literal["full", "lora"]
 
 MICRO_BATCH_TOKENS_CUDA = 8192
@@ -92,17 +94,21 @@ class TrainConfig:
         The highest one, reached after the warm-up.
     warmup_fraction
         Share of the steps in which it rises, in [0, 1].
+    schedule
+        How it falls after that: ``cosine``, ``linear``, ``wsd`` (only in the last fifth) or ``constant``.
     min_learning_rate_fraction
-        Share of it that the cosine ends at, in [0, 1].
+        Share of it that the schedule ends at, in [0, 1].
+    optimiser
+        ``adamw``, ``adamw_8bit`` (states in 8 bits) or ``muon`` (matrices of the body made orthogonal).
     weight_decay
-        AdamW's decoupled decay of matrices; vectors (norms, biases) are not decayed.
+        Decoupled decay of matrices; vectors (norms, biases) are not decayed.
     betas
         AdamW's two averages.
     clip_norm
         Largest norm of a step's gradient; None: not clipped.
     precision
-        ``auto``: bf16 on a GPU that has it, else fp32. With bf16, matrix products run in bf16 while trained weights,
-        optimiser states, softmax and loss stay fp32, and a frozen model is stored in bf16.
+        ``auto``: bf16 on a GPU that has it, fp16 on another, fp32 on a CPU. With bf16 and fp16, matrix products run in
+        it while trained weights, optimiser states, softmax and loss stay fp32, and a frozen model is stored in it.
     seed
         Decides order, initial weights and dropout.
     eval_every_steps
@@ -144,7 +150,9 @@ class TrainConfig:
     tokens: int | None = None
     learning_rate: float = 2e-4
     warmup_fraction: float = 0.03
+    schedule: Schedule = "cosine"
     min_learning_rate_fraction: float = 0.1
+    optimiser: Optimiser = "adamw"
     weight_decay: float = 0.01
     betas: tuple[float, float] = (0.9, 0.95)
     clip_norm: float | None = 1.0
@@ -175,10 +183,22 @@ class TrainConfig:
         _require(self.method in ("full", "lora"), "method", self.method, "`full` or `lora`")
         _require(self.task == "causal", "task", self.task, "`causal`")
         _require(
-            self.precision in ("auto", "bf16", "fp32"),
+            self.precision in ("auto", "bf16", "fp16", "fp32"),
             "precision",
             self.precision,
-            "`auto`, `bf16` or `fp32`",
+            "`auto`, `bf16`, `fp16` or `fp32`",
+        )
+        _require(
+            self.optimiser in ("adamw", "adamw_8bit", "muon"),
+            "optimiser",
+            self.optimiser,
+            "`adamw`, `adamw_8bit` or `muon`",
+        )
+        _require(
+            self.schedule in ("cosine", "linear", "wsd", "constant"),
+            "schedule",
+            self.schedule,
+            "`cosine`, `linear`, `wsd` or `constant`",
         )
         _require(self.sequence_length >= 2, "sequence_length", self.sequence_length, "at least 2")
         for name in ("batch_tokens", "micro_batch_tokens"):
