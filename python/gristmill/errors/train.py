@@ -18,10 +18,10 @@ CODES = {
     ),
     "GM-TRAIN-003": ErrorPage(
         title="the model folder cannot be used",
-        explanation="A model is a local folder with `config.json` and `*.safetensors`, of an architecture that "
-        "`transformers` has built in. Code inside the folder is never run, pickled weights are never "
-        "opened, and nothing is downloaded. A tokenizer to copy is a `tokenizer.json` or a folder with "
-        "one.",
+        explanation="A model is a local folder with `config.json` and `*.safetensors`, a GGUF file, or the folder of "
+        "an adapter, of an architecture that `transformers` has built in. Code inside the folder is never "
+        "run, pickled weights are never opened, and nothing is downloaded. A tokenizer to copy is a "
+        "`tokenizer.json` or a folder with one.",
         remedy="convert it once with `save_pretrained`, or choose another folder",
     ),
     "GM-TRAIN-004": ErrorPage(
@@ -96,6 +96,32 @@ CODES = {
         remedy='lower `micro_batch_tokens` or `sequence_length` in `[train]`, or use `method = "lora"`; a '
         "shorter micro-batch changes no result but rounding",
         exit_code=ExitCode.PARTIAL,
+    ),
+    "GM-TRAIN-020": ErrorPage(
+        title="a part to train beside the adapters cannot be trained so",
+        explanation="`lora.also_train` lists modules that are trained in full beside the adapters, by the last parts "
+        "of their names. One fits nothing, is a group of layers and no single one, or is also to get an adapter.",
+        remedy='name single layers, such as `["embed_tokens", "lm_head", "norm"]`',
+    ),
+    "GM-TRAIN-021": ErrorPage(
+        title="the adapter cannot be used",
+        explanation="An adapter folder holds `adapter_config.json` and `adapter_model.safetensors`, as the `peft` "
+        "library writes them, and names the model it belongs to. That model has to be on this machine, the "
+        "adapter of the kind LoRA or DoRA, and every weight has to find its place. Training it on changes neither "
+        "rank nor layers.",
+        remedy="write the local path of its model into `adapter_config.json`, or start a new adapter",
+    ),
+    "GM-TRAIN-022": ErrorPage(
+        title="the GGUF file cannot be used",
+        explanation="The weights of a GGUF file are dequantised and trained as ordinary ones. `transformers` has to "
+        "know the architecture and the kind of quantisation, and a folder may hold only one such file.",
+        remedy="name the file itself, or convert it once to a folder with safetensors",
+    ),
+    "GM-TRAIN-023": ErrorPage(
+        title="long documents would change short ones in the same row",
+        explanation="The model's positions (LongRoPE) depend on the longest document of a forward pass. Below the "
+        "length that the model was first trained for they do not, and only such rows keep documents apart.",
+        remedy="lower `sequence_length` to the number in the message, `original_max_position_embeddings`",
     ),
     "GM-TRAIN-014": ErrorPage(
         title="the recipe does not say what to train",

@@ -50,6 +50,17 @@ class Lora(Section):
         '`["q_proj", "v_proj"]`.',
     )
     rslora: bool = Field(False, description="Scale by alpha / sqrt(rank) instead.")
+    dora: bool = Field(
+        False,
+        description="Train the size of each output apart from its direction: closer to training all weights.",
+    )
+    also_train: Annotated[tuple[Text, ...], BeforeValidator(as_tuple), told("must be a list of names")] = (
+        Field(
+            (),
+            description="Modules trained in full beside the adapters, by the last parts of their names: "
+            '`["embed_tokens", "lm_head", "norm"]`.',
+        )
+    )
 
 
 class MixingPhase(Section):
@@ -114,10 +125,15 @@ class Train(Section):
     """`[train]`: a model trained on the shards."""
 
     model: Annotated[Text | FromScratch, told("must be a folder or { config = { ... } }")] = Field(
-        description="A local Hugging Face folder, or `{ config = { ... } }` for a model from scratch."
+        description="A local Hugging Face folder, a `.gguf` file, the folder of an adapter to train on, or "
+        "`{ config = { ... } }` for a model from scratch."
     )
     task: Literal["causal"] = Field("causal", description="What is learnt: the next token of every document.")
-    method: Literal["full", "lora"] = Field("lora", description="Train all weights, or low-rank adapters.")
+    method: Literal["full", "lora", "qlora"] = Field(
+        "lora",
+        description="Train all weights, low-rank adapters on a frozen model, or such adapters on a model kept in four "
+        "bits (NF4).",
+    )
     sequence_length: int = Field(2048, ge=2, description="Tokens in a packed sequence.")
     batch_tokens: int = Field(
         65_536, ge=2, description="Tokens in an optimiser step, all micro-batches together."
@@ -182,7 +198,7 @@ class Train(Section):
         description="Shares of the sources in the tokens; by default every document as often as its source's `weight` "
         "says.",
     )
-    lora: Lora = Field(default_factory=Lora, description='Adapters, for `method = "lora"`.')
+    lora: Lora = Field(default_factory=Lora, description='Adapters, for `method = "lora"` and `"qlora"`.')
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -200,6 +216,6 @@ class Train(Section):
             raise PydanticCustomError("batch", "`micro_batch_tokens` is smaller than `sequence_length`")
         if self.method == "full" and "lora" in self.model_fields_set:
             raise PydanticCustomError("lora", '`[train.lora]` has no effect with `method = "full"`')
-        if self.method == "lora" and isinstance(self.model, FromScratch):
+        if self.method != "full" and isinstance(self.model, FromScratch):
             raise PydanticCustomError("lora", 'a model from scratch is trained whole: use `method = "full"`')
         return self

@@ -9,14 +9,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from gristmill.errors import GristmillError
 
 Optimiser = Literal["adamw", "adamw_8bit", "muon"]
 Schedule = Literal["cosine", "linear", "wsd", "constant"]
 Precision = Literal["auto", "bf16", "fp16", "fp32"]
-Method = Literal["full", "lora"]
+Method = Literal["full", "lora", "qlora"]
 
 MICRO_BATCH_TOKENS_CUDA = 8192
 """Tokens of a forward pass on a GPU where the recipe says nothing: enough to fill one, small enough for most."""
@@ -38,6 +38,11 @@ class LoraConfig:
         ``all-linear``, or the last parts of the names of the layers that get an adapter.
     rslora
         Whether the scale keeps its size as the rank grows (Kalajdzievski 2023).
+    dora
+        Whether the size of each output is trained apart from its direction (Liu et al. 2024).
+    also_train
+        Names of modules that are trained in full beside the adapters, such as ``embed_tokens``, ``lm_head`` or
+        ``norm``.
 
     Examples
     --------
@@ -50,6 +55,8 @@ class LoraConfig:
     dropout: float = 0.0
     targets: str | tuple[str, ...] = "all-linear"
     rslora: bool = False
+    dora: bool = False
+    also_train: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _require(self.rank >= 1, "lora.rank", self.rank, "at least 1")
@@ -75,7 +82,8 @@ class TrainConfig:
     model
         A local Hugging Face folder with safetensors weights, or a configuration to start from random weights.
     method
-        ``full`` trains every weight, ``lora`` low-rank adapters on a frozen model.
+        ``full`` trains every weight, ``lora`` low-rank adapters on a frozen model, ``qlora`` the same on a model whose
+        linear layers are kept in four bits.
     task
         ``causal``: predict the next token.
     sequence_length
@@ -131,7 +139,7 @@ class TrainConfig:
     allow_unproven_split
         Train although documents are held out and no proof says that they resemble no trained ones.
     lora
-        Adapters, when `method` is ``lora``.
+        Adapters, when `method` is ``lora`` or ``qlora``.
 
     Examples
     --------
@@ -180,7 +188,14 @@ class TrainConfig:
         _require(
             lengths[0] > 0 and math.isfinite(lengths[0]), "epochs, steps or tokens", lengths[0], "above 0"
         )
-        _require(self.method in ("full", "lora"), "method", self.method, "`full` or `lora`")
+        _require(self.method in get_args(Method), "method", self.method, "`full`, `lora` or `qlora`")
+        # DoRA's dropout needs a second product with the whole matrix, which then would be kept for the backward pass.
+        _require(
+            self.method != "qlora" or not self.lora.dora or self.lora.dropout == 0,
+            "lora.dropout",
+            self.lora.dropout,
+            "0 with `qlora` and `dora` together",
+        )
         _require(self.task == "causal", "task", self.task, "`causal`")
         _require(
             self.precision in ("auto", "bf16", "fp16", "fp32"),
@@ -230,6 +245,17 @@ class TrainConfig:
         for name in counts:
             value = getattr(self, name)
             _require(value is None or value >= 1, name, value, "at least 1")
+
+    @property
+    def has_adapters(self) -> bool:
+        """Whether adapters are trained on a frozen model.
+
+        Examples
+        --------
+        >>> TrainConfig(model="m", epochs=1).has_adapters, TrainConfig(model="m", epochs=1, method="full").has_adapters
+        (True, False)
+        """
+        return self.method != "full"
 
     @property
     def rows_per_step(self) -> int:

@@ -15,7 +15,7 @@ import torch
 
 from gristmill.shards import Shards, digest_file
 from gristmill.train.config import TrainConfig
-from gristmill.train.models import check_folder
+from gristmill.train.model_source import find_source
 
 ALGORITHM_VERSION = 2
 """Raised when the same settings begin to give other numbers."""
@@ -39,7 +39,7 @@ def fingerprint_of(
 ) -> str:
     """Return the fingerprint, ``sha256:<hex>``. Time: one pass over the model's files."""
     settings = {name: value for name, value in asdict(config).items() if name not in _OUTSIDE}
-    if config.method != "lora":
+    if not config.has_adapters:
         settings.pop("lora")
     content = {
         "algorithm": ALGORITHM_VERSION,
@@ -59,9 +59,7 @@ def fingerprint_of(
 def _model_identity(model: str | Path | Mapping[str, object]) -> object:
     if isinstance(model, Mapping):
         return dict(model)
-    check_folder(Path(model))
-    files = [Path(model) / "config.json", *sorted(Path(model).glob("*.safetensors"))]
-    return {file.name: digest_file(file) for file in files}
+    return {file.name: digest_file(file) for file in find_source(model).files()}
 
 
 def _tokenizer_identity(tokenizer: Path | None) -> object:

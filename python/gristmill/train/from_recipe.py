@@ -72,6 +72,8 @@ def train_config(recipe: Recipe) -> TrainConfig:
             dropout=section.lora.dropout,
             targets=section.lora.targets,
             rslora=section.lora.rslora,
+            dora=section.lora.dora,
+            also_train=section.lora.also_train,
         ),
     )
 

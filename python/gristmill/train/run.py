@@ -21,8 +21,8 @@ from gristmill.train.config import TrainConfig
 from gristmill.train.events import OnEvent, make_event
 from gristmill.train.files import faults_of_the_machine, lock, read_json, write_json
 from gristmill.train.fingerprint import fingerprint_of
-from gristmill.train.lora import add_adapters
-from gristmill.train.models import CausalModel, load_model, max_positions, resolve_precision, vocabulary_size
+from gristmill.train.make_model import make_model
+from gristmill.train.models import resolve_precision
 from gristmill.train.quiet import without_progress_bars
 from gristmill.train.result import TrainResult, finished_result
 from gristmill.train.session import Session
@@ -83,9 +83,7 @@ def train(
             return done
         _claim(folder, fingerprint, config, on_event)
         with without_progress_bars():
-            causal = _make_model(
-                config, shards, device=device, compute_dtype=compute_dtype, on_event=on_event
-            )
+            causal = make_model(config, shards, device=device, compute_dtype=compute_dtype, on_event=on_event)
         with (
             Callbacks(callbacks, on_event=on_event, seed=config.seed) as told,
             without_progress_bars(),
@@ -129,38 +127,3 @@ def _claim(folder: Path, fingerprint: str, config: TrainConfig, on_event: OnEven
     settings["model"] = dict(config.model) if isinstance(config.model, Mapping) else str(config.model)
     settings["tokenizer"] = None if config.tokenizer is None else str(config.tokenizer)
     write_json(path, {"fingerprint": fingerprint, "config": settings})
-
-
-def _make_model(
-    config: TrainConfig,
-    shards: Shards,
-    *,
-    device: torch.device,
-    compute_dtype: torch.dtype,
-    on_event: OnEvent,
-) -> CausalModel:
-    is_lora = config.method == "lora"
-    if is_lora and isinstance(config.model, Mapping):
-        raise GristmillError(
-            "GM-TRAIN-009",
-            '`method = "lora"` needs trained weights, but the model starts from random ones',
-            hint='set `method = "full"`, or `model` to a folder',
-        )
-    on_event(make_event(0, 0, "loading the model"))
-    causal = load_model(
-        config.model, device=device, compute_dtype=compute_dtype, is_frozen=is_lora, seed=config.seed
-    )
-    if vocabulary_size(causal) < shards.metadata.vocabulary_size:
-        raise GristmillError(
-            "GM-TRAIN-008",
-            f"the shards hold ids up to {shards.metadata.vocabulary_size - 1}, "
-            f"the model knows {vocabulary_size(causal)}",
-            hint="curate with the model's own tokenizer, or give the model a larger `vocab_size`",
-        )
-    limit = max_positions(causal)
-    if limit is not None and config.sequence_length > limit:
-        raise GristmillError(
-            "GM-TRAIN-008",
-            f"`sequence_length` is {config.sequence_length}, the model was made for {limit} positions",
-        )
-    return add_adapters(causal, config.lora, seed=config.seed) if is_lora else causal

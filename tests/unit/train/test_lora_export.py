@@ -12,7 +12,8 @@ from gristmill.train import session
 from gristmill.train.config import LoraConfig
 from gristmill.train.export import export_model
 from gristmill.train.lora import add_adapters
-from gristmill.train.models import load_model, probe_batch
+from gristmill.train.models import load_model
+from gristmill.train.probe import probe_batch
 from gristmill.train.run import train
 
 CPU = torch.device("cpu")
