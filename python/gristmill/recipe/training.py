@@ -116,7 +116,11 @@ class Train(Section):
     model: Annotated[Text | FromScratch, told("must be a folder or { config = { ... } }")] = Field(
         description="A local Hugging Face folder, or `{ config = { ... } }` for a model from scratch."
     )
-    task: Literal["causal"] = Field("causal", description="What is learnt: the next token of every document.")
+    task: Literal["causal", "instruct"] = Field(
+        "causal",
+        description='What is learnt: the next token of every document (`"causal"`), or of the answers in conversations '
+        '(`"instruct"`, which refuses shards without masks).',
+    )
     method: Literal["full", "lora"] = Field("lora", description="Train all weights, or low-rank adapters.")
     sequence_length: int = Field(2048, ge=2, description="Tokens in a packed sequence.")
     batch_tokens: int = Field(

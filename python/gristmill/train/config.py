@@ -15,6 +15,7 @@ from gristmill.errors import GristmillError
 
 Precision = Literal["auto", "bf16", "fp32"]
 Method = Literal["full", "lora"]
+Task = Literal["causal", "instruct"]
 
 MICRO_BATCH_TOKENS_CUDA = 8192
 """Tokens of a forward pass on a GPU where the recipe says nothing: enough to fill one, small enough for most."""
@@ -75,7 +76,8 @@ class TrainConfig:
     method
         ``full`` trains every weight, ``lora`` low-rank adapters on a frozen model.
     task
-        ``causal``: predict the next token.
+        ``causal``: predict the next token; ``instruct``: the same on the answers of conversations, refusing shards
+        without masks.
     sequence_length
         Tokens of a packed row.
     batch_tokens
@@ -135,7 +137,7 @@ class TrainConfig:
 
     model: str | Path | Mapping[str, object]
     method: Method = "lora"
-    task: Literal["causal"] = "causal"
+    task: Task = "causal"
     sequence_length: int = 2048
     batch_tokens: int = 65_536
     micro_batch_tokens: int | None = None
@@ -173,7 +175,7 @@ class TrainConfig:
             lengths[0] > 0 and math.isfinite(lengths[0]), "epochs, steps or tokens", lengths[0], "above 0"
         )
         _require(self.method in ("full", "lora"), "method", self.method, "`full` or `lora`")
-        _require(self.task == "causal", "task", self.task, "`causal`")
+        _require(self.task in ("causal", "instruct"), "task", self.task, "`causal` or `instruct`")
         _require(
             self.precision in ("auto", "bf16", "fp32"),
             "precision",
