@@ -138,10 +138,21 @@ class Train(Section):
     warmup_fraction: Fraction = Field(
         0.03, description="Share of the steps over which the rate rises from 0."
     )
-    min_learning_rate_fraction: Fraction = Field(
-        0.1, description="Share of the peak that the cosine ends at."
+    schedule: Literal["cosine", "linear", "wsd", "constant"] = Field(
+        "cosine",
+        description="How the rate falls after the warm-up; `wsd` holds it and falls over the last fifth of the steps.",
     )
-    weight_decay: NotNegative = Field(0.01, description="AdamW's decay of matrices; vectors are not decayed.")
+    min_learning_rate_fraction: Fraction = Field(
+        0.1, description="Share of the peak that the schedule ends at; without effect on `constant`."
+    )
+    optimiser: Literal["adamw", "adamw_8bit", "muon"] = Field(
+        "adamw",
+        description="`adamw_8bit` keeps its states in 2 bytes a parameter instead of 8; `muon` makes the updates of "
+        "the body's matrices orthogonal and leaves the rest to AdamW.",
+    )
+    weight_decay: NotNegative = Field(
+        0.01, description="Decoupled decay of matrices; vectors are not decayed."
+    )
     betas: Annotated[
         tuple[OpenFraction, OpenFraction],
         BeforeValidator(as_tuple),

@@ -13,6 +13,8 @@ from typing import Literal
 
 from gristmill.errors import GristmillError
 
+Optimiser = Literal["adamw", "adamw_8bit", "muon"]
+Schedule = Literal["cosine", "linear", "wsd", "constant"]
 Precision = Literal["auto", "bf16", "fp32"]
 Method = Literal["full", "lora"]
 Task = Literal["causal", "instruct"]
@@ -94,10 +96,14 @@ class TrainConfig:
         The highest one, reached after the warm-up.
     warmup_fraction
         Share of the steps in which it rises, in [0, 1].
+    schedule
+        How it falls after that: ``cosine``, ``linear``, ``wsd`` (only in the last fifth) or ``constant``.
     min_learning_rate_fraction
-        Share of it that the cosine ends at, in [0, 1].
+        Share of it that the schedule ends at, in [0, 1].
+    optimiser
+        ``adamw``, ``adamw_8bit`` (states in 8 bits) or ``muon`` (matrices of the body made orthogonal).
     weight_decay
-        AdamW's decoupled decay of matrices; vectors (norms, biases) are not decayed.
+        Decoupled decay of matrices; vectors (norms, biases) are not decayed.
     betas
         AdamW's two averages.
     clip_norm
@@ -146,7 +152,9 @@ class TrainConfig:
     tokens: int | None = None
     learning_rate: float = 2e-4
     warmup_fraction: float = 0.03
+    schedule: Schedule = "cosine"
     min_learning_rate_fraction: float = 0.1
+    optimiser: Optimiser = "adamw"
     weight_decay: float = 0.01
     betas: tuple[float, float] = (0.9, 0.95)
     clip_norm: float | None = 1.0
@@ -181,6 +189,18 @@ class TrainConfig:
             "precision",
             self.precision,
             "`auto`, `bf16` or `fp32`",
+        )
+        _require(
+            self.optimiser in ("adamw", "adamw_8bit", "muon"),
+            "optimiser",
+            self.optimiser,
+            "`adamw`, `adamw_8bit` or `muon`",
+        )
+        _require(
+            self.schedule in ("cosine", "linear", "wsd", "constant"),
+            "schedule",
+            self.schedule,
+            "`cosine`, `linear`, `wsd` or `constant`",
         )
         _require(self.sequence_length >= 2, "sequence_length", self.sequence_length, "at least 2")
         for name in ("batch_tokens", "micro_batch_tokens"):

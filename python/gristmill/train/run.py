@@ -39,6 +39,7 @@ def train(
     on_event: OnEvent,
     should_stop: Callable[[], bool] = lambda: False,
     callbacks: Sequence[ActiveOperator] = (),
+    folder: Path | None = None,
 ) -> TrainResult:
     """Train on the shards of a finished run, and return what came out.
 
@@ -47,7 +48,7 @@ def train(
     config
         What to do.
     run_dir
-        The run folder; everything is written to `train/` in it.
+        The run folder, whose shards are trained on.
     on_event
         Receives ``{"stage": "train", "done": step, "total": steps, "message": ...}``, with ``tokens_per_s`` and
         ``seconds_left`` while steps are done.
@@ -56,6 +57,8 @@ def train(
         complete.
     callbacks
         Plugins' callbacks, in order; they change nothing, and so are no part of the training's fingerprint.
+    folder
+        Where everything is written; None: `train/` of the run folder.
 
     Raises
     ------
@@ -68,8 +71,8 @@ def train(
         require_proof(run_dir)
     check_task(config.task, run_dir, shards)
     validation = _open_validation(run_dir, on_event)
-    folder = run_dir / "train"
-    folder.mkdir(exist_ok=True)
+    folder = run_dir / "train" if folder is None else folder
+    folder.mkdir(parents=True, exist_ok=True)
     with lock(folder):
         if config.threads is not None:
             torch.set_num_threads(config.threads)
