@@ -123,6 +123,13 @@ CODES = {
         "length that the model was first trained for they do not, and only such rows keep documents apart.",
         remedy="lower `sequence_length` to the number in the message, `original_max_position_embeddings`",
     ),
+    "GM-TRAIN-070": ErrorPage(
+        title="the shards have no masks",
+        explanation='`task = "instruct"` trains on what the assistant says and on nothing else. Masks say what that is, '
+        "and these shards have none: the recipe had no turns, or `train_on` was `all`.",
+        remedy='read turns (`messages`, or `prompt` and `response`) and set `chat = { template = "model", '
+        'train_on = "assistant" }` in `[tokens]`; or use `task = "causal"`',
+    ),
     "GM-TRAIN-014": ErrorPage(
         title="the recipe does not say what to train",
         explanation="Training needs the section `[train]`, with at least `model` and one of `epochs`, `steps` and "

@@ -231,6 +231,10 @@ class Shards:
         lengths = (pc.list_value_length(batch.column("tokens")) for batch in self._batches)
         return _concatenate(lengths, pa.int32())
 
+    def masks(self) -> Iterator[pa.Array]:
+        """Yield the masks of each record batch as a list array; null for documents that are trained whole."""
+        return (batch.column("mask") for batch in self._batches)
+
     def source_indices(self) -> pa.Array:
         """Return each document's position in `sources`: int16, in order. Memory: 2 bytes a document."""
         return _concatenate((batch.column("source").indices for batch in self._batches), pa.int16())
