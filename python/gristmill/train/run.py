@@ -27,7 +27,17 @@ from gristmill.train.quiet import without_progress_bars
 from gristmill.train.result import TrainResult, finished_result
 from gristmill.train.session import Session
 
-OWNED = ("checkpoints", "batches", "model", "adapter", "metrics.jsonl", "timings.jsonl", "result.json")
+OWNED = (
+    "checkpoints",
+    "batches",
+    "model",
+    "adapter",
+    "metrics.jsonl",
+    "timings.jsonl",
+    "document_losses.parquet",
+    "proof.json",
+    "result.json",
+)
 """What a training makes in its folder, and what a training with other settings replaces."""
 
 

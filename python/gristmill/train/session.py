@@ -21,6 +21,7 @@ from gristmill.shards import Shards
 from gristmill.train.callbacks import Callbacks
 from gristmill.train.checkpoint import Checkpoint, load_latest, save_checkpoint
 from gristmill.train.config import TrainConfig
+from gristmill.train.document_losses import DocumentLosses
 from gristmill.train.evaluation import evaluate_loss
 from gristmill.train.events import OnEvent, make_event
 from gristmill.train.export import export_model
@@ -86,7 +87,7 @@ class Session:
             clip_norm=config.clip_norm,
             device=device,
         )
-        self._records = Records(folder)
+        self._records = Records(folder, DocumentLosses(shards))
         self._progress = Progress()
         self._first_step = 0
         self._loader = self._new_loader(None)
