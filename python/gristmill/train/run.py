@@ -28,7 +28,17 @@ from gristmill.train.result import TrainResult, finished_result
 from gristmill.train.session import Session
 from gristmill.train.tasks import check_task
 
-OWNED = ("checkpoints", "batches", "model", "adapter", "metrics.jsonl", "timings.jsonl", "result.json")
+OWNED = (
+    "checkpoints",
+    "batches",
+    "model",
+    "adapter",
+    "metrics.jsonl",
+    "timings.jsonl",
+    "document_losses.parquet",
+    "proof.json",
+    "result.json",
+)
 """What a training makes in its folder, and what a training with other settings replaces."""
 
 
