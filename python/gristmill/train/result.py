@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from gristmill.shards import digest_file
@@ -38,6 +38,12 @@ class TrainResult:
         The exported adapter, for `method = "lora"`.
     seconds
         What this call took.
+    exported
+        ``weights`` (``last``, ``best`` or ``average``), the ``steps`` of the checkpoints they are, and their
+        ``validation_loss``.
+    waits
+        Shares of the time of all steps: ``for_loader``, in which a step waited for its rows, and ``for_step``, in which
+        the loader had nothing to do.
     """
 
     folder: Path
@@ -52,6 +58,8 @@ class TrainResult:
     model: Path | None
     adapter: Path | None
     seconds: float
+    exported: Mapping[str, object] = field(default_factory=dict)
+    waits: Mapping[str, float] = field(default_factory=dict)
 
 
 WRITTEN = {
@@ -61,6 +69,8 @@ WRITTEN = {
     "last_validation_loss",
     "trained_tokens",
     "ledger",
+    "exported",
+    "waits",
     "files",
 }
 """What `result.json` holds beside the fingerprint."""
@@ -80,6 +90,8 @@ def write_result(folder: Path, fingerprint: str, result: TrainResult) -> None:
             "last_validation_loss": result.last_validation_loss,
             "trained_tokens": result.trained_tokens,
             "ledger": dict(result.ledger),
+            "exported": dict(result.exported),
+            "waits": dict(result.waits),
             "files": {file.relative_to(folder).as_posix(): digest_file(file) for file in files},
         },
     )
