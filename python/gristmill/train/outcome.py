@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -74,9 +75,30 @@ def result_of(
         adapter=folder / "adapter" if is_complete and config.has_adapters else None,
         merge=_merge_figures(folder) if is_complete and config.has_adapters else None,
         seconds=seconds,
+        waits=waits_of(folder / "timings.jsonl"),
     )
 
 
 def _merge_figures(folder: Path) -> Mapping[str, object]:
     found = read_json(folder / "model" / "merge.json") or {}
     return {name: value for name, value in found.items() if name != "tensors"}
+
+
+def waits_of(timings: Path) -> dict[str, float]:
+    """Return who waited for whom, as shares of the time of all steps; nothing without steps.
+
+    Examples
+    --------
+    >>> waits_of(Path("no/such/file"))
+    {}
+    """
+    if not timings.is_file():
+        return {}
+    lines = [json.loads(line) for line in timings.read_text(encoding="utf-8").splitlines()]
+    seconds = sum(line["seconds"] for line in lines)
+    if not seconds:
+        return {}
+    return {
+        "for_loader": sum(line["loader_seconds"] for line in lines) / seconds,
+        "for_step": sum(line["loader_idle_seconds"] for line in lines) / seconds,
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from gristmill.shards import digest_file
@@ -41,6 +41,12 @@ class TrainResult:
         changed weights, `relative_error` of the update, and the numbers they are made of; None without adapters.
     seconds
         What this call took.
+    exported
+        ``weights`` (``last``, ``best`` or ``average``), the ``steps`` of the checkpoints they are, and their
+        ``validation_loss``.
+    waits
+        Shares of the time of all steps: ``for_loader``, in which a step waited for its rows, and ``for_step``, in which
+        the loader had nothing to do.
     """
 
     folder: Path
@@ -56,6 +62,8 @@ class TrainResult:
     adapter: Path | None
     merge: Mapping[str, object] | None
     seconds: float
+    exported: Mapping[str, object] = field(default_factory=dict)
+    waits: Mapping[str, float] = field(default_factory=dict)
 
 
 WRITTEN = {
@@ -66,6 +74,8 @@ WRITTEN = {
     "trained_tokens",
     "ledger",
     "merge",
+    "exported",
+    "waits",
     "files",
 }
 """What `result.json` holds beside the fingerprint."""
@@ -86,6 +96,8 @@ def write_result(folder: Path, fingerprint: str, result: TrainResult) -> None:
             "trained_tokens": result.trained_tokens,
             "ledger": dict(result.ledger),
             "merge": result.merge,
+            "exported": dict(result.exported),
+            "waits": dict(result.waits),
             "files": {file.relative_to(folder).as_posix(): digest_file(file) for file in files},
         },
     )
