@@ -135,10 +135,44 @@ CODES = {
         "these folders in `train/checkpoints` is missing or has other bytes than its receipt says.",
         remedy="remove the folder `train` of the run and train again",
     ),
+    "GM-TRAIN-070": ErrorPage(
+        title="the shards have no masks",
+        explanation='`task = "instruct"` trains on what the assistant says and on nothing else. Masks say what that '
+        "is, and these shards have none: the recipe had no turns, or `train_on` was `all`.",
+        remedy='read turns (`messages`, or `prompt` and `response`) and set `chat = { template = "model", '
+        'train_on = "assistant" }` in `[tokens]`; or use `task = "causal"`',
+    ),
     "GM-TRAIN-014": ErrorPage(
         title="the recipe does not say what to train",
         explanation="Training needs the section `[train]`, with at least `model` and one of `epochs`, `steps` and "
         "`tokens`.",
         remedy="add it; `gristmill init` writes a recipe that has one",
+    ),
+    "GM-TRAIN-050": ErrorPage(
+        title="there are no records of a training",
+        explanation="`trace` reads `train/batches/` of a run folder, where every step's documents are written down. "
+        "Without it the run was not trained, or `train/` was removed.",
+        remedy="name a run folder after `gristmill train RECIPE`",
+    ),
+    "GM-TRAIN-051": ErrorPage(
+        title="the step is not recorded",
+        explanation="Documents of steps are made durable with each checkpoint. Steps since the last one of a training "
+        "that was killed are not there: the same command does them again, with the same documents. The message says "
+        "which steps are recorded.",
+        remedy="name a recorded step, or continue the training",
+    ),
+    "GM-TRAIN-052": ErrorPage(
+        title="a batch made again differs from the one trained on",
+        explanation="While it trained, the digest of every packed row was written down: tokens, positions, targets and "
+        "where documents start. The row made again from the shards has another one, so shards or records are not those "
+        "of the training.",
+        remedy="`gristmill verify RUN` compares the shards with their digests; restore what was changed",
+        exit_code=ExitCode.GATE,
+    ),
+    "GM-TRAIN-053": ErrorPage(
+        title="no such document or source was kept",
+        explanation="A training sees what curation kept. The name is that of no kept document (number, key, beginning "
+        "of a key, id), or of no source.",
+        remedy="`gristmill explain doc NAME --run RUN` tells what became of a dropped document",
     ),
 }

@@ -128,11 +128,15 @@ class Train(Section):
         description="A local Hugging Face folder, a `.gguf` file, the folder of an adapter to train on, or "
         "`{ config = { ... } }` for a model from scratch."
     )
-    task: Literal["causal"] = Field("causal", description="What is learnt: the next token of every document.")
     method: Literal["full", "lora", "qlora"] = Field(
         "lora",
         description="Train all weights, low-rank adapters on a frozen model, or such adapters on a model kept in four "
         "bits (NF4).",
+    )
+    task: Literal["causal", "instruct"] = Field(
+        "causal",
+        description='What is learnt: the next token of every document (`"causal"`), or of the answers in conversations '
+        '(`"instruct"`, which refuses shards without masks).',
     )
     sequence_length: int = Field(2048, ge=2, description="Tokens in a packed sequence.")
     batch_tokens: int = Field(

@@ -17,6 +17,7 @@ Optimiser = Literal["adamw", "adamw_8bit", "muon"]
 Schedule = Literal["cosine", "linear", "wsd", "constant"]
 Precision = Literal["auto", "bf16", "fp16", "fp32"]
 Method = Literal["full", "lora", "qlora"]
+Task = Literal["causal", "instruct"]
 
 MICRO_BATCH_TOKENS_CUDA = 8192
 """Tokens of a forward pass on a GPU where the recipe says nothing: enough to fill one, small enough for most."""
@@ -85,7 +86,8 @@ class TrainConfig:
         ``full`` trains every weight, ``lora`` low-rank adapters on a frozen model, ``qlora`` the same on a model whose
         linear layers are kept in four bits.
     task
-        ``causal``: predict the next token.
+        ``causal``: predict the next token; ``instruct``: the same on the answers of conversations, refusing shards
+        without masks.
     sequence_length
         Tokens of a packed row.
     batch_tokens
@@ -154,7 +156,7 @@ class TrainConfig:
 
     model: str | Path | Mapping[str, object]
     method: Method = "lora"
-    task: Literal["causal"] = "causal"
+    task: Task = "causal"
     sequence_length: int = 2048
     batch_tokens: int = 65_536
     micro_batch_tokens: int | None = None
@@ -203,7 +205,7 @@ class TrainConfig:
             self.lora.dropout,
             "0 with `qlora` and `dora` together",
         )
-        _require(self.task == "causal", "task", self.task, "`causal`")
+        _require(self.task in ("causal", "instruct"), "task", self.task, "`causal` or `instruct`")
         _require(
             self.precision in ("auto", "bf16", "fp16", "fp32"),
             "precision",

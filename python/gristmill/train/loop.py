@@ -24,6 +24,7 @@ from gristmill.errors import GristmillError
 from gristmill.loader import IGNORED, Row
 from gristmill.shards import Shards
 from gristmill.train.batches import micro_batches
+from gristmill.train.digests import row_digest
 from gristmill.train.loss_scale import LossScale
 from gristmill.train.models import CausalModel
 from gristmill.train.records import PieceRecord
@@ -150,7 +151,7 @@ def _piece_records(
     records = []
     place = 0
     for number, row in enumerate(rows):
-        start = 0
+        start, digest = 0, row_digest(row)
         for piece in row.pieces:
             stop = start + piece.length
             loss = float(losses_T[place + start : place + stop].sum())
@@ -166,6 +167,8 @@ def _piece_records(
                     stop=piece.stop,
                     trained=int(np.count_nonzero(row.targets[start:stop] != IGNORED)),
                     loss=loss if math.isfinite(loss) else None,
+                    source=document.source,
+                    row_digest=digest,
                 )
             )
             start = stop

@@ -26,8 +26,19 @@ from gristmill.train.models import resolve_precision
 from gristmill.train.quiet import without_progress_bars
 from gristmill.train.result import TrainResult, finished_result
 from gristmill.train.session import Session
+from gristmill.train.tasks import check_task
 
-OWNED = ("checkpoints", "batches", "model", "adapter", "metrics.jsonl", "timings.jsonl", "result.json")
+OWNED = (
+    "checkpoints",
+    "batches",
+    "model",
+    "adapter",
+    "metrics.jsonl",
+    "timings.jsonl",
+    "document_losses.parquet",
+    "proof.json",
+    "result.json",
+)
 """What a training makes in its folder, and what a training with other settings replaces."""
 
 
@@ -68,6 +79,7 @@ def train(
     shards = open_shards(run_dir, "train")
     if not config.allow_unproven_split:
         require_proof(run_dir)
+    check_task(config.task, run_dir, shards)
     validation = _open_validation(run_dir, on_event)
     folder = run_dir / "train" if folder is None else folder
     folder.mkdir(parents=True, exist_ok=True)

@@ -20,6 +20,7 @@ from gristmill.train.callbacks import Callbacks
 from gristmill.train.checkpoint import Checkpoint, load_latest, save_checkpoint
 from gristmill.train.chosen_weights import averaged_steps, choose_weights, put_weights
 from gristmill.train.config import TrainConfig
+from gristmill.train.document_losses import DocumentLosses
 from gristmill.train.events import OnEvent, make_event
 from gristmill.train.feed import Feed
 from gristmill.train.loop import StepResult, StepSetup, train_step
@@ -75,7 +76,7 @@ class Session:
             device=device,
             loss_scale=LossScale() if causal.compute_dtype == torch.float16 else None,
         )
-        self._records = Records(folder)
+        self._records = Records(folder, DocumentLosses(shards))
         on_event(make_event(0, 0, "planning rows"))
         self._feed = Feed(config, shards)
         self._num_steps = self._feed.num_steps

@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 from tiny import config, relative_error, run_folder, trained
 
 from gristmill.errors import GristmillError
-from gristmill.train import session
+from gristmill.train import outcome
 from gristmill.train.config import LoraConfig
 from gristmill.train.export import export_model
 from gristmill.train.lora import add_adapters
@@ -37,7 +37,7 @@ def train_adapter(folder: Path, base: Path, monkeypatch: pytest.MonkeyPatch, **l
             logits["trained"] = network(input_ids=IDS, use_cache=False).logits
         return export_model(network, target, **options)
 
-    monkeypatch.setattr(session, "export_model", export)
+    monkeypatch.setattr(outcome, "export_model", export)
     run_folder(folder)
     settings = config(model=base, method="lora", steps=5, lora=LoraConfig(**({"rank": 4} | lora)))
     return train(settings, folder, on_event=lambda _: None), logits["trained"]

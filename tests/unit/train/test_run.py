@@ -37,6 +37,7 @@ def test_training_learns_and_writes_what_it_promises(tmp_path: Path) -> None:
     assert {path.name for path in folder.iterdir()} == {
         "batches",
         "checkpoints",
+        "document_losses.parquet",
         "lock",
         "metrics.jsonl",
         "model",

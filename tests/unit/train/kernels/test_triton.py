@@ -16,10 +16,20 @@ pytest.importorskip("triton")
 
 @pytest.mark.slow
 def test_every_kernel_gives_what_its_twin_gives_in_the_interpreter():
-    folder = Path(__file__).parent / "interpreted"
+    cases = Path(__file__).parent / "interpreted.py"
     root = Path(__file__).parents[4]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", str(folder)],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:xdist",
+            str(cases),
+        ],
         env={**os.environ, "TRITON_INTERPRET": "1"},
         cwd=root,
         capture_output=True,

@@ -4,8 +4,6 @@ The interpreter is chosen when Triton is loaded, so these run in a process of th
 Shapes are small: a program takes some milliseconds. bfloat16 is stored and loaded, never computed with.
 """
 
-import os
-
 import pytest
 import torch
 
@@ -15,10 +13,6 @@ from gristmill.train.kernels.glu import _backward_twin, glu_backward, glu_forwar
 from gristmill.train.kernels.rms_norm import add_rms_norm, rms_norm, rms_norm_twin
 from gristmill.train.kernels.rope import rope, rope_twin
 from gristmill.train.kernels.segment_sum import segment_sum, segment_sum_twin
-
-pytestmark = pytest.mark.skipif(
-    os.environ.get("TRITON_INTERPRET") != "1", reason="runs in a process of its own, see test_triton.py"
-)
 
 TOLERANCE = {torch.float32: 2e-6, torch.float16: 2e-3, torch.bfloat16: 1.6e-2}
 """Relative to the largest value, or to 1 where that is smaller: sums in another order; one rounding more; the interpreter cuts bf16 off."""
