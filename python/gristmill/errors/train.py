@@ -142,6 +142,12 @@ CODES = {
         remedy='read turns (`messages`, or `prompt` and `response`) and set `chat = { template = "model", '
         'train_on = "assistant" }` in `[tokens]`; or use `task = "causal"`',
     ),
+    "GM-TRAIN-032": ErrorPage(
+        title="several seeds cannot be compared",
+        explanation="`seeds` trains one recipe with several seeds and exports the best by validation loss. The run "
+        "holds no validation split, so nothing says which that is.",
+        remedy="hold documents out with `[split]` and curate again, or train one seed",
+    ),
     "GM-TRAIN-014": ErrorPage(
         title="the recipe does not say what to train",
         explanation="Training needs the section `[train]`, with at least `model` and one of `epochs`, `steps` and "

@@ -121,6 +121,8 @@ class TrainConfig:
         it while trained weights, optimiser states, softmax and loss stay fp32, and a frozen model is stored in it.
     seed
         Decides order, initial weights and dropout.
+    seeds
+        How many trainings, with `seed` and the numbers after it; the best by validation loss is the outcome.
     eval_every_steps
         Steps between validation losses; None: only before the first and after the last step.
     patience
@@ -173,6 +175,7 @@ class TrainConfig:
     clip_norm: float | None = 1.0
     precision: Precision = "auto"
     seed: int = 0
+    seeds: int = 1
     eval_every_steps: int | None = None
     patience: int | None = None
     checkpoint_every_steps: int | None = None
@@ -250,6 +253,7 @@ class TrainConfig:
             "keep_checkpoints",
             "threads",
             "max_skipped_steps",
+            "seeds",
             "patience",
             "average",
         )

@@ -44,6 +44,8 @@ class TrainResult:
     waits
         Shares of the time of all steps: ``for_loader``, in which a step waited for its rows, and ``for_step``, in which
         the loader had nothing to do.
+    seeds
+        Where several were trained: what `gristmill.train.seeds.summarise` found.
     """
 
     folder: Path
@@ -60,6 +62,7 @@ class TrainResult:
     seconds: float
     exported: Mapping[str, object] = field(default_factory=dict)
     waits: Mapping[str, float] = field(default_factory=dict)
+    seeds: Mapping[str, object] = field(default_factory=dict)
 
 
 WRITTEN = {
@@ -71,6 +74,7 @@ WRITTEN = {
     "ledger",
     "exported",
     "waits",
+    "seeds",
     "files",
 }
 """What `result.json` holds beside the fingerprint."""
@@ -92,6 +96,7 @@ def write_result(folder: Path, fingerprint: str, result: TrainResult) -> None:
             "ledger": dict(result.ledger),
             "exported": dict(result.exported),
             "waits": dict(result.waits),
+            "seeds": dict(result.seeds),
             "files": {file.relative_to(folder).as_posix(): digest_file(file) for file in files},
         },
     )

@@ -49,6 +49,7 @@ SETTINGS = {
     "clip_norm": 2.0,
     "precision": "fp32",
     "seed": 5,
+    "seeds": 1,
     "eval_every_steps": 2,
     "patience": 3,
     "checkpoint_every_steps": 1,
@@ -103,9 +104,12 @@ def test_every_key_of_the_section_reaches_the_training(tmp_path: Path) -> None:
         "tokens",
         "lora",
         "mixing",
+        "average",  # excludes `patience`; below
         "callbacks",  # no setting: they change nothing, and reach the training by another way
         *SETTINGS,
     }
+    averaged = load_recipe(written(tmp_path, '[train]\nmodel = "m"\nepochs = 1\naverage = 3\n'))
+    assert train_config(averaged).average == 3
 
 
 def test_a_recipe_is_trained_into_its_run_folder(tmp_path: Path) -> None:
