@@ -148,6 +148,12 @@ CODES = {
         "holds no validation split, so nothing says which that is.",
         remedy="hold documents out with `[split]` and curate again, or train one seed",
     ),
+    "GM-TRAIN-033": ErrorPage(
+        title="no tokenizer for the prompts of `samples`",
+        explanation="`samples` lists prompts that the model answers at each evaluation. Text becomes ids by the "
+        "tokenizer of `[tokens]`, or by that in the model's folder; neither is there, or it cannot be loaded.",
+        remedy="leave `samples` out, or curate with `[tokens] tokenizer`",
+    ),
     "GM-TRAIN-014": ErrorPage(
         title="the recipe does not say what to train",
         explanation="Training needs the section `[train]`, with at least `model` and one of `epochs`, `steps` and "

@@ -195,6 +195,12 @@ class Train(Section):
         description="Stop after so many validation losses in a row without a new lowest, and export the weights of the "
         "lowest; by default training goes to the end.",
     )
+    samples: Annotated[tuple[Text, ...], BeforeValidator(as_tuple), told("must be a list of prompts")] = (
+        Field(
+            (),
+            description="Prompts that the model answers at each evaluation, greedily, into `samples.jsonl`.",
+        )
+    )
     checkpoint_every_steps: int | None = Field(
         None, ge=1, description="Steps between checkpoints; by default ten in a run."
     )

@@ -128,6 +128,8 @@ class TrainConfig:
     patience
         Training stops after this many validation losses in a row without a new lowest, and exports the weights of the
         lowest; None: it goes to the end.
+    samples
+        Prompts that are answered at each evaluation, into `samples.jsonl`.
     checkpoint_every_steps
         Steps between checkpoints; None: ten in a run.
     keep_checkpoints
@@ -178,6 +180,7 @@ class TrainConfig:
     seeds: int = 1
     eval_every_steps: int | None = None
     patience: int | None = None
+    samples: tuple[str, ...] = ()
     checkpoint_every_steps: int | None = None
     keep_checkpoints: int = 2
     average: int | None = None

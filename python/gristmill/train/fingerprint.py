@@ -28,6 +28,7 @@ _OUTSIDE = (
     "precision",
     "allow_unproven_split",
     "seeds",
+    "samples",
 )
 
 

@@ -62,6 +62,7 @@ def train_config(recipe: Recipe) -> TrainConfig:
         seeds=section.seeds,
         eval_every_steps=section.eval_every_steps,
         patience=section.patience,
+        samples=section.samples,
         checkpoint_every_steps=section.checkpoint_every_steps,
         keep_checkpoints=section.keep_checkpoints,
         average=section.average,

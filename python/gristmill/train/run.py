@@ -35,6 +35,7 @@ OWNED = (
     "adapter",
     "metrics.jsonl",
     "timings.jsonl",
+    "samples.jsonl",
     "document_losses.parquet",
     "proof.json",
     "result.json",

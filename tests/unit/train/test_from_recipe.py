@@ -52,6 +52,7 @@ SETTINGS = {
     "seeds": 1,
     "eval_every_steps": 2,
     "patience": 3,
+    "samples": ["Once upon"],
     "checkpoint_every_steps": 1,
     "keep_checkpoints": 1,
     "threads": 1,
@@ -114,7 +115,7 @@ def test_every_key_of_the_section_reaches_the_training(tmp_path: Path) -> None:
 
 def test_a_recipe_is_trained_into_its_run_folder(tmp_path: Path) -> None:
     run_folder(tmp_path / "run")
-    section = SETTINGS | {"model": {"config": LLAMA}}
+    section = SETTINGS | {"model": {"config": LLAMA}, "samples": []}
     text = "[train]\n" + "".join(f"{key} = {toml_of(value)}\n" for key, value in section.items())
     result = train_recipe(written(tmp_path, text), on_event=lambda _: None)
     assert result.is_complete
