@@ -134,7 +134,7 @@ class Session:
                 return self._result(is_complete=False, seconds=time.monotonic() - started_s)
         exported = self._choose_weights()
         announcer.say("exporting the model")
-        export_trained(self._config, self._causal, self._folder)
+        export_trained(self._config, self._causal, self._folder, self._setup.shards, self._progress)
         seconds = time.monotonic() - started_s
         result = replace(self._result(is_complete=True, seconds=seconds), exported=exported)
         write_result(self._folder, self._fingerprint, result)
