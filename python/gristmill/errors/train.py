@@ -142,6 +142,20 @@ CODES = {
         remedy='read turns (`messages`, or `prompt` and `response`) and set `chat = { template = "model", '
         'train_on = "assistant" }` in `[tokens]`; or use `task = "causal"`',
     ),
+    "GM-TRAIN-071": ErrorPage(
+        title="the shards do not say what to classify",
+        explanation='`task = "classify"` learns one class a document. The shards have no labels, or fewer than two '
+        "classes; or a document was divided into several rows, each of which would count as one of that class; or "
+        "one is longer than a row, and its class would be learnt from its end alone.",
+        remedy='set `label = { field = "NAME" }`, `max_tokens` to `sequence_length` or less, and `too_long` to '
+        '`"truncate"` or `"drop"` in `[tokens]`, and curate again',
+    ),
+    "GM-TRAIN-072": ErrorPage(
+        title="documents end with the padding",
+        explanation="A class is read from the last token of a document. Plain `transformers` looks for the last one "
+        "that is no padding; where documents end with the id that pads, it would look elsewhere than training did.",
+        remedy="set `end_of_text = false` in `[tokens]` and curate again: what is classified later has none either",
+    ),
     "GM-TRAIN-032": ErrorPage(
         title="several seeds cannot be compared",
         explanation="`seeds` trains one recipe with several seeds and exports the best by validation loss. The run "

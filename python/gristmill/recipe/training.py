@@ -133,10 +133,10 @@ class Train(Section):
         description="Train all weights, low-rank adapters on a frozen model, or such adapters on a model kept in four "
         "bits (NF4).",
     )
-    task: Literal["causal", "instruct"] = Field(
+    task: Literal["causal", "instruct", "classify"] = Field(
         "causal",
         description='What is learnt: the next token of every document (`"causal"`), or of the answers in conversations '
-        '(`"instruct"`, which refuses shards without masks).',
+        '(`"instruct"`, which refuses shards without masks), or the class of every document (`"classify"`).',
     )
     sequence_length: int = Field(2048, ge=2, description="Tokens in a packed sequence.")
     batch_tokens: int = Field(

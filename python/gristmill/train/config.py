@@ -17,7 +17,7 @@ Optimiser = Literal["adamw", "adamw_8bit", "muon"]
 Schedule = Literal["cosine", "linear", "wsd", "constant"]
 Precision = Literal["auto", "bf16", "fp16", "fp32"]
 Method = Literal["full", "lora", "qlora"]
-Task = Literal["causal", "instruct"]
+Task = Literal["causal", "instruct", "classify"]
 
 MICRO_BATCH_TOKENS_CUDA = 8192
 """Tokens of a forward pass on a GPU where the recipe says nothing: enough to fill one, small enough for most."""
@@ -87,7 +87,7 @@ class TrainConfig:
         linear layers are kept in four bits.
     task
         ``causal``: predict the next token; ``instruct``: the same on the answers of conversations, refusing shards
-        without masks.
+        without masks; ``classify``: the class of every document.
     sequence_length
         Tokens of a packed row.
     batch_tokens
@@ -211,7 +211,11 @@ class TrainConfig:
             self.lora.dropout,
             "0 with `qlora` and `dora` together",
         )
-        _require(self.task in ("causal", "instruct"), "task", self.task, "`causal` or `instruct`")
+        tasks = ("causal", "instruct", "classify")
+        _require(self.task in tasks, "task", self.task, "`causal`, `instruct` or `classify`")
+        if self.task == "classify":
+            _require(self.method != "qlora", "method", self.method, "`full` or `lora` to classify")
+            _require(not self.samples, "samples", self.samples, "left out: a classifier answers no prompts")
         _require(
             self.precision in ("auto", "bf16", "fp16", "fp32"),
             "precision",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -170,7 +170,7 @@ def split_head(network: nn.Module, compute_dtype: torch.dtype) -> CausalModel:
         ``GM-TRAIN-011`` when there is no plain linear head.
     """
     base = cast(nn.Module, network.get_base_model()) if hasattr(network, "get_base_model") else network  # type: ignore[operator]
-    head = _trained_copy(base.get_output_embeddings())  # type: ignore[operator]
+    head = trained_copy(base.get_output_embeddings())  # type: ignore[operator]
     backbone = getattr(base, str(getattr(base, "base_model_prefix", "")), getattr(base, "model", None))
     if type(head) is not nn.Linear or not isinstance(backbone, nn.Module):
         raise GristmillError(
@@ -191,7 +191,7 @@ def split_head(network: nn.Module, compute_dtype: torch.dtype) -> CausalModel:
     )
 
 
-def _trained_copy(head: nn.Module | None) -> nn.Module | None:
+def trained_copy(head: nn.Module | None) -> nn.Module | None:
     """Return the copy of a head that is trained beside adapters, where `peft` keeps one; else the head."""
     copies = getattr(head, "modules_to_save", None)
     return next(iter(copies.values()), head) if isinstance(copies, nn.ModuleDict) else head
@@ -199,7 +199,8 @@ def _trained_copy(head: nn.Module | None) -> nn.Module | None:
 
 def vocabulary_size(causal: CausalModel) -> int:
     """Return how many ids the model knows."""
-    return int(causal.head.weight.shape[0])
+    embeddings = cast(Any, causal.backbone).get_input_embeddings()
+    return int(embeddings.weight.shape[0])
 
 
 def max_positions(causal: CausalModel) -> int | None:

@@ -86,7 +86,7 @@ def train(
     shards = open_shards(run_dir, "train")
     if not config.allow_unproven_split:
         require_proof(run_dir)
-    check_task(config.task, run_dir, shards)
+    check_task(config.task, run_dir, shards, sequence_length=config.sequence_length)
     validation = _open_validation(run_dir, on_event)
     folder = run_dir / "train" if folder is None else folder
     folder.mkdir(parents=True, exist_ok=True)
