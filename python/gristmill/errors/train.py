@@ -103,4 +103,16 @@ CODES = {
         "`tokens`.",
         remedy="add it; `gristmill init` writes a recipe that has one",
     ),
+    "GM-TRAIN-060": ErrorPage(
+        title="a step does not fit into the memory",
+        explanation="Before anything loads, one step is done on tensors without data, which counts what it will "
+        "allocate. That is more than the device has, by more than the count can be wrong.",
+        remedy="`gristmill train RECIPE --plan` shows what the memory is for, and which settings would fit",
+    ),
+    "GM-TRAIN-061": ErrorPage(
+        title="what the training needs cannot be foreseen",
+        explanation="The architecture looks at the values of its tensors while it runs, so it cannot be run without "
+        "them. Training itself says so and goes on; only `--plan` needs the foresight.",
+        remedy="train a few steps with a small `micro_batch_tokens` and look at the memory",
+    ),
 }

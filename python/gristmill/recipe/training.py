@@ -160,6 +160,13 @@ class Train(Section):
         False,
         description="Train although the run holds documents out and has no proof that none of them is trained on.",
     )
+    activation_checkpointing: Annotated[
+        Literal["auto"] | bool, told('must be "auto", true or false')
+    ] = Field(
+        "auto",
+        description="Keep one tensor a layer for the backward pass and compute the rest again: less memory, a third more "
+        "time, the same numbers. `auto`: only where a step would not fit without.",
+    )
     callbacks: PluginUses = Field(
         (),
         description='Callbacks of plugins, such as `"support.log"`: told of steps, evaluations and checkpoints, '

@@ -64,6 +64,7 @@ def train_config(recipe: Recipe) -> TrainConfig:
         mixing=None if section.mixing is None else section.mixing.model_dump(mode="json", exclude_none=True),
         tokenizer=None if tokens is None else recipe.resolve(tokens.tokenizer),
         allow_unproven_split=section.allow_unproven_split,
+        activation_checkpointing=section.activation_checkpointing,
         lora=LoraConfig(
             rank=section.lora.rank,
             alpha=section.lora.alpha,

@@ -129,7 +129,7 @@ def load_model(
     packed_attention.register()
     dtype = compute_dtype if is_frozen else torch.float32
     torch.manual_seed(seed)
-    network = _from_config(model) if isinstance(model, Mapping) else _from_folder(Path(model), dtype)
+    network = network_from_config(model) if isinstance(model, Mapping) else _from_folder(Path(model), dtype)
     network = network.to(device=device, dtype=dtype)
     causal = split_head(network, compute_dtype)
     prove(causal, device)
@@ -197,21 +197,29 @@ def check_folder(folder: Path) -> Mapping[str, object]:
     return config
 
 
-def _from_config(config: Mapping[str, object]) -> nn.Module:
+def network_from_config(config: Mapping[str, object] | PretrainedConfig) -> nn.Module:
+    """Return a network with random weights, on the default device, from plain values or a read configuration.
+
+    Raises
+    ------
+    GristmillError
+        ``GM-TRAIN-004`` when the library refuses the configuration.
+    """
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    values = dict(config)
     try:
-        kind = str(values.pop("model_type"))
-        made = AutoConfig.for_model(kind, **values)
+        if isinstance(config, Mapping):
+            values = dict(config)
+            config = AutoConfig.for_model(str(values.pop("model_type")), **values)
         return cast(
             nn.Module,
             AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
-                made, attn_implementation=packed_attention.NAME
+                config, attn_implementation=packed_attention.NAME
             ),
         )
     except (KeyError, ValueError, TypeError, ArithmeticError, RuntimeError) as error:
-        raise GristmillError("GM-TRAIN-004", f"no model can be made of `{dict(config)}`: {error}") from error
+        values = dict(config) if isinstance(config, Mapping) else config.to_dict()
+        raise GristmillError("GM-TRAIN-004", f"no model can be made of `{values}`: {error}") from error
 
 
 def split_head(network: nn.Module, compute_dtype: torch.dtype) -> CausalModel:
