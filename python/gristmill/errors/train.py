@@ -130,6 +130,18 @@ CODES = {
         remedy='read turns (`messages`, or `prompt` and `response`) and set `chat = { template = "model", '
         'train_on = "assistant" }` in `[tokens]`; or use `task = "causal"`',
     ),
+    "GM-TRAIN-030": ErrorPage(
+        title="nothing says when to stop early",
+        explanation="`patience` ends a training when the validation loss stops improving. The run holds no validation "
+        "split, so there is no such loss.",
+        remedy="hold documents out with `[split]` and curate again, or leave `patience` out",
+    ),
+    "GM-TRAIN-031": ErrorPage(
+        title="weights that are to be exported are not whole",
+        explanation="With `patience` the best checkpoint is exported, with `average` the mean of the last ones. One of "
+        "these folders in `train/checkpoints` is missing or has other bytes than its receipt says.",
+        remedy="remove the folder `train` of the run and train again",
+    ),
     "GM-TRAIN-014": ErrorPage(
         title="the recipe does not say what to train",
         explanation="Training needs the section `[train]`, with at least `model` and one of `epochs`, `steps` and "

@@ -183,10 +183,21 @@ class Train(Section):
     eval_every_steps: int | None = Field(
         None, ge=1, description="Steps between validation losses; by default before and after training only."
     )
+    patience: int | None = Field(
+        None,
+        ge=1,
+        description="Stop after so many validation losses in a row without a new lowest, and export the weights of the "
+        "lowest; by default training goes to the end.",
+    )
     checkpoint_every_steps: int | None = Field(
         None, ge=1, description="Steps between checkpoints; by default ten in a run."
     )
     keep_checkpoints: int = Field(2, ge=1, description="How many of the latest checkpoints stay.")
+    average: int | None = Field(
+        None,
+        ge=2,
+        description="Export the mean of the weights of so many last checkpoints; by default the last weights.",
+    )
     threads: int | None = Field(None, ge=1, description="CPU threads; by default one a core.")
     allow_unproven_split: bool = Field(
         False,
@@ -218,6 +229,12 @@ class Train(Section):
             raise PydanticCustomError("batch", "`batch_tokens` is smaller than `sequence_length`")
         if self.micro_batch_tokens is not None and self.micro_batch_tokens < self.sequence_length:
             raise PydanticCustomError("batch", "`micro_batch_tokens` is smaller than `sequence_length`")
+        if self.patience is not None and self.eval_every_steps is None:
+            raise PydanticCustomError("patience", "`patience` needs `eval_every_steps`")
+        if self.patience is not None and self.average is not None:
+            raise PydanticCustomError(
+                "patience", "`patience` exports the best weights, `average` a mean: use one"
+            )
         if self.method == "full" and "lora" in self.model_fields_set:
             raise PydanticCustomError("lora", '`[train.lora]` has no effect with `method = "full"`')
         if self.method != "full" and isinstance(self.model, FromScratch):

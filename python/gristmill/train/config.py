@@ -123,10 +123,15 @@ class TrainConfig:
         Decides order, initial weights and dropout.
     eval_every_steps
         Steps between validation losses; None: only before the first and after the last step.
+    patience
+        Training stops after this many validation losses in a row without a new lowest, and exports the weights of the
+        lowest; None: it goes to the end.
     checkpoint_every_steps
         Steps between checkpoints; None: ten in a run.
     keep_checkpoints
         How many of the latest stay.
+    average
+        The mean of the weights of this many last checkpoints is exported; None: the last ones are.
     threads
         CPU threads; None: torch's own choice. Losses are the same to the last bit for the same number.
     max_skipped_steps
@@ -169,8 +174,10 @@ class TrainConfig:
     precision: Precision = "auto"
     seed: int = 0
     eval_every_steps: int | None = None
+    patience: int | None = None
     checkpoint_every_steps: int | None = None
     keep_checkpoints: int = 2
+    average: int | None = None
     threads: int | None = None
     max_skipped_steps: int = 5
     weights: Mapping[str, float] = field(default_factory=dict)
@@ -243,10 +250,18 @@ class TrainConfig:
             "keep_checkpoints",
             "threads",
             "max_skipped_steps",
+            "patience",
+            "average",
         )
         for name in counts:
             value = getattr(self, name)
             _require(value is None or value >= 1, name, value, "at least 1")
+        _require(
+            self.patience is None or (self.eval_every_steps is not None and self.average is None),
+            "patience",
+            self.patience,
+            "beside `eval_every_steps` and without `average`",
+        )
 
     @property
     def has_adapters(self) -> bool:

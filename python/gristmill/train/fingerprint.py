@@ -41,6 +41,8 @@ def fingerprint_of(
     settings = {name: value for name, value in asdict(config).items() if name not in _OUTSIDE}
     if not config.has_adapters:
         settings.pop("lora")
+    if config.average is not None:
+        settings["checkpoint_every_steps"] = config.checkpoint_every_steps
     content = {
         "algorithm": ALGORITHM_VERSION,
         "settings": settings,

@@ -28,6 +28,9 @@ class Progress:
     last_loss: float | None = None
     first_validation_loss: float | None = None
     last_validation_loss: float | None = None
+    best_validation_loss: float | None = None
+    best_step: int | None = None
+    evaluations_since_best: int = 0
 
 
 class Announcer:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -18,6 +18,7 @@ from gristmill.errors import GristmillError
 from gristmill.shards import Shards
 from gristmill.train.callbacks import Callbacks
 from gristmill.train.checkpoint import Checkpoint, load_latest, save_checkpoint
+from gristmill.train.chosen_weights import averaged_steps, choose_weights, put_weights
 from gristmill.train.config import TrainConfig
 from gristmill.train.document_losses import DocumentLosses
 from gristmill.train.events import OnEvent, make_event
@@ -79,6 +80,7 @@ class Session:
         on_event(make_event(0, 0, "planning rows"))
         self._feed = Feed(config, shards)
         self._num_steps = self._feed.num_steps
+        self._every = config.checkpoint_every_steps or -(-self._num_steps // CHECKPOINTS_IN_A_RUN)
         self._progress = Progress()
         self._announcer = Announcer(
             self._progress,
@@ -104,9 +106,8 @@ class Session:
         announcer.tell("on_run_start")
         if progress.step == 0:
             self._validation.measure()
-        every = self._config.checkpoint_every_steps or -(-self._num_steps // CHECKPOINTS_IN_A_RUN)
         first_step, steps_s = progress.step, 0.0
-        while progress.step < self._num_steps:
+        while progress.step < self._num_steps and not self._validation.is_enough():
             step_started_s = time.monotonic()
             tokens_per_s = self._step()
             steps_s += time.monotonic() - step_started_s
@@ -122,16 +123,19 @@ class Session:
             is_last = progress.step == self._num_steps
             if is_last or self._validation.is_due():
                 self._validation.measure()
+            is_last = is_last or self._validation.is_enough()
             is_stopping = not is_last and should_stop()
-            if is_last or is_stopping or progress.step % every == 0:
+            if is_last or is_stopping or progress.step % self._every == 0 or self._validation.is_best():
                 self._checkpoint()
             if is_stopping:
                 announcer.say("stopped; the same command continues")
                 announcer.tell("on_run_end", False)  # the one fact that the method takes
                 return self._result(is_complete=False, seconds=time.monotonic() - started_s)
+        exported = self._choose_weights()
         announcer.say("exporting the model")
-        export_trained(self._config, self._causal, self._folder)
-        result = self._result(is_complete=True, seconds=time.monotonic() - started_s)
+        export_trained(self._config, self._causal, self._folder, self._setup.shards, self._progress)
+        seconds = time.monotonic() - started_s
+        result = replace(self._result(is_complete=True, seconds=seconds), exported=exported)
         write_result(self._folder, self._fingerprint, result)
         announcer.tell("on_run_end", True)  # the one fact that the method takes
         return result
@@ -167,7 +171,7 @@ class Session:
                 "time": time.time(),
                 "seconds": seconds,
                 "loader_seconds": self._feed.waited_s,
-                "loader_idle_seconds": self._feed.loader_idle_s(),
+                "loader_idle_seconds": min(seconds, self._feed.loader_idle_s()),
                 "tokens_per_s": tokens_per_s,
             }
         )
@@ -221,7 +225,15 @@ class Session:
                 "threads": torch.get_num_threads(),
             },
         )
-        path = save_checkpoint(self._folder / "checkpoints", checkpoint, keep=self._config.keep_checkpoints)
+        path = save_checkpoint(
+            self._folder / "checkpoints",
+            checkpoint,
+            keep=self._config.keep_checkpoints,
+            best=self._progress.best_step if self._config.patience is not None else None,
+            also=averaged_steps(
+                self._config.average, every=self._every, step=self._progress.step, num_steps=self._num_steps
+            ),
+        )
         self._announcer.tell("on_checkpoint", path)
 
     def _resume(self) -> None:
@@ -255,6 +267,20 @@ class Session:
                 f"the checkpoint was made with {found.state['threads']} threads, this process has {threads}: "
                 "losses can differ in their last digits"
             )
+
+    def _choose_weights(self) -> dict[str, object]:
+        """Put into the model what is exported, and return what that is, for the result."""
+        progress = self._progress
+        chosen = choose_weights(self._config, progress, every=self._every, num_steps=self._num_steps)
+        put_weights(chosen, self._parameters, self._folder / "checkpoints", self._fingerprint)
+        loss = progress.last_validation_loss
+        if chosen.kind == "best":
+            self._announcer.say(f"the validation loss was lowest after step {progress.best_step}")
+            loss = progress.best_validation_loss
+        if chosen.kind == "average":
+            found = self._validation.evaluate()
+            loss = None if found is None else found.loss
+        return {"weights": chosen.kind, "steps": list(chosen.steps), "validation_loss": loss}
 
     def _result(self, *, is_complete: bool, seconds: float) -> TrainResult:
         return result_of(

@@ -50,6 +50,7 @@ SETTINGS = {
     "precision": "fp32",
     "seed": 5,
     "eval_every_steps": 2,
+    "patience": 3,
     "checkpoint_every_steps": 1,
     "keep_checkpoints": 1,
     "threads": 1,
