@@ -123,13 +123,6 @@ CODES = {
         "length that the model was first trained for they do not, and only such rows keep documents apart.",
         remedy="lower `sequence_length` to the number in the message, `original_max_position_embeddings`",
     ),
-    "GM-TRAIN-070": ErrorPage(
-        title="the shards have no masks",
-        explanation='`task = "instruct"` trains on what the assistant says and on nothing else. Masks say what that '
-        "is, and these shards have none: the recipe had no turns, or `train_on` was `all`.",
-        remedy='read turns (`messages`, or `prompt` and `response`) and set `chat = { template = "model", '
-        'train_on = "assistant" }` in `[tokens]`; or use `task = "causal"`',
-    ),
     "GM-TRAIN-030": ErrorPage(
         title="nothing says when to stop early",
         explanation="`patience` ends a training when the validation loss stops improving. The run holds no validation "
@@ -141,6 +134,25 @@ CODES = {
         explanation="With `patience` the best checkpoint is exported, with `average` the mean of the last ones. One of "
         "these folders in `train/checkpoints` is missing or has other bytes than its receipt says.",
         remedy="remove the folder `train` of the run and train again",
+    ),
+    "GM-TRAIN-070": ErrorPage(
+        title="the shards have no masks",
+        explanation='`task = "instruct"` trains on what the assistant says and on nothing else. Masks say what that '
+        "is, and these shards have none: the recipe had no turns, or `train_on` was `all`.",
+        remedy='read turns (`messages`, or `prompt` and `response`) and set `chat = { template = "model", '
+        'train_on = "assistant" }` in `[tokens]`; or use `task = "causal"`',
+    ),
+    "GM-TRAIN-032": ErrorPage(
+        title="several seeds cannot be compared",
+        explanation="`seeds` trains one recipe with several seeds and exports the best by validation loss. The run "
+        "holds no validation split, so nothing says which that is.",
+        remedy="hold documents out with `[split]` and curate again, or train one seed",
+    ),
+    "GM-TRAIN-033": ErrorPage(
+        title="no tokenizer for the prompts of `samples`",
+        explanation="`samples` lists prompts that the model answers at each evaluation. Text becomes ids by the "
+        "tokenizer of `[tokens]`, or by that in the model's folder; neither is there, or it cannot be loaded.",
+        remedy="leave `samples` out, or curate with `[tokens] tokenizer`",
     ),
     "GM-TRAIN-014": ErrorPage(
         title="the recipe does not say what to train",

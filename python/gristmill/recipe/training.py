@@ -180,6 +180,12 @@ class Train(Section):
         description="Arithmetic; `auto` is bf16 on a GPU that has it, fp16 on another, and fp32 on a CPU.",
     )
     seed: int = Field(0, ge=0, lt=1 << 63, description="Decides order, dropout and new weights.")
+    seeds: int = Field(
+        1,
+        ge=1,
+        description="Train so many times, with `seed` and the numbers after it, report the spread, and export the best "
+        "by validation loss.",
+    )
     eval_every_steps: int | None = Field(
         None, ge=1, description="Steps between validation losses; by default before and after training only."
     )
@@ -188,6 +194,12 @@ class Train(Section):
         ge=1,
         description="Stop after so many validation losses in a row without a new lowest, and export the weights of the "
         "lowest; by default training goes to the end.",
+    )
+    samples: Annotated[tuple[Text, ...], BeforeValidator(as_tuple), told("must be a list of prompts")] = (
+        Field(
+            (),
+            description="Prompts that the model answers at each evaluation, greedily, into `samples.jsonl`.",
+        )
     )
     checkpoint_every_steps: int | None = Field(
         None, ge=1, description="Steps between checkpoints; by default ten in a run."

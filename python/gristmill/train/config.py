@@ -121,11 +121,15 @@ class TrainConfig:
         it while trained weights, optimiser states, softmax and loss stay fp32, and a frozen model is stored in it.
     seed
         Decides order, initial weights and dropout.
+    seeds
+        How many trainings, with `seed` and the numbers after it; the best by validation loss is the outcome.
     eval_every_steps
         Steps between validation losses; None: only before the first and after the last step.
     patience
         Training stops after this many validation losses in a row without a new lowest, and exports the weights of the
         lowest; None: it goes to the end.
+    samples
+        Prompts that are answered at each evaluation, into `samples.jsonl`.
     checkpoint_every_steps
         Steps between checkpoints; None: ten in a run.
     keep_checkpoints
@@ -173,8 +177,10 @@ class TrainConfig:
     clip_norm: float | None = 1.0
     precision: Precision = "auto"
     seed: int = 0
+    seeds: int = 1
     eval_every_steps: int | None = None
     patience: int | None = None
+    samples: tuple[str, ...] = ()
     checkpoint_every_steps: int | None = None
     keep_checkpoints: int = 2
     average: int | None = None
@@ -250,6 +256,7 @@ class TrainConfig:
             "keep_checkpoints",
             "threads",
             "max_skipped_steps",
+            "seeds",
             "patience",
             "average",
         )

@@ -27,6 +27,8 @@ _OUTSIDE = (
     "keep_checkpoints",
     "precision",
     "allow_unproven_split",
+    "seeds",
+    "samples",
 )
 
 

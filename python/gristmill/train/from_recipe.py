@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,8 +59,10 @@ def train_config(recipe: Recipe) -> TrainConfig:
         clip_norm=section.clip_norm,
         precision=section.precision,
         seed=section.seed,
+        seeds=section.seeds,
         eval_every_steps=section.eval_every_steps,
         patience=section.patience,
+        samples=section.samples,
         checkpoint_every_steps=section.checkpoint_every_steps,
         keep_checkpoints=section.keep_checkpoints,
         average=section.average,
@@ -118,8 +121,9 @@ def train_recipe(
     output: Path | None = None,
     on_event: OnEvent,
     should_stop: Callable[[], bool] = lambda: False,
+    seeds: int | None = None,
 ) -> TrainResult:
-    """Train as a recipe says, on the shards of its run folder or of `output`.
+    """Train as a recipe says, on the shards of its run folder or of `output`; with `seeds` of its own if given.
 
     Raises
     ------
@@ -128,6 +132,8 @@ def train_recipe(
     """
     recipe = load_recipe(recipe_path)
     config = train_config(recipe)
+    if seeds is not None:
+        config = replace(config, seeds=seeds)
     require_packages()
     wait_without_spinning()
     from gristmill.train.run import train

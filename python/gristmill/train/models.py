@@ -3,8 +3,6 @@
 Shapes: T tokens, H hidden size.
 """
 
-# ruff: noqa: N806 - the suffixes of tensors are their shapes
-
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -56,6 +54,18 @@ class CausalModel:
     def losses(self, batch: MicroBatch) -> tuple[Tensor, Tensor]:
         """Return the summed loss of a micro-batch, with gradient, and the loss of each place, [T], without."""
         with self.arithmetic(batch.tokens_T.device):
+            return token_cross_entropy(
+                self.hidden(batch),
+                self.head.weight,
+                batch.targets_T,
+                bias_V=self.head.bias,
+                scale=self.scale,
+                softcap=self.softcap,
+            )
+
+    def hidden(self, batch: MicroBatch) -> Tensor:
+        """Return what the backbone makes of each place, [T, H], in `compute_dtype`."""
+        with self.arithmetic(batch.tokens_T.device):
             output = self.backbone(
                 input_ids=batch.tokens_T[None],
                 position_ids=batch.positions_T[None],
@@ -66,15 +76,7 @@ class CausalModel:
                 max_length_q=batch.max_length,
                 max_length_k=batch.max_length,
             )
-            hidden_TH = cast(Tensor, output.last_hidden_state)[0].to(self.compute_dtype)
-            return token_cross_entropy(
-                hidden_TH,
-                self.head.weight,
-                batch.targets_T,
-                bias_V=self.head.bias,
-                scale=self.scale,
-                softcap=self.softcap,
-            )
+            return cast(Tensor, output.last_hidden_state)[0].to(self.compute_dtype)
 
     def arithmetic(self, device: torch.device) -> torch.autocast:
         """Return the context in which matrix products are computed in `compute_dtype`."""

@@ -35,6 +35,7 @@ OWNED = (
     "adapter",
     "metrics.jsonl",
     "timings.jsonl",
+    "samples.jsonl",
     "document_losses.parquet",
     "proof.json",
     "result.json",
@@ -75,6 +76,12 @@ def train(
     GristmillError
         ``GM-SHARDS-*``, ``GM-SPLIT-005``, ``GM-LOADER-*`` and ``GM-TRAIN-*``: see their pages.
     """
+    if config.seeds > 1:
+        from gristmill.train.seeds import train_seeds
+
+        return train_seeds(
+            config, run_dir, on_event=on_event, should_stop=should_stop, callbacks=callbacks, folder=folder
+        )
     on_event(make_event(0, 0, "verifying shards"))
     shards = open_shards(run_dir, "train")
     if not config.allow_unproven_split:

@@ -49,8 +49,10 @@ SETTINGS = {
     "clip_norm": 2.0,
     "precision": "fp32",
     "seed": 5,
+    "seeds": 1,
     "eval_every_steps": 2,
     "patience": 3,
+    "samples": ["Once upon"],
     "checkpoint_every_steps": 1,
     "keep_checkpoints": 1,
     "threads": 1,
@@ -103,14 +105,17 @@ def test_every_key_of_the_section_reaches_the_training(tmp_path: Path) -> None:
         "tokens",
         "lora",
         "mixing",
+        "average",  # excludes `patience`; below
         "callbacks",  # no setting: they change nothing, and reach the training by another way
         *SETTINGS,
     }
+    averaged = load_recipe(written(tmp_path, '[train]\nmodel = "m"\nepochs = 1\naverage = 3\n'))
+    assert train_config(averaged).average == 3
 
 
 def test_a_recipe_is_trained_into_its_run_folder(tmp_path: Path) -> None:
     run_folder(tmp_path / "run")
-    section = SETTINGS | {"model": {"config": LLAMA}}
+    section = SETTINGS | {"model": {"config": LLAMA}, "samples": []}
     text = "[train]\n" + "".join(f"{key} = {toml_of(value)}\n" for key, value in section.items())
     result = train_recipe(written(tmp_path, text), on_event=lambda _: None)
     assert result.is_complete
