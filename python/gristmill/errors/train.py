@@ -191,8 +191,8 @@ CODES = {
         title="the shards do not teach what they should",
         explanation="Before the first step every row is checked by number (masks fit, something is trained, every "
         "turn of the assistant ends with a trained stop token, counts are those of the manifest), and some tens of "
-        "documents by text (what is trained, decoded, is what the assistant said). Such faults fail silently: the loss falls, "
-        "and the model never stops or says what the user should. The message names the problem and documents; "
+        "documents by text (what is trained, decoded, is what the assistant said). Such faults fail silently: the loss "
+        "falls, and the model never stops or says what the user should. The message names the problem and documents; "
         "`train/proof.json` counts them.",
         remedy="follow the hint; the guide on chat data says how templates are marked",
         exit_code=ExitCode.GATE,
