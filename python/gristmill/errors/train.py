@@ -193,4 +193,22 @@ CODES = {
         "of a key, id), or of no source.",
         remedy="`gristmill explain doc NAME --run RUN` tells what became of a dropped document",
     ),
+    "GM-TRAIN-054": ErrorPage(
+        title="the shards do not teach what they should",
+        explanation="Before the first step every row is checked by number (masks fit, something is trained, every turn "
+        "of the assistant ends with a trained stop token, counts are those of the manifest), and some tens of documents "
+        "by text (what is trained, decoded, is what the assistant said). Such faults fail silently: the loss falls, "
+        "and the model never stops or says what the user should. The message names the problem and documents; "
+        "`train/proof.json` counts them.",
+        remedy="follow the hint; the guide on chat data says how templates are marked",
+        exit_code=ExitCode.GATE,
+    ),
+    "GM-TRAIN-055": ErrorPage(
+        title="the token ledger does not close",
+        explanation="Every token that was read has to be in a row, once an epoch, and every token in a row is trained, "
+        "masked or the first of its piece. At the end the sums of loader, steps and shards are compared; they differ, "
+        "so some tokens were lost or seen twice, and no result is written.",
+        remedy="report it: this is a fault of gristmill",
+        exit_code=ExitCode.BUG,
+    ),
 }

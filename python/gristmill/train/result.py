@@ -35,7 +35,10 @@ class TrainResult:
     model
         The exported model; None before the end.
     adapter
-        The exported adapter, for `method = "lora"`.
+        The exported adapter, for `method = "lora"` and `"qlora"`.
+    merge
+        What of the adapters' update would be lost if the merged model was saved in bf16: `unchanged_share` of the
+        changed weights, `relative_error` of the update, and the numbers they are made of; None without adapters.
     seconds
         What this call took.
     exported
@@ -59,6 +62,7 @@ class TrainResult:
     ledger: Mapping[str, int]
     model: Path | None
     adapter: Path | None
+    merge: Mapping[str, object] | None
     seconds: float
     exported: Mapping[str, object] = field(default_factory=dict)
     waits: Mapping[str, float] = field(default_factory=dict)
@@ -72,6 +76,7 @@ WRITTEN = {
     "last_validation_loss",
     "trained_tokens",
     "ledger",
+    "merge",
     "exported",
     "waits",
     "seeds",
@@ -94,6 +99,7 @@ def write_result(folder: Path, fingerprint: str, result: TrainResult) -> None:
             "last_validation_loss": result.last_validation_loss,
             "trained_tokens": result.trained_tokens,
             "ledger": dict(result.ledger),
+            "merge": result.merge,
             "exported": dict(result.exported),
             "waits": dict(result.waits),
             "seeds": dict(result.seeds),

@@ -23,6 +23,7 @@ from gristmill.train.files import faults_of_the_machine, lock, read_json, write_
 from gristmill.train.fingerprint import fingerprint_of
 from gristmill.train.make_model import make_model
 from gristmill.train.models import resolve_precision
+from gristmill.train.proof import prove_splits
 from gristmill.train.quiet import without_progress_bars
 from gristmill.train.result import TrainResult, finished_result
 from gristmill.train.session import Session
@@ -101,6 +102,7 @@ def train(
             on_event(make_event(done.steps, done.steps, "nothing to do: this training is finished"))
             return done
         _claim(folder, fingerprint, config, on_event)
+        prove_splits(run_dir, folder, shards, validation, config.tokenizer, on_event)
         with without_progress_bars():
             causal = make_model(config, shards, device=device, compute_dtype=compute_dtype, on_event=on_event)
         with (
