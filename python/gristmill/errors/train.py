@@ -154,6 +154,12 @@ CODES = {
         "tokenizer of `[tokens]`, or by that in the model's folder; neither is there, or it cannot be loaded.",
         remedy="leave `samples` out, or curate with `[tokens] tokenizer`",
     ),
+    "GM-TRAIN-034": ErrorPage(
+        title="the package of a tracker is not installed",
+        explanation='`callbacks = ["tensorboard"]`, `"wandb"` and `"trackio"` come with gristmill, the libraries they '
+        "write with do not: each is an extra of its own.",
+        remedy="pip install 'gristmill[tensorboard]', 'gristmill[wandb]' or 'gristmill[trackio]'",
+    ),
     "GM-TRAIN-014": ErrorPage(
         title="the recipe does not say what to train",
         explanation="Training needs the section `[train]`, with at least `model` and one of `epochs`, `steps` and "

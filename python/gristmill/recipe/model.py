@@ -107,7 +107,7 @@ class Recipe:
         """Return the tables of operators that stand elsewhere than in steps and formats, in recipe order."""
         written = [source.extract for source in self.sources if source.extract is not None]
         written += self.report.sections
-        written += () if self.train is None else self.train.callbacks
+        written += () if self.train is None else self.train.plugin_callbacks
         return tuple(use_table(item) for item in written)
 
     @property

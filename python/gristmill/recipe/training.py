@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, JsonValue, model_validator
 from pydantic_core import PydanticCustomError
 
-from gristmill.recipe.plugin_use import PluginUses
+from gristmill.recipe.plugin_use import TRACKERS, CallbackUses, use_table
 from gristmill.recipe.values import (
     Fraction,
     NotNegative,
@@ -215,10 +215,10 @@ class Train(Section):
         False,
         description="Train although the run holds documents out and has no proof that none of them is trained on.",
     )
-    callbacks: PluginUses = Field(
+    callbacks: CallbackUses = Field(
         (),
-        description='Callbacks of plugins, such as `"support.log"`: told of steps, evaluations and checkpoints, '
-        "unable to change them.",
+        description='`"tensorboard"`, `"wandb"`, `"trackio"`, or callbacks of plugins such as `"support.log"`: told of '
+        "steps, evaluations and checkpoints, unable to change them.",
     )
     mixing: Mixing | None = Field(
         None,
@@ -252,3 +252,8 @@ class Train(Section):
         if self.method != "full" and isinstance(self.model, FromScratch):
             raise PydanticCustomError("lora", 'a model from scratch is trained whole: use `method = "full"`')
         return self
+
+    @property
+    def plugin_callbacks(self) -> tuple[str | dict[str, JsonValue], ...]:
+        """The callbacks that plugins bring, without gristmill's own trackers."""
+        return tuple(written for written in self.callbacks if use_table(written).get("use") not in TRACKERS)

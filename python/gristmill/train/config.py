@@ -149,6 +149,8 @@ class TrainConfig:
         A `tokenizer.json` or a folder to copy into the exported model; None: from the model's folder.
     allow_unproven_split
         Train although documents are held out and no proof says that they resemble no trained ones.
+    chosen
+        Settings that were chosen because the recipe left them open and the split is small, with the reason.
     lora
         Adapters, when `method` is ``lora`` or ``qlora``.
 
@@ -190,6 +192,7 @@ class TrainConfig:
     mixing: Mapping[str, object] | None = None
     tokenizer: Path | None = None
     allow_unproven_split: bool = False
+    chosen: Mapping[str, str] = field(default_factory=dict)
     lora: LoraConfig = field(default_factory=LoraConfig)
 
     def __post_init__(self) -> None:

@@ -29,6 +29,7 @@ _OUTSIDE = (
     "allow_unproven_split",
     "seeds",
     "samples",
+    "chosen",
 )
 
 
