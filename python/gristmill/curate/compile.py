@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gristmill import _native
+from gristmill.curate.group_choices import Deciding
 from gristmill.curate.other_uses import check_other_uses
 from gristmill.curate.semantic import SemanticPlan, plan_semantic
 from gristmill.curate.token_statistics import counting_tokenizer
@@ -81,6 +82,8 @@ class CompiledSteps:
     max_cluster_fraction: float | None
     caveat: str | None
     semantic: SemanticPlan | None
+    deciders: Mapping[str, Deciding] = field(default_factory=dict)
+    """Operators that decide about groups, by step."""
 
 
 def compile_steps(recipe: Recipe) -> CompiledSteps:
@@ -97,6 +100,7 @@ def compile_steps(recipe: Recipe) -> CompiledSteps:
     thresholds: list[Mapping[str, object]] = []
     columns = recipe.extracted_columns()
     made: list[str] = []
+    deciders: dict[str, Deciding] = {}
     for step in recipe.steps:
         conditions = [{"column": name, "any_of": list(values)} for name, values in step.where.items()]
         if isinstance(step, PluginStep):
@@ -104,8 +108,12 @@ def compile_steps(recipe: Recipe) -> CompiledSteps:
             for name in operator.required_columns:
                 if "." in name and name not in columns:
                     _refuse_unmade(name, step, made)
-                elif not _is_given(name) and not recipe.is_signal_column(name):
+                elif not _is_given(name, step) and not recipe.is_signal_column(name):
                     columns.setdefault(name, "utf8")
+            if step.is_choice:
+                operators.append(_plugin_lineage(operator))
+                deciders[step.name] = _deciding(operator)
+                continue
             made += [f"{step.name}.{output}" for output in operator.outputs]
             steps.append(_plugin_step(step, operator, conditions))
             operators.append(_plugin_lineage(operator))
@@ -145,7 +153,7 @@ def compile_steps(recipe: Recipe) -> CompiledSteps:
             minhash["hash"] = {"function": near.hash_function, "precision": 64}
     return CompiledSteps(
         steps=tuple(steps),
-        plugins=tuple(operator.describe() for operator in active.values()),
+        plugins=tuple(operator.describe() for step, operator in active.items() if step not in deciders),
         readers={name: reader.describe() for name, reader in readers.items()},
         extractors={name: extractor.describe() for name, extractor in extractors.items()},
         plugins_dir=recipe.plugins_dir,
@@ -166,6 +174,7 @@ def compile_steps(recipe: Recipe) -> CompiledSteps:
         max_cluster_fraction=None if near is None else near.max_cluster_fraction,
         caveat=None if near is None else near.caveat(),
         semantic=plan_semantic(recipe.semantic_dedup),
+        deciders=deciders,
     )
 
 
@@ -261,10 +270,23 @@ def _plugin_step(
     }
 
 
-def _is_given(name: str) -> bool:
+def _deciding(operator: ActiveOperator) -> Deciding:
+    from gristmill.plugins.deciders import GroupDecider
+
+    assert isinstance(operator.instance, GroupDecider)
+    return Deciding(description=operator.describe(), reasons=dict(operator.instance.reasons))
+
+
+def _is_given(name: str, step: PluginStep) -> bool:
     """Say whether the engine has the column by itself, whatever the records hold."""
     from gristmill.plugins.operators import ENGINE_COLUMNS, SEGMENT_COLUMNS
 
+    if name in SEGMENT_COLUMNS and step.is_choice:
+        raise GristmillError(
+            "GM-PLUGIN-017",
+            f"`{step.use}` reads column `{name}`, which is there for signals and transforms only",
+            hint="let it read `text`, or a column that a signal makes of it",
+        )
     return name in ENGINE_COLUMNS or name in SEGMENT_COLUMNS
 
 

@@ -25,16 +25,15 @@ from gristmill.curate.cuts import (
     tokenise_cuts,
 )
 from gristmill.curate.folder import RunFolder
+from gristmill.curate.group_choices import is_decided
 from gristmill.curate.guards import check_removals
 from gristmill.curate.plan import Plan
+from gristmill.curate.quarantine import allowed_failures
 from gristmill.curate.semantic import SemanticTasks, run_semantic
 from gristmill.curate.split import SplitTasks, run_split, tokenise_split
 from gristmill.curate.stages import Json, Stages, Task, counts, outputs
 from gristmill.curate.words import counted
 from gristmill.errors import GristmillError
-
-MIN_QUARANTINE = 100
-"""So many unreadable documents are always tolerated, whatever share of a small corpus they are."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -198,7 +197,7 @@ def check_readable(plan: Plan, maps: Sequence[Json]) -> None:
             hint="check `paths`, `text` and `format` of every source",
             context=listing,
         )
-    allowed = max(MIN_QUARANTINE, int(plan.max_quarantine_fraction * total))
+    allowed = allowed_failures(total, plan.max_quarantine_fraction)
     if unreadable > allowed:
         raise GristmillError(
             "GM-RUN-011",
@@ -233,7 +232,11 @@ def _map_task(plan: Plan, index: int) -> Task:
         spec["semantic"] = plan.semantic.map_spec()
     if plan.supervised is not None:
         spec |= plan.supervised.map_spec(source.engine)
-    extra: dict[str, object] = {"operators": [dict(operator) for operator in plan.operators]}
+    # Without those that decide about groups, long after: another version of one must not read the documents again.
+    deciders = {choice["step"] for choice in plan.choices if is_decided(choice)}
+    extra: dict[str, object] = {
+        "operators": [dict(operator) for operator in plan.operators if operator["step"] not in deciders]
+    }
     if source.extraction is not None:
         extra["extraction"] = dict(source.extraction)
     if plan.plugins or source.reader is not None or source.extraction is not None:

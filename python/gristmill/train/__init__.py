@@ -1,9 +1,9 @@
 """From token shards to checkpoints and an exported model: our own loop over Hugging Face models.
 
-A step can be followed from shard to optimiser in this order: `gristmill.loader` (packed rows), `batches` (tensors),
-`models` (the network), `packed_attention`, `kernels` (the loss), `loop` (one step), `session` (all steps,
-`checkpoint`, `records`), `run` (the whole). Only `config`, `events` and `from_recipe` are imported here; the heavy
-libraries come with `run`, when training starts.
+A step can be followed from shard to optimiser in this order: `feed` (the packed rows of `gristmill.loader`), `batches`
+(tensors), `models` (the network), `packed_attention`, `kernels` (the loss), `loop` (one step), `session` (all steps,
+with `validation`, `checkpoint`, `records`, `outcome`), `run` (the whole). Only `config`, `events` and `from_recipe` are
+imported here; the heavy libraries come with `run`, when training starts.
 """
 
 from gristmill.train.config import LoraConfig, TrainConfig

@@ -9,12 +9,15 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from gristmill.errors import GristmillError
 
-Precision = Literal["auto", "bf16", "fp32"]
-Method = Literal["full", "lora"]
+Optimiser = Literal["adamw", "adamw_8bit", "muon"]
+Schedule = Literal["cosine", "linear", "wsd", "constant"]
+Precision = Literal["auto", "bf16", "fp16", "fp32"]
+Method = Literal["full", "lora", "qlora"]
+Task = Literal["causal", "instruct"]
 
 MICRO_BATCH_TOKENS_CUDA = 8192
 """Tokens of a forward pass on a GPU where the recipe says nothing: enough to fill one, small enough for most."""
@@ -36,6 +39,11 @@ class LoraConfig:
         ``all-linear``, or the last parts of the names of the layers that get an adapter.
     rslora
         Whether the scale keeps its size as the rank grows (Kalajdzievski 2023).
+    dora
+        Whether the size of each output is trained apart from its direction (Liu et al. 2024).
+    also_train
+        Names of modules that are trained in full beside the adapters, such as ``embed_tokens``, ``lm_head`` or
+        ``norm``.
 
     Examples
     --------
@@ -48,6 +56,8 @@ class LoraConfig:
     dropout: float = 0.0
     targets: str | tuple[str, ...] = "all-linear"
     rslora: bool = False
+    dora: bool = False
+    also_train: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _require(self.rank >= 1, "lora.rank", self.rank, "at least 1")
@@ -73,9 +83,11 @@ class TrainConfig:
     model
         A local Hugging Face folder with safetensors weights, or a configuration to start from random weights.
     method
-        ``full`` trains every weight, ``lora`` low-rank adapters on a frozen model.
+        ``full`` trains every weight, ``lora`` low-rank adapters on a frozen model, ``qlora`` the same on a model whose
+        linear layers are kept in four bits.
     task
-        ``causal``: predict the next token.
+        ``causal``: predict the next token; ``instruct``: the same on the answers of conversations, refusing shards
+        without masks.
     sequence_length
         Tokens of a packed row.
     batch_tokens
@@ -93,25 +105,38 @@ class TrainConfig:
         The highest one, reached after the warm-up.
     warmup_fraction
         Share of the steps in which it rises, in [0, 1].
+    schedule
+        How it falls after that: ``cosine``, ``linear``, ``wsd`` (only in the last fifth) or ``constant``.
     min_learning_rate_fraction
-        Share of it that the cosine ends at, in [0, 1].
+        Share of it that the schedule ends at, in [0, 1].
+    optimiser
+        ``adamw``, ``adamw_8bit`` (states in 8 bits) or ``muon`` (matrices of the body made orthogonal).
     weight_decay
-        AdamW's decoupled decay of matrices; vectors (norms, biases) are not decayed.
+        Decoupled decay of matrices; vectors (norms, biases) are not decayed.
     betas
         AdamW's two averages.
     clip_norm
         Largest norm of a step's gradient; None: not clipped.
     precision
-        ``auto``: bf16 on a GPU that has it, else fp32. With bf16, matrix products run in bf16 while trained weights,
-        optimiser states, softmax and loss stay fp32, and a frozen model is stored in bf16.
+        ``auto``: bf16 on a GPU that has it, fp16 on another, fp32 on a CPU. With bf16 and fp16, matrix products run in
+        it while trained weights, optimiser states, softmax and loss stay fp32, and a frozen model is stored in it.
     seed
         Decides order, initial weights and dropout.
+    seeds
+        How many trainings, with `seed` and the numbers after it; the best by validation loss is the outcome.
     eval_every_steps
         Steps between validation losses; None: only before the first and after the last step.
+    patience
+        Training stops after this many validation losses in a row without a new lowest, and exports the weights of the
+        lowest; None: it goes to the end.
+    samples
+        Prompts that are answered at each evaluation, into `samples.jsonl`.
     checkpoint_every_steps
         Steps between checkpoints; None: ten in a run.
     keep_checkpoints
         How many of the latest stay.
+    average
+        The mean of the weights of this many last checkpoints is exported; None: the last ones are.
     threads
         CPU threads; None: torch's own choice. Losses are the same to the last bit for the same number.
     max_skipped_steps
@@ -128,8 +153,10 @@ class TrainConfig:
     activation_checkpointing
         Whether decoder layers keep their input only and are computed again for the backward pass: less memory, a third
         more time, the same numbers. ``auto``: where the step would not fit without.
+    chosen
+        Settings that were chosen because the recipe left them open and the split is small, with the reason.
     lora
-        Adapters, when `method` is ``lora``.
+        Adapters, when `method` is ``lora`` or ``qlora``.
 
     Examples
     --------
@@ -139,7 +166,7 @@ class TrainConfig:
 
     model: str | Path | Mapping[str, object]
     method: Method = "lora"
-    task: Literal["causal"] = "causal"
+    task: Task = "causal"
     sequence_length: int = 2048
     batch_tokens: int = 65_536
     micro_batch_tokens: int | None = None
@@ -148,15 +175,21 @@ class TrainConfig:
     tokens: int | None = None
     learning_rate: float = 2e-4
     warmup_fraction: float = 0.03
+    schedule: Schedule = "cosine"
     min_learning_rate_fraction: float = 0.1
+    optimiser: Optimiser = "adamw"
     weight_decay: float = 0.01
     betas: tuple[float, float] = (0.9, 0.95)
     clip_norm: float | None = 1.0
     precision: Precision = "auto"
     seed: int = 0
+    seeds: int = 1
     eval_every_steps: int | None = None
+    patience: int | None = None
+    samples: tuple[str, ...] = ()
     checkpoint_every_steps: int | None = None
     keep_checkpoints: int = 2
+    average: int | None = None
     threads: int | None = None
     max_skipped_steps: int = 5
     weights: Mapping[str, float] = field(default_factory=dict)
@@ -164,6 +197,7 @@ class TrainConfig:
     tokenizer: Path | None = None
     allow_unproven_split: bool = False
     activation_checkpointing: Literal["auto"] | bool = "auto"
+    chosen: Mapping[str, str] = field(default_factory=dict)
     lora: LoraConfig = field(default_factory=LoraConfig)
 
     def __post_init__(self) -> None:
@@ -177,13 +211,32 @@ class TrainConfig:
         _require(
             lengths[0] > 0 and math.isfinite(lengths[0]), "epochs, steps or tokens", lengths[0], "above 0"
         )
-        _require(self.method in ("full", "lora"), "method", self.method, "`full` or `lora`")
-        _require(self.task == "causal", "task", self.task, "`causal`")
+        _require(self.method in get_args(Method), "method", self.method, "`full`, `lora` or `qlora`")
+        # DoRA's dropout needs a second product with the whole matrix, which then would be kept for the backward pass.
         _require(
-            self.precision in ("auto", "bf16", "fp32"),
+            self.method != "qlora" or not self.lora.dora or self.lora.dropout == 0,
+            "lora.dropout",
+            self.lora.dropout,
+            "0 with `qlora` and `dora` together",
+        )
+        _require(self.task in ("causal", "instruct"), "task", self.task, "`causal` or `instruct`")
+        _require(
+            self.precision in ("auto", "bf16", "fp16", "fp32"),
             "precision",
             self.precision,
-            "`auto`, `bf16` or `fp32`",
+            "`auto`, `bf16`, `fp16` or `fp32`",
+        )
+        _require(
+            self.optimiser in ("adamw", "adamw_8bit", "muon"),
+            "optimiser",
+            self.optimiser,
+            "`adamw`, `adamw_8bit` or `muon`",
+        )
+        _require(
+            self.schedule in ("cosine", "linear", "wsd", "constant"),
+            "schedule",
+            self.schedule,
+            "`cosine`, `linear`, `wsd` or `constant`",
         )
         _require(
             self.activation_checkpointing in ("auto", True, False),
@@ -217,10 +270,30 @@ class TrainConfig:
             "keep_checkpoints",
             "threads",
             "max_skipped_steps",
+            "seeds",
+            "patience",
+            "average",
         )
         for name in counts:
             value = getattr(self, name)
             _require(value is None or value >= 1, name, value, "at least 1")
+        _require(
+            self.patience is None or (self.eval_every_steps is not None and self.average is None),
+            "patience",
+            self.patience,
+            "beside `eval_every_steps` and without `average`",
+        )
+
+    @property
+    def has_adapters(self) -> bool:
+        """Whether adapters are trained on a frozen model.
+
+        Examples
+        --------
+        >>> TrainConfig(model="m", epochs=1).has_adapters, TrainConfig(model="m", epochs=1, method="full").has_adapters
+        (True, False)
+        """
+        return self.method != "full"
 
     @property
     def rows_per_step(self) -> int:

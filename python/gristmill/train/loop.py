@@ -2,7 +2,8 @@
 
 The gradient is that of (sum of the losses of all trained tokens of the step) / (their number), however the rows are
 cut into micro-batches: the number is known before the first backward pass. A step whose loss or gradient is not
-finite changes nothing.
+finite changes nothing; with float16, one whose gradient alone overflowed is tried with a smaller scale from the next
+step on, and counted apart.
 
 Shapes: T places of a micro-batch.
 """
@@ -23,6 +24,8 @@ from gristmill.errors import GristmillError
 from gristmill.loader import IGNORED, Row
 from gristmill.shards import Shards
 from gristmill.train.batches import micro_batches
+from gristmill.train.digests import row_digest
+from gristmill.train.loss_scale import LossScale
 from gristmill.train.models import CausalModel
 from gristmill.train.records import PieceRecord
 
@@ -47,6 +50,8 @@ class StepSetup:
         Largest norm of the gradient; None: not clipped.
     device
         Where the model is.
+    loss_scale
+        With float16; changed by each step.
     """
 
     causal: CausalModel
@@ -56,6 +61,7 @@ class StepSetup:
     rows_each: int
     clip_norm: float | None
     device: torch.device
+    loss_scale: LossScale | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,6 +80,8 @@ class StepResult:
         Tokens the loss is the mean of.
     pieces
         What it saw.
+    is_overflow
+        Whether the scaled gradient overflowed float16 while the loss was finite: the scale was too large.
     """
 
     loss: float | None
@@ -81,11 +89,12 @@ class StepResult:
     num_tokens: int
     num_trained: int
     pieces: tuple[PieceRecord, ...]
+    is_overflow: bool = False
 
     @property
     def is_skipped(self) -> bool:
-        """Whether weights and optimiser stayed as they were."""
-        return self.loss is None or self.gradient_norm is None
+        """Whether weights and optimiser stayed as they were for what the documents or the model gave."""
+        return (self.loss is None or self.gradient_norm is None) and not self.is_overflow
 
 
 def train_step(setup: StepSetup, rows: Sequence[Row], *, step: int) -> StepResult:
@@ -104,18 +113,26 @@ def train_step(setup: StepSetup, rows: Sequence[Row], *, step: int) -> StepResul
             f"step {step} has no trained token",
             context=(f"documents: {', '.join(str(doc) for doc in documents[:20])}",),
         )
+    scale = 1.0 if setup.loss_scale is None else setup.loss_scale.factor
     losses = []
     for batch in micro_batches(rows, setup.rows_each, setup.device):
         total, losses_T = setup.causal.losses(batch)
-        (total / num_trained).backward()  # type: ignore[no-untyped-call]
+        (total / (num_trained / scale)).backward()  # type: ignore[no-untyped-call]
         losses.append(losses_T)
     # The only transfer from the device in a step: the loss of every place.
     limit = math.inf if setup.clip_norm is None else setup.clip_norm
     step_losses_T = torch.cat(losses).to("cpu", torch.float64).numpy()
+    if setup.loss_scale is not None:
+        for value in setup.parameters.values():
+            if value.grad is not None:
+                value.grad /= scale
     norm = torch.nn.utils.clip_grad_norm_(setup.parameters.values(), limit).item()
     loss = float(step_losses_T.sum()) / num_trained
-    is_finite = math.isfinite(loss) and math.isfinite(norm)
-    if is_finite:
+    is_overflow = False
+    if setup.loss_scale is not None and math.isfinite(loss):
+        is_overflow = setup.loss_scale.can_fall() and not math.isfinite(norm)
+        setup.loss_scale.update(is_overflow=is_overflow)
+    if math.isfinite(loss) and math.isfinite(norm):
         setup.optimiser.step()
     setup.optimiser.zero_grad(set_to_none=True)
     return StepResult(
@@ -124,6 +141,7 @@ def train_step(setup: StepSetup, rows: Sequence[Row], *, step: int) -> StepResul
         num_tokens=sum(len(row.tokens) for row in rows),
         num_trained=num_trained,
         pieces=tuple(_piece_records(rows, step_losses_T, step=step, shards=setup.shards)),
+        is_overflow=is_overflow,
     )
 
 
@@ -133,7 +151,7 @@ def _piece_records(
     records = []
     place = 0
     for number, row in enumerate(rows):
-        start = 0
+        start, digest = 0, row_digest(row)
         for piece in row.pieces:
             stop = start + piece.length
             loss = float(losses_T[place + start : place + stop].sum())
@@ -149,6 +167,8 @@ def _piece_records(
                     stop=piece.stop,
                     trained=int(np.count_nonzero(row.targets[start:stop] != IGNORED)),
                     loss=loss if math.isfinite(loss) else None,
+                    source=document.source,
+                    row_digest=digest,
                 )
             )
             start = stop

@@ -17,20 +17,32 @@ from gristmill.errors import GristmillError
 from gristmill.plugins.active import ActiveOperator
 from gristmill.shards import Shards, open_shards
 from gristmill.shards.split_proof import require_proof
-from gristmill.train.activations import checkpoint_activations
 from gristmill.train.callbacks import Callbacks
 from gristmill.train.config import TrainConfig
 from gristmill.train.events import OnEvent, make_event
 from gristmill.train.files import faults_of_the_machine, lock, read_json, write_json
 from gristmill.train.fingerprint import fingerprint_of
-from gristmill.train.lora import add_adapters
+from gristmill.train.make_model import make_model
 from gristmill.train.memory.settle import chosen_values, record_outcome, settle, with_known_choice
-from gristmill.train.models import CausalModel, load_model, max_positions, resolve_precision, vocabulary_size
+from gristmill.train.models import resolve_precision
+from gristmill.train.proof import prove_splits
 from gristmill.train.quiet import without_progress_bars
 from gristmill.train.result import TrainResult, finished_result
 from gristmill.train.session import Session
+from gristmill.train.tasks import check_task
 
-OWNED = ("checkpoints", "batches", "model", "adapter", "metrics.jsonl", "timings.jsonl", "result.json")
+OWNED = (
+    "checkpoints",
+    "batches",
+    "model",
+    "adapter",
+    "metrics.jsonl",
+    "timings.jsonl",
+    "samples.jsonl",
+    "document_losses.parquet",
+    "proof.json",
+    "result.json",
+)
 """What a training makes in its folder, and what a training with other settings replaces."""
 
 
@@ -41,6 +53,7 @@ def train(
     on_event: OnEvent,
     should_stop: Callable[[], bool] = lambda: False,
     callbacks: Sequence[ActiveOperator] = (),
+    folder: Path | None = None,
 ) -> TrainResult:
     """Train on the shards of a finished run, and return what came out.
 
@@ -49,7 +62,7 @@ def train(
     config
         What to do.
     run_dir
-        The run folder; everything is written to `train/` in it.
+        The run folder, whose shards are trained on.
     on_event
         Receives ``{"stage": "train", "done": step, "total": steps, "message": ...}``, with ``tokens_per_s`` and
         ``seconds_left`` while steps are done.
@@ -58,19 +71,28 @@ def train(
         complete.
     callbacks
         Plugins' callbacks, in order; they change nothing, and so are no part of the training's fingerprint.
+    folder
+        Where everything is written; None: `train/` of the run folder.
 
     Raises
     ------
     GristmillError
         ``GM-SHARDS-*``, ``GM-SPLIT-005``, ``GM-LOADER-*`` and ``GM-TRAIN-*``: see their pages.
     """
+    if config.seeds > 1:
+        from gristmill.train.seeds import train_seeds
+
+        return train_seeds(
+            config, run_dir, on_event=on_event, should_stop=should_stop, callbacks=callbacks, folder=folder
+        )
     on_event(make_event(0, 0, "verifying shards"))
     shards = open_shards(run_dir, "train")
     if not config.allow_unproven_split:
         require_proof(run_dir)
+    check_task(config.task, run_dir, shards)
     validation = _open_validation(run_dir, on_event)
-    folder = run_dir / "train"
-    folder.mkdir(exist_ok=True)
+    folder = run_dir / "train" if folder is None else folder
+    folder.mkdir(parents=True, exist_ok=True)
     with lock(folder):
         if config.threads is not None:
             torch.set_num_threads(config.threads)
@@ -88,15 +110,11 @@ def train(
         if done is not None:
             on_event(make_event(done.steps, done.steps, "nothing to do: this training is finished"))
             return done
-        _claim(
-            folder,
-            {"fingerprint": fingerprint, "config": settings, "chosen": chosen_values(foresight)},
-            on_event,
-        )
+        training = {"fingerprint": fingerprint, "config": settings, "chosen": chosen_values(foresight)}
+        _claim(folder, training, on_event)
+        prove_splits(run_dir, folder, shards, validation, config.tokenizer, on_event)
         with without_progress_bars():
-            causal = _make_model(
-                config, shards, device=device, compute_dtype=compute_dtype, on_event=on_event
-            )
+            causal = make_model(config, shards, device=device, compute_dtype=compute_dtype, on_event=on_event)
         with (
             Callbacks(callbacks, on_event=on_event, seed=config.seed) as told,
             without_progress_bars(),
@@ -156,42 +174,3 @@ def _claim(folder: Path, training: Mapping[str, object], on_event: OnEvent) -> N
         else:
             target.unlink()
     write_json(path, training)
-
-
-def _make_model(
-    config: TrainConfig,
-    shards: Shards,
-    *,
-    device: torch.device,
-    compute_dtype: torch.dtype,
-    on_event: OnEvent,
-) -> CausalModel:
-    is_lora = config.method == "lora"
-    if is_lora and isinstance(config.model, Mapping):
-        raise GristmillError(
-            "GM-TRAIN-009",
-            '`method = "lora"` needs trained weights, but the model starts from random ones',
-            hint='set `method = "full"`, or `model` to a folder',
-        )
-    on_event(make_event(0, 0, "loading the model"))
-    causal = load_model(
-        config.model, device=device, compute_dtype=compute_dtype, is_frozen=is_lora, seed=config.seed
-    )
-    if vocabulary_size(causal) < shards.metadata.vocabulary_size:
-        raise GristmillError(
-            "GM-TRAIN-008",
-            f"the shards hold ids up to {shards.metadata.vocabulary_size - 1}, "
-            f"the model knows {vocabulary_size(causal)}",
-            hint="curate with the model's own tokenizer, or give the model a larger `vocab_size`",
-        )
-    limit = max_positions(causal)
-    if limit is not None and config.sequence_length > limit:
-        raise GristmillError(
-            "GM-TRAIN-008",
-            f"`sequence_length` is {config.sequence_length}, the model was made for {limit} positions",
-        )
-    if is_lora:
-        causal = add_adapters(causal, config.lora, seed=config.seed)
-    if config.activation_checkpointing is True:
-        checkpoint_activations(causal)
-    return causal

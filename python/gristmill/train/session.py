@@ -8,43 +8,36 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from gristmill.errors import GristmillError
-from gristmill.loader import Loader, LoaderState, Mixing
-from gristmill.plugins.callbacks import TrainingState
 from gristmill.shards import Shards
 from gristmill.train.callbacks import Callbacks
 from gristmill.train.checkpoint import Checkpoint, load_latest, save_checkpoint
+from gristmill.train.chosen_weights import averaged_steps, choose_weights, put_weights
 from gristmill.train.config import TrainConfig
-from gristmill.train.evaluation import evaluate_loss
+from gristmill.train.document_losses import DocumentLosses
 from gristmill.train.events import OnEvent, make_event
-from gristmill.train.export import export_model
+from gristmill.train.feed import Feed
 from gristmill.train.loop import StepResult, StepSetup, train_step
+from gristmill.train.loss_scale import LossScale
 from gristmill.train.models import CausalModel
+from gristmill.train.muon import body_matrices
 from gristmill.train.optimiser import load_state_tensors, make_optimiser, set_learning_rate, state_tensors
+from gristmill.train.outcome import export_trained, result_of
+from gristmill.train.progress import Announcer, Progress
+from gristmill.train.proof.closing import settled_ledger
 from gristmill.train.records import Records
 from gristmill.train.result import TrainResult, write_result
+from gristmill.train.samples import Samples
 from gristmill.train.schedule import learning_rate
+from gristmill.train.validation import Validation
 
 CHECKPOINTS_IN_A_RUN = 10
-
-
-@dataclass(slots=True)
-class Progress:
-    """Counters that a checkpoint carries."""
-
-    step: int = 0
-    skipped_in_a_row: int = 0
-    trained_tokens: int = 0
-    placed_tokens: int = 0
-    last_loss: float | None = None
-    first_validation_loss: float | None = None
-    last_validation_loss: float | None = None
 
 
 class Session:
@@ -63,144 +56,105 @@ class Session:
         *,
         callbacks: Callbacks | None = None,
     ) -> None:
-        self._callbacks = Callbacks([], on_event=on_event) if callbacks is None else callbacks
         self._config = config
         self._folder = folder
-        self._shards = shards
-        self._validation = validation
         self._causal = causal
-        self._device = device
         self._fingerprint = fingerprint
-        self._on_event = on_event
-        self._rows_each = config.rows_per_micro_batch(device.type)
         self._parameters: dict[str, nn.Parameter] = causal.trainable()
         self._optimiser = make_optimiser(
-            self._parameters, betas=config.betas, weight_decay=config.weight_decay
+            self._parameters,
+            betas=config.betas,
+            weight_decay=config.weight_decay,
+            name=config.optimiser,
+            body=body_matrices(causal.model, causal.head),
         )
         self._setup = StepSetup(
             causal=causal,
             parameters=self._parameters,
             optimiser=self._optimiser,
             shards=shards,
-            rows_each=self._rows_each,
+            rows_each=config.rows_per_micro_batch(device.type),
             clip_norm=config.clip_norm,
             device=device,
+            loss_scale=LossScale() if causal.compute_dtype == torch.float16 else None,
         )
-        self._records = Records(folder)
-        self._progress = Progress()
-        self._first_step = 0
-        self._loader = self._new_loader(None)
+        self._records = Records(folder, DocumentLosses(shards))
         on_event(make_event(0, 0, "planning rows"))
-        if config.steps is not None:
-            self._num_rows = config.steps * config.rows_per_step
-        else:
-            self._num_rows = self._loader.count_rows(epochs=config.epochs, tokens=config.tokens)
-        self._num_steps = -(-self._num_rows // config.rows_per_step)
-
-    def _new_loader(self, state: LoaderState | None) -> Loader:
-        return Loader(
-            self._shards,
-            sequence_length=self._config.sequence_length,
-            seed=self._config.seed,
-            num_epochs=None,
-            weights=self._config.weights,
-            mixing=None if self._config.mixing is None else Mixing.from_json(self._config.mixing),
-            total_tokens=self._total_tokens(),
-            state=state,
+        self._feed = Feed(config, shards)
+        self._num_steps = self._feed.num_steps
+        self._every = config.checkpoint_every_steps or -(-self._num_steps // CHECKPOINTS_IN_A_RUN)
+        self._progress = Progress()
+        self._announcer = Announcer(
+            self._progress,
+            self._num_steps,
+            folder,
+            on_event,
+            Callbacks([], on_event=on_event) if callbacks is None else callbacks,
         )
-
-    def _total_tokens(self) -> int:
-        """Length of the training in tokens, by which a mixture's phases are placed."""
-        config = self._config
-        if config.steps is not None:
-            return config.steps * config.rows_per_step * config.sequence_length
-        if config.tokens is not None:
-            return config.tokens
-        assert config.epochs is not None, "one of three is given"
-        return round(config.epochs * self._shards.num_tokens)
+        self._validation = Validation(config, validation, causal, self._records, self._announcer, device)
+        self._samples = Samples(config, causal, folder, device, stop=shards.metadata.end_of_text)
 
     def train(self, should_stop: Callable[[], bool]) -> TrainResult:
         """Continue from the latest checkpoint, or start; go to the end unless told to stop."""
+        try:
+            return self._train(should_stop)
+        finally:
+            self._feed.close()
+
+    def _train(self, should_stop: Callable[[], bool]) -> TrainResult:
         started_s = time.monotonic()
         self._resume()
         self._causal.model.train()
-        progress = self._progress
-        self._first_step = progress.step
-        self._tell("on_run_start")
+        announcer, progress = self._announcer, self._progress
+        announcer.tell("on_run_start")
         if progress.step == 0:
-            self._validate()
-        every = self._config.checkpoint_every_steps or -(-self._num_steps // CHECKPOINTS_IN_A_RUN)
+            self._evaluate()
         first_step, steps_s = progress.step, 0.0
-        while progress.step < self._num_steps:
+        while progress.step < self._num_steps and not self._validation.is_enough():
             step_started_s = time.monotonic()
             tokens_per_s = self._step()
             steps_s += time.monotonic() - step_started_s
             seconds_left = steps_s / (progress.step - first_step) * (self._num_steps - progress.step)
-            self._on_event(
-                make_event(
-                    progress.step,
-                    self._num_steps,
-                    "step skipped: not finite"
-                    if progress.last_loss is None
-                    else f"loss {progress.last_loss:.4f}",
-                    loss=progress.last_loss,
-                    tokens_per_s=tokens_per_s,
-                    seconds_left=seconds_left,
-                )
+            loss = progress.last_loss
+            announcer.say(
+                "step skipped: not finite" if loss is None else f"loss {loss:.4f}",
+                loss=loss,
+                tokens_per_s=tokens_per_s,
+                seconds_left=seconds_left,
             )
             is_last = progress.step == self._num_steps
-            eval_every = self._config.eval_every_steps
-            if is_last or (eval_every is not None and progress.step % eval_every == 0):
-                self._validate()
+            if is_last or self._validation.is_due():
+                self._evaluate()
+            is_last = is_last or self._validation.is_enough()
             is_stopping = not is_last and should_stop()
-            if is_last or is_stopping or progress.step % every == 0:
+            if is_last or is_stopping or progress.step % self._every == 0 or self._validation.is_best():
                 self._checkpoint()
             if is_stopping:
-                self._on_event(
-                    make_event(progress.step, self._num_steps, "stopped; the same command continues")
-                )
-                self._tell("on_run_end", False)  # the one fact that the method takes
+                announcer.say("stopped; the same command continues")
+                announcer.tell("on_run_end", False)  # the one fact that the method takes
                 return self._result(is_complete=False, seconds=time.monotonic() - started_s)
-        self._on_event(make_event(progress.step, self._num_steps, "exporting the model"))
-        self._export()
-        result = self._result(is_complete=True, seconds=time.monotonic() - started_s)
+        exported = self._choose_weights()
+        announcer.say("exporting the model")
+        export_trained(self._config, self._causal, self._folder, self._setup.shards, self._progress)
+        seconds = time.monotonic() - started_s
+        result = replace(self._result(is_complete=True, seconds=seconds), exported=exported)
         write_result(self._folder, self._fingerprint, result)
-        self._tell("on_run_end", True)  # the one fact that the method takes
+        announcer.tell("on_run_end", True)  # the one fact that the method takes
         return result
-
-    def _tell(self, method: str, *values: object) -> None:
-        """Tell the callbacks what happened and where the training is."""
-        progress = self._progress
-        state = TrainingState(
-            step=progress.step,
-            num_steps=self._num_steps,
-            tokens=progress.placed_tokens,
-            trained_tokens=progress.trained_tokens,
-            folder=self._folder,
-            is_resumed=self._first_step > 0,
-        )
-        self._callbacks.tell(method, state, *values)
 
     def _step(self) -> float:
         """Do the next step and write it down; return its tokens a second."""
         config, progress = self._config, self._progress
         step = progress.step + 1
         started_s = time.monotonic()
-        num_rows = min(config.rows_per_step, self._num_rows - self._loader.ledger.rows)
-        rows = self._loader.take(num_rows)
-        if not rows:
-            raise GristmillError(
-                "GM-LOADER-007",
-                f"every source of the mixture was read `max_epochs` times after {step - 1} of {self._num_steps} steps",
-                hint="raise `max_epochs` in `mixing`, or train for less",
-            )
-        waited_s = time.monotonic() - started_s
+        rows = self._feed.next_rows(step)
         rate = learning_rate(
             step,
             self._num_steps,
             peak=config.learning_rate,
             warmup_fraction=config.warmup_fraction,
             min_fraction=config.min_learning_rate_fraction,
+            schedule=config.schedule,
         )
         set_learning_rate(self._optimiser, rate)
         result = train_step(self._setup, rows, step=step)
@@ -218,11 +172,12 @@ class Session:
                 "step": step,
                 "time": time.time(),
                 "seconds": seconds,
-                "loader_seconds": waited_s,
+                "loader_seconds": self._feed.waited_s,
+                "loader_idle_seconds": min(seconds, self._feed.loader_idle_s()),
                 "tokens_per_s": tokens_per_s,
             }
         )
-        self._tell("on_step_end", {**metric, "tokens_per_s": tokens_per_s})
+        self._announcer.tell("on_step_end", {**metric, "tokens_per_s": tokens_per_s})
         self._stop_after_skips(result)
         return tokens_per_s
 
@@ -234,8 +189,10 @@ class Session:
             "trained_tokens": self._progress.trained_tokens,
             "learning_rate": rate,
             "gradient_norm": result.gradient_norm,
-            "epoch": self._loader.epoch,
+            "epoch": self._feed.epoch,
         }
+        if result.is_overflow:
+            metric["overflow"] = True
         if result.is_skipped:
             metric["skipped"] = True
             metric["documents"] = sorted({piece.doc for piece in result.pieces})
@@ -243,6 +200,7 @@ class Session:
 
     def _stop_after_skips(self, result: StepResult) -> None:
         progress = self._progress
+        progress.overflows += result.is_overflow
         progress.skipped_in_a_row = progress.skipped_in_a_row + 1 if result.is_skipped else 0
         if progress.skipped_in_a_row >= self._config.max_skipped_steps:
             self._records.flush()
@@ -254,39 +212,13 @@ class Session:
                 context=(f"the documents of each such step are in `{self._folder / 'metrics.jsonl'}`",),
             )
 
-    def _validate(self) -> None:
-        if self._validation is None:
-            return
-        progress = self._progress
-        self._on_event(make_event(progress.step, self._num_steps, "measuring the validation loss"))
-        found = evaluate_loss(
-            self._causal,
-            self._validation,
-            sequence_length=self._config.sequence_length,
-            rows_each=self._rows_each,
-            device=self._device,
-        )
-        if found is None:
-            return
-        measured: dict[str, object] = {
-            "step": progress.step,
-            "validation_loss": found.loss,
-            "perplexity": found.perplexity,
-            "validation_tokens": found.num_tokens,
-        }
-        self._records.metric(measured)
-        self._tell("on_evaluation", measured)
-        if progress.step == 0:
-            progress.first_validation_loss = found.loss
-        progress.last_validation_loss = found.loss
-        message = "the validation loss is not finite"
-        if found.loss is not None:
-            perplexity = "beyond all bounds" if found.perplexity is None else f"{found.perplexity:.2f}"
-            message = f"validation loss {found.loss:.4f}, perplexity {perplexity}"
-        self._on_event(make_event(progress.step, self._num_steps, message, validation_loss=found.loss))
+    def _evaluate(self) -> None:
+        self._validation.measure()
+        self._samples.take(self._progress.step)
 
     def _checkpoint(self) -> None:
         self._records.flush()
+        scale = self._setup.loss_scale
         checkpoint = Checkpoint(
             step=self._progress.step,
             fingerprint=self._fingerprint,
@@ -294,30 +226,31 @@ class Session:
             optimiser=state_tensors(self._optimiser, self._parameters),
             state={
                 "progress": asdict(self._progress),
-                "loader": self._loader.state().to_json(),
+                "loader": self._feed.state(),
+                "loss_scale": None if scale is None else asdict(scale),
                 "threads": torch.get_num_threads(),
             },
         )
-        path = save_checkpoint(self._folder / "checkpoints", checkpoint, keep=self._config.keep_checkpoints)
-        self._tell("on_checkpoint", path)
-
-    def _export(self) -> None:
-        config = self._config
-        base = None if isinstance(config.model, Mapping) else Path(config.model)
-        tokenizer = config.tokenizer
-        if tokenizer is None and base is not None and (base / "tokenizer.json").is_file():
-            tokenizer = base
-        is_rounded = config.method == "lora" and self._causal.compute_dtype != torch.float32
-        export_model(
-            self._causal.model, self._folder, tokenizer=tokenizer, merge_onto=base if is_rounded else None
+        path = save_checkpoint(
+            self._folder / "checkpoints",
+            checkpoint,
+            keep=self._config.keep_checkpoints,
+            best=self._progress.best_step if self._config.patience is not None else None,
+            also=averaged_steps(
+                self._config.average, every=self._every, step=self._progress.step, num_steps=self._num_steps
+            ),
         )
+        self._announcer.tell("on_checkpoint", path)
 
     def _resume(self) -> None:
-        def ignored(reason: str) -> None:
-            self._on_event(make_event(0, self._num_steps, f"checkpoint ignored: {reason}"))
-
-        found = load_latest(self._folder / "checkpoints", self._fingerprint, on_ignored=ignored)
+        announcer = self._announcer
+        found = load_latest(
+            self._folder / "checkpoints",
+            self._fingerprint,
+            on_ignored=lambda reason: announcer.say(f"checkpoint ignored: {reason}"),
+        )
         self._records.rewind(found.step if found else 0)
+        self._samples.rewind(found.step if found else 0)
         if found is None:
             return
         with torch.no_grad():
@@ -327,33 +260,48 @@ class Session:
         progress, loader = found.state["progress"], found.state["loader"]
         assert isinstance(progress, Mapping), "written by _checkpoint"
         assert isinstance(loader, Mapping), "written by _checkpoint"
-        self._progress = Progress(**progress)
-        self._loader = self._new_loader(LoaderState.from_json(loader))
-        self._on_event(make_event(found.step, self._num_steps, f"continuing after step {found.step}"))
+        for name, value in progress.items():
+            setattr(self._progress, name, value)
+        self._feed.resume(loader)
+        scale, scale_state = self._setup.loss_scale, found.state["loss_scale"]
+        if scale is not None and isinstance(scale_state, Mapping):
+            scale.restore(scale_state)
+        announcer.is_resumed = True
+        announcer.say(f"continuing after step {found.step}")
         threads = torch.get_num_threads()
         if found.state["threads"] != threads:
-            self._on_event(
-                make_event(
-                    found.step,
-                    self._num_steps,
-                    f"the checkpoint was made with {found.state['threads']} threads, this process has {threads}: "
-                    "losses can differ in their last digits",
-                )
+            announcer.say(
+                f"the checkpoint was made with {found.state['threads']} threads, this process has {threads}: "
+                "losses can differ in their last digits"
             )
 
-    def _result(self, *, is_complete: bool, seconds: float) -> TrainResult:
+    def _choose_weights(self) -> dict[str, object]:
+        """Put into the model what is exported, and return what that is, for the result."""
         progress = self._progress
-        return TrainResult(
-            folder=self._folder,
+        chosen = choose_weights(self._config, progress, every=self._every, num_steps=self._num_steps)
+        put_weights(chosen, self._parameters, self._folder / "checkpoints", self._fingerprint)
+        loss = progress.last_validation_loss
+        if chosen.kind == "best":
+            self._announcer.say(f"the validation loss was lowest after step {progress.best_step}")
+            loss = progress.best_validation_loss
+        if chosen.kind == "average":
+            found = self._validation.evaluate()
+            loss = None if found is None else found.loss
+        return {"weights": chosen.kind, "steps": list(chosen.steps), "validation_loss": loss}
+
+    def _result(self, *, is_complete: bool, seconds: float) -> TrainResult:
+        return result_of(
+            self._config,
+            self._progress,
+            self._folder,
+            ledger=settled_ledger(
+                self._feed.ledger(),
+                self._config,
+                self._setup.shards,
+                self._folder,
+                self._progress,
+                is_complete=is_complete,
+            ),
             is_complete=is_complete,
-            was_finished=False,
-            steps=progress.step,
-            loss=progress.last_loss,
-            first_validation_loss=progress.first_validation_loss,
-            last_validation_loss=progress.last_validation_loss,
-            trained_tokens=progress.trained_tokens,
-            ledger=self._loader.ledger.to_json(),
-            model=self._folder / "model" if is_complete else None,
-            adapter=self._folder / "adapter" if is_complete and self._config.method == "lora" else None,
             seconds=seconds,
         )

@@ -15,6 +15,7 @@ from gristmill.train.config import TrainConfig
 from gristmill.train.loop import StepSetup, train_step
 from gristmill.train.lora import add_adapters
 from gristmill.train.models import CausalModel, load_model
+from gristmill.train.muon import body_matrices
 from gristmill.train.optimiser import make_optimiser, set_learning_rate
 
 
@@ -31,14 +32,25 @@ def ready_step(folder: Path, config: TrainConfig, *, rows_each: int, is_checkpoi
     """Return all that a step of real training needs."""
     device, dtype = torch.device("cpu"), torch.bfloat16 if config.precision == "bf16" else torch.float32
     causal = load_model(
-        config.model, device=device, compute_dtype=dtype, is_frozen=config.method != "full", seed=config.seed
+        config.model,
+        device=device,
+        compute_dtype=dtype,
+        is_frozen=config.has_adapters,
+        is_quantised=config.method == "qlora",
+        seed=config.seed,
     )
-    if config.method == "lora":
+    if config.has_adapters:
         causal = add_adapters(causal, config.lora, seed=config.seed)
     if is_checkpointed:
         checkpoint_activations(causal)
     causal.model.train()
-    optimiser = make_optimiser(causal.trainable(), betas=config.betas, weight_decay=config.weight_decay)
+    optimiser = make_optimiser(
+        causal.trainable(),
+        betas=config.betas,
+        weight_decay=config.weight_decay,
+        name=config.optimiser,
+        body=body_matrices(causal.model, causal.head),
+    )
     set_learning_rate(optimiser, 1e-3)
     return StepSetup(
         causal=causal,

@@ -22,7 +22,9 @@ def model(family: str, *, adapters: bool) -> CausalModel:
             if "lora_B" in name:
                 torch.nn.init.normal_(value, std=0.1)
     causal.model.double().train()
-    return CausalModel(**{**{name: getattr(causal, name) for name in causal.__slots__}, "compute_dtype": torch.float64})
+    return CausalModel(
+        **{**{name: getattr(causal, name) for name in causal.__slots__}, "compute_dtype": torch.float64}
+    )
 
 
 def gradients(causal: CausalModel, batch: MicroBatch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:

@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 import torch
 from allocations import full_rows, ready_step, real_peak_bytes
-from tiny import FAMILIES, LLAMA, config
+from tiny import FAMILIES, config
 
 from gristmill.train.config import LoraConfig
 from gristmill.train.memory.footprint import BlankModel, Footprint
 from gristmill.train.models import load_model
 
 TOLERANCE = 0.10
-"""What the brief of a plan can promise: blocks that operations use inside themselves are not foreseen."""
+"""What is promised: blocks that operations use inside themselves are not foreseen."""
 LONGER = {"max_position_embeddings": 128}
 
 
@@ -52,7 +52,6 @@ def test_a_step_allocates_what_was_foreseen(
     folder = full_rows(tmp_path / "run", 128)
     setup = ready_step(folder, settings, rows_each=2, is_checkpointed=is_checkpointed)
     real = real_peak_bytes(setup, settings)
-    print(family, method, precision, is_checkpointed, found.peak_bytes, real, found.peak_bytes / real, found.moment, found.peak)
     assert found.peak_bytes == pytest.approx(real, rel=TOLERANCE)
     assert sum(found.peak.values()) == found.peak_bytes
 

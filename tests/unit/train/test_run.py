@@ -14,7 +14,7 @@ from tiny import LLAMA, config, run_folder, trained
 from gristmill.errors import GristmillError
 from gristmill.loader import Loader
 from gristmill.shards import open_shards
-from gristmill.train import session
+from gristmill.train import outcome, session
 from gristmill.train.config import LoraConfig
 from gristmill.train.records import rows_of_step
 from gristmill.train.run import train
@@ -37,9 +37,11 @@ def test_training_learns_and_writes_what_it_promises(tmp_path: Path) -> None:
     assert {path.name for path in folder.iterdir()} == {
         "batches",
         "checkpoints",
+        "document_losses.parquet",
         "lock",
         "metrics.jsonl",
         "model",
+        "proof.json",
         "result.json",
         "timings.jsonl",
         "training.json",
@@ -251,16 +253,16 @@ def no_memory(*_, **__):
 @pytest.mark.parametrize(
     ("where", "fault", "code"),
     [
-        ("save_checkpoint", full_disk, "GM-IO-002"),
-        ("export_model", full_disk, "GM-IO-002"),
-        ("train_step", no_memory, "GM-TRAIN-015"),
+        ((session, "save_checkpoint"), full_disk, "GM-IO-002"),
+        ((outcome, "export_model"), full_disk, "GM-IO-002"),
+        ((session, "train_step"), no_memory, "GM-TRAIN-015"),
     ],
 )
 def test_a_fault_of_the_machine_has_a_code_and_the_same_command_continues(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, fault, code: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where, fault, code: str
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(session, where, fault)
+        patch.setattr(*where, fault)
         with pytest.raises(GristmillError) as error:
             trained(tmp_path, steps=3)
     assert error.value.code == code

@@ -79,9 +79,7 @@ def choose(config: TrainConfig, blank: BlankModel, machine: Machine) -> Choice:
     for rows_each, is_checkpointed in candidates(config, machine.device_type):
         footprint = blank.step(rows_each=rows_each, is_checkpointed=is_checkpointed)
         fits = footprint.peak_bytes <= machine.budget_bytes
-        choice = Choice(
-            rows_each=rows_each, is_checkpointed=is_checkpointed, footprint=footprint, fits=fits
-        )
+        choice = Choice(rows_each=rows_each, is_checkpointed=is_checkpointed, footprint=footprint, fits=fits)
         if fits:
             return choice
         found.append(choice)

@@ -26,12 +26,17 @@ from gristmill.errors import GristmillError
 from gristmill.loader import Piece
 from gristmill.train import packed_attention
 from gristmill.train.activations import checkpoint_activations, keep_activations
+from gristmill.train.also_train import find_modules
 from gristmill.train.batches import MicroBatch
 from gristmill.train.config import TrainConfig
+from gristmill.train.loading import network_from_config
 from gristmill.train.lora import add_adapters
 from gristmill.train.memory.arithmetic import moved_bytes, num_flops
 from gristmill.train.memory.ledger import Kind, Ledger
-from gristmill.train.models import CausalModel, network_from_config, split_head
+from gristmill.train.model_source import find_source
+from gristmill.train.models import CausalModel, split_head
+from gristmill.train.muon import body_matrices
+from gristmill.train.nf4 import quantise_layers
 from gristmill.train.optimiser import make_optimiser
 
 if TYPE_CHECKING:
@@ -99,15 +104,21 @@ class BlankModel:
         self._config = config
         self._device = device
         self._mode = FakeTensorMode(allow_non_fake_inputs=True)
-        is_frozen = config.method != "full"
+        is_frozen = config.has_adapters
         packed_attention.register()
         # Random numbers are drawn for weights that do not exist; the caller's generators stay as they are.
         with torch.random.fork_rng(devices=[]), _without_data(config):
             with torch.device("meta"):
                 network = network_from_config(model_config(config.model))
-                network = network.to(dtype=compute_dtype if is_frozen else torch.float32)
+                dtype = compute_dtype if is_frozen else torch.float32
+                network = network.to(dtype=dtype)
+                if config.method == "qlora":
+                    kept = [
+                        network.get_submodule(name) for name in find_modules(network, config.lora.also_train)
+                    ]
+                    quantise_layers(network, dtype=dtype, device=torch.device("meta"), keep=kept)
                 causal = split_head(network, compute_dtype)
-                if config.method == "lora":
+                if config.has_adapters:
                     causal = add_adapters(causal, config.lora, seed=config.seed)
             with self._mode:
                 whole = causal.model.to_empty(device=device)
@@ -126,9 +137,15 @@ class BlankModel:
         with _without_data(config), self._mode, _kinds(ledger, causal):
             parameters = causal.trainable()
             with ledger:
-                _mark_network(ledger, causal, has_adapters=config.method != "full")
+                _mark_network(ledger, causal, has_adapters=config.has_adapters)
                 ledger.mark((batch.tokens_T, batch.positions_T, batch.targets_T, batch.bounds), "batch")
-                optimiser = make_optimiser(parameters, betas=config.betas, weight_decay=config.weight_decay)
+                optimiser = make_optimiser(
+                    parameters,
+                    betas=config.betas,
+                    weight_decay=config.weight_decay,
+                    name=config.optimiser,
+                    body=body_matrices(causal.model, causal.head),
+                )
                 with ledger.of_kind("gradients"):
                     for value in parameters.values():
                         value.grad = torch.empty_like(value)
@@ -166,22 +183,33 @@ class BlankModel:
         )
 
 
-def model_config(model: str | Path | Mapping[str, object]) -> PretrainedConfig | Mapping[str, object]:
-    """Return the configuration of a model; of a folder, from its `config.json`.
+def model_config(model: str | Path | Mapping[str, object]) -> PretrainedConfig:
+    """Return the configuration of a model: plain values, `config.json` of its folder, or the head of its GGUF file.
 
     Raises
     ------
     GristmillError
-        ``GM-TRAIN-003`` when there is none that can be read.
+        ``GM-TRAIN-003`` when there is none that can be read, ``GM-TRAIN-004`` for values that make no configuration,
+        and what `find_source` raises.
     """
-    if isinstance(model, Mapping):
-        return model
     from transformers import AutoConfig
 
+    if isinstance(model, Mapping):
+        values = dict(model)
+        try:
+            return cast("PretrainedConfig", AutoConfig.for_model(str(values.pop("model_type")), **values))
+        except (KeyError, ValueError, TypeError) as error:
+            raise GristmillError(
+                "GM-TRAIN-004", f"no model can be made of `{dict(model)}`: {error}"
+            ) from error
+    source = find_source(model)
+    options = {"gguf_file": source.weights.name} if source.is_gguf else {}
     try:
         return cast(
             "PretrainedConfig",
-            AutoConfig.from_pretrained(str(model), local_files_only=True, trust_remote_code=False),
+            AutoConfig.from_pretrained(
+                str(source.folder), local_files_only=True, trust_remote_code=False, **options
+            ),
         )
     except (OSError, ValueError, KeyError) as error:
         raise GristmillError(

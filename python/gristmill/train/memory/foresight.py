@@ -138,9 +138,7 @@ def foresee(
     choice = choose(config, blank, machine)
     footprint = choice.footprint
     plain = (
-        blank.step(rows_each=choice.rows_each, is_checkpointed=False)
-        if choice.is_checkpointed
-        else footprint
+        blank.step(rows_each=choice.rows_each, is_checkpointed=False) if choice.is_checkpointed else footprint
     )
     speed = speed_of(device, compute_dtype)
     step_s = seconds_per_step(footprint, speed, batch_tokens=config.batch_tokens)

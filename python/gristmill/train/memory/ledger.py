@@ -21,7 +21,7 @@ Kind = Literal["weights", "adapters", "optimiser", "gradients", "activations", "
 """What a tensor is for. `loss`: logits and gradients of the head, a chunk at a time; `backward`: gradients of
 activations, and what is recomputed for them; `batch`: token ids and targets."""
 
-OnOperation = Callable[[torch._ops.OpOverload, Sequence[object], object], None]
+OnOperation = Callable[[torch._ops.OpOverload, Sequence[object], object], None]  # noqa: SLF001 - its only name
 
 
 class Ledger(TorchDispatchMode):

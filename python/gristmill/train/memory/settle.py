@@ -77,7 +77,9 @@ def described(foresight: Foresight) -> str:
         f"a step needs {gibibytes(choice.footprint.peak_bytes)} of {gibibytes(machine.total_bytes)}: "
         f"micro-batches of {choice.footprint.micro_batch_tokens:,} tokens, activations {kept}"
     )
-    return text if choice.fits else f"caution: {text}; only {gibibytes(machine.budget_bytes)} can be counted on"
+    return (
+        text if choice.fits else f"caution: {text}; only {gibibytes(machine.budget_bytes)} can be counted on"
+    )
 
 
 def chosen_values(foresight: Foresight | None) -> dict[str, object] | None:

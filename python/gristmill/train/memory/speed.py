@@ -60,7 +60,9 @@ class Speed:
 def seconds_per_step(footprint: Footprint, speed: Speed, *, batch_tokens: int) -> float:
     """Return what a step of so many tokens takes: its micro-batches and one update."""
     num_micro_batches = batch_tokens / footprint.micro_batch_tokens
-    return num_micro_batches * speed.seconds(footprint.micro_batch_work) + speed.seconds(footprint.update_work)
+    return num_micro_batches * speed.seconds(footprint.micro_batch_work) + speed.seconds(
+        footprint.update_work
+    )
 
 
 def speed_of(device: torch.device, dtype: torch.dtype, *, cache: Path | None = None) -> Speed:
