@@ -9,7 +9,8 @@ from gristmill.train.batches import MicroBatch
 from gristmill.train.config import LoraConfig
 from gristmill.train.lora import add_adapters
 from gristmill.train.memory.ledger import Ledger
-from gristmill.train.models import CausalModel, load_model, probe_batch
+from gristmill.train.models import CausalModel, load_model
+from gristmill.train.probe import probe_batch
 
 CPU = torch.device("cpu")
 

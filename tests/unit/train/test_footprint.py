@@ -14,6 +14,7 @@ from gristmill.train.models import load_model
 TOLERANCE = 0.10
 """What is promised: blocks that operations use inside themselves are not foreseen."""
 LONGER = {"max_position_embeddings": 128}
+LARGER = {"hidden_size": 256, "intermediate_size": 512, "num_hidden_layers": 4, "num_attention_heads": 4}
 
 
 def foreseen(settings, *, rows_each: int, is_checkpointed: bool) -> Footprint:
@@ -54,6 +55,41 @@ def test_a_step_allocates_what_was_foreseen(
     real = real_peak_bytes(setup, settings)
     assert found.peak_bytes == pytest.approx(real, rel=TOLERANCE)
     assert sum(found.peak.values()) == found.peak_bytes
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"method": "qlora"},
+        {"method": "lora", "lora": LoraConfig(rank=4, dora=True)},
+        {"method": "lora", "lora": LoraConfig(rank=4, dropout=0.1)},
+        {"method": "full", "optimiser": "adamw_8bit"},
+        {"method": "full", "optimiser": "muon"},
+    ],
+    ids=str,
+)
+def test_methods_and_optimisers_are_foreseen_too(tmp_path: Path, settings: dict[str, object]) -> None:
+    """On a model of some three million parameters, so that what is counted is more than odds and ends."""
+    model: object = FAMILIES["llama"] | LONGER | LARGER
+    if settings["method"] != "full":
+        model = saved_model(tmp_path / "base", model)
+    whole = config(
+        model=model, sequence_length=128, batch_tokens=256, **{"lora": LoraConfig(rank=4)} | settings
+    )
+    found = foreseen(whole, rows_each=1, is_checkpointed=False)
+    folder = full_rows(tmp_path / "run", 128)
+    setup = ready_step(folder, whole, rows_each=1, is_checkpointed=False)
+    assert found.peak_bytes == pytest.approx(real_peak_bytes(setup, whole), rel=TOLERANCE)
+
+
+def test_ten_million_parameters_are_foreseen(tmp_path: Path) -> None:
+    sizes = {"hidden_size": 320, "intermediate_size": 896, "num_hidden_layers": 8, "num_attention_heads": 5}
+    model = FAMILIES["llama"] | LONGER | sizes | {"num_key_value_heads": 5, "vocab_size": 512}
+    whole = config(model=model, method="full", sequence_length=128, batch_tokens=256)
+    found = foreseen(whole, rows_each=2, is_checkpointed=False)
+    assert 9e6 < found.num_parameters < 12e6
+    setup = ready_step(full_rows(tmp_path / "run", 128), whole, rows_each=2, is_checkpointed=False)
+    assert found.peak_bytes == pytest.approx(real_peak_bytes(setup, whole), rel=TOLERANCE)
 
 
 def saved_model(folder: Path, model: object) -> Path:
