@@ -64,12 +64,12 @@ def keep_activations(causal: CausalModel) -> None:
 
 
 def _checkpointed(forward: Callable[..., object]) -> Callable[..., object]:
+    run_again = cast("Callable[..., object]", checkpoint)
+
     def run(*inputs: object, **named: object) -> object:
         if not torch.is_grad_enabled():
             return forward(*inputs, **named)
-        return cast(
-            object, checkpoint(forward, *inputs, use_reentrant=False, preserve_rng_state=True, **named)
-        )
+        return run_again(forward, *inputs, use_reentrant=False, preserve_rng_state=True, **named)
 
     run.is_checkpointed = True  # type: ignore[attr-defined]
     return run

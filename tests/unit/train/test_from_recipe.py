@@ -59,6 +59,7 @@ SETTINGS = {
     "keep_checkpoints": 1,
     "threads": 1,
     "allow_unproven_split": True,
+    "activation_checkpointing": True,
 }
 
 

@@ -25,7 +25,7 @@ def num_flops(func: torch._ops.OpOverload, args: Sequence[object]) -> int:
     >>> num_flops(torch.ops.aten.mm.default, [torch.zeros(2, 3), torch.zeros(3, 5)])
     60
     """
-    name = func.name().partition("::")[2].partition(".")[0]
+    name = str(func).partition(".")[2].partition(".")[0]  # "aten.mm.default"
     tensors = [value for value in args if isinstance(value, Tensor)]
     if name in ("mm", "bmm"):
         return 2 * prod(tensors[0].shape) * tensors[1].shape[-1]

@@ -197,7 +197,7 @@ def model_config(model: str | Path | Mapping[str, object]) -> PretrainedConfig:
     if isinstance(model, Mapping):
         values = dict(model)
         try:
-            return cast("PretrainedConfig", AutoConfig.for_model(str(values.pop("model_type")), **values))
+            return AutoConfig.for_model(str(values.pop("model_type")), **values)
         except (KeyError, ValueError, TypeError) as error:
             raise GristmillError(
                 "GM-TRAIN-004", f"no model can be made of `{dict(model)}`: {error}"
@@ -269,7 +269,8 @@ def _kinds(ledger: Ledger, causal: CausalModel) -> Iterator[None]:
 
     handles = [causal.backbone.register_forward_hook(enter_loss)]
     handles += [
-        value.register_post_accumulate_grad_hook(is_gradient) for value in causal.trainable().values()
+        value.register_post_accumulate_grad_hook(is_gradient)  # type: ignore[no-untyped-call]
+        for value in causal.trainable().values()
     ]
     try:
         yield
@@ -281,7 +282,7 @@ def _kinds(ledger: Ledger, causal: CausalModel) -> Iterator[None]:
 def _count(
     work: Counter[tuple[int, int]], func: torch._ops.OpOverload, args: Sequence[object], output: object
 ) -> None:
-    if not func.name().startswith("prim::"):
+    if not str(func).startswith("prim."):
         work[num_flops(func, args), moved_bytes(args, output)] += 1
 
 
