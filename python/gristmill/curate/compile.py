@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -244,15 +245,33 @@ def _activate(
     from gristmill.plugins.manager import PluginManager
 
     manager = PluginManager.load(names, plugins_dir=recipe.plugins_dir)
-    active = {step.name: manager.activate(step.table()) for step in recipe.plugin_steps}
-    readers = {name: manager.activate_reader(use) for name, use in formats.items()}
-    extractors = {
-        source.name: manager.activate_as("extractor", use_table(source.extract))
-        for source in recipe.sources
-        if source.extract is not None
-    }
+    active: dict[str, ActiveOperator] = {}
+    for number, step in enumerate(recipe.steps, start=1):
+        if isinstance(step, PluginStep):
+            with _named_in(recipe, f"[[step]] number {number}"):
+                active[step.name] = manager.activate(step.table())
+    readers: dict[str, ActiveOperator] = {}
+    extractors: dict[str, ActiveOperator] = {}
+    for number, source in enumerate(recipe.sources, start=1):
+        with _named_in(recipe, f"[[source]] number {number}"):
+            if source.name in formats:
+                readers[source.name] = manager.activate_reader(formats[source.name])
+            if source.extract is not None:
+                extractors[source.name] = manager.activate_as("extractor", use_table(source.extract))
     check_other_uses(recipe, manager)
     return active, readers, extractors
+
+
+@contextmanager
+def _named_in(recipe: Recipe, place: str) -> Iterator[None]:
+    """Add to an error where in the recipe it comes from."""
+    try:
+        yield
+    except GristmillError as error:
+        where = place if recipe.path is None else f"{recipe.path}, {place}"
+        raise GristmillError(
+            error.code, error.message, hint=error.hint, context=(f"in {where}", *error.context)
+        ) from error
 
 
 def _plugin_step(

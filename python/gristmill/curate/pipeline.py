@@ -194,7 +194,7 @@ def check_readable(plan: Plan, maps: Sequence[Json]) -> None:
         raise GristmillError(
             "GM-RUN-010",
             f"no document could be read ({counted(total, 'record')} in {counted(len(plan.files), 'file')})",
-            hint="check `paths`, `text` and `format` of every source",
+            hint=_hint_of_unreadable(plan, reasons),
             context=listing,
         )
     allowed = allowed_failures(total, plan.max_quarantine_fraction)
@@ -205,6 +205,20 @@ def check_readable(plan: Plan, maps: Sequence[Json]) -> None:
             hint="mend the input, or raise `max_quarantine_fraction` in `[run]`",
             context=listing,
         )
+
+
+def _hint_of_unreadable(plan: Plan, reasons: Counter[str]) -> str:
+    """Say where to look when nothing can be read: at the plugin if one failed on most, else at the sources."""
+    uses = {str(plugin["step"]): str(plugin["use"]) for plugin in plan.plugins}
+    for reason, _ in reasons.most_common(1):
+        step = reason.rpartition(".")[0]
+        if step in uses:
+            plugin = uses[step].partition(".")[0]
+            return (
+                f"`{uses[step]}` fails on every document: try it with `gristmill plugin test {plugin}`, and with "
+                "`--plugins-dir DIR` for a single file"
+            )
+    return "check `paths`, `text` and `format` of every source"
 
 
 def _map_task(plan: Plan, index: int) -> Task:

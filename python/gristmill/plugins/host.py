@@ -424,7 +424,7 @@ class PluginHost:
             raise GristmillError(
                 "GM-PLUGIN-014",
                 f"`{operator.use}` failed on {num_failed} of {num_documents} documents, {budget} are allowed",
-                hint=f"mend the plugin; try it with `gristmill plugin test {operator.use.partition('.')[0]}`",
+                hint=f"mend the plugin; try it with `{_test_command(operator)}`",
                 context=("among the failures:", *first),
             )
 
@@ -492,5 +492,11 @@ def _broken(operator: ActiveOperator, problem: str) -> GristmillError:
     return GristmillError(
         "GM-PLUGIN-012",
         f"`{operator.use}` broke the contract: {problem}",
-        hint=f"run `gristmill plugin test {operator.use.partition('.')[0]}`",
+        hint=f"run `{_test_command(operator)}`",
     )
+
+
+def _test_command(operator: ActiveOperator) -> str:
+    # A plugin without a package is a single file.
+    folder = " --plugins-dir DIR" if operator.distribution is None else ""
+    return f"gristmill plugin test {operator.use.partition('.')[0]}{folder}"
