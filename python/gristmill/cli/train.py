@@ -40,15 +40,48 @@ def add_parser(subparsers: Subparsers) -> None:
         type=int,
         help="train N times, with `seed` and the numbers after it; by default `seeds` of the recipe",
     )
+    parser.add_argument(
+        "--plan",
+        action="store_true",
+        help="say what the training would need (memory by kind, arithmetic, time) and train nothing",
+    )
+    parser.add_argument(
+        "--price-per-hour",
+        metavar="PRICE",
+        type=float,
+        help="with `--plan`: what an hour of the machine costs",
+    )
+    parser.add_argument(
+        "--memory", metavar="SIZE", help='with `--plan`: as if the device had that much, for example "24GiB"'
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Train."""
     printer = printer_of(options)
+    if options.plan:
+        return _plan(options, printer)
     result = train_with_progress(options.recipe, options.output, printer, seeds=options.seeds)
     show(result, printer)
     printer.result({"train": result_values(result)})
     return ExitCode.DONE
+
+
+def _plan(options: argparse.Namespace, printer: Printer) -> int:
+    from gristmill.cli.train_plan import plan_training, show_plan
+    from gristmill.recipe import load_recipe
+    from gristmill.recipe.values import parse_bytes
+
+    try:
+        memory_bytes = None if options.memory is None else parse_bytes(options.memory)
+    except ValueError as error:
+        raise GristmillError("GM-CLI-001", f"`--memory` is `{options.memory}`", hint=str(error)) from error
+    plan = plan_training(
+        load_recipe(options.recipe), output=options.output, memory_bytes=memory_bytes, seeds=options.seeds
+    )
+    show_plan(plan, printer, price_per_hour=options.price_per_hour)
+    printer.result({"plan": plan.to_json(options.price_per_hour)})
+    return ExitCode.DONE if plan.foresight.choice.fits else ExitCode.GATE
 
 
 def train_with_progress(

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, JsonValue, model_validator
 from pydantic_core import PydanticCustomError
 
-from gristmill.recipe.plugin_use import PluginUses
+from gristmill.recipe.plugin_use import TRACKERS, CallbackUses, use_table
 from gristmill.recipe.values import (
     Fraction,
     NotNegative,
@@ -215,10 +215,17 @@ class Train(Section):
         False,
         description="Train although the run holds documents out and has no proof that none of them is trained on.",
     )
-    callbacks: PluginUses = Field(
+    activation_checkpointing: Annotated[
+        Literal["auto"] | bool, told('must be "auto", true or false')
+    ] = Field(
+        "auto",
+        description="Keep one tensor a layer for the backward pass and compute the rest again: less memory, a "
+        "third more time, the same numbers. `auto`: only where a step would not fit without.",
+    )
+    callbacks: CallbackUses = Field(
         (),
-        description='Callbacks of plugins, such as `"support.log"`: told of steps, evaluations and checkpoints, '
-        "unable to change them.",
+        description='`"tensorboard"`, `"wandb"`, `"trackio"`, or callbacks of plugins such as `"support.log"`: told of '
+        "steps, evaluations and checkpoints, unable to change them.",
     )
     mixing: Mixing | None = Field(
         None,
@@ -252,3 +259,8 @@ class Train(Section):
         if self.method != "full" and isinstance(self.model, FromScratch):
             raise PydanticCustomError("lora", 'a model from scratch is trained whole: use `method = "full"`')
         return self
+
+    @property
+    def plugin_callbacks(self) -> tuple[str | dict[str, JsonValue], ...]:
+        """The callbacks that plugins bring, without gristmill's own trackers."""
+        return tuple(written for written in self.callbacks if use_table(written).get("use") not in TRACKERS)

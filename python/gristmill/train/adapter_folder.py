@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -29,6 +30,8 @@ def load_adapter(
 
     try:
         with without_old_names():
+            # What is missing is an error below, and not a warning.
+            warnings.filterwarnings("ignore", message="Found missing adapter keys")
             settings = PeftConfig.from_pretrained(str(folder))
             if dropout is not None:
                 cast(Any, settings).lora_dropout = dropout
@@ -38,7 +41,7 @@ def load_adapter(
                     cast(Any, network), str(folder), is_trainable=is_trainable, config=settings
                 ),
             )
-        with safe_open(folder / ADAPTER_WEIGHTS, "pt") as file:  # type: ignore[no-untyped-call]
+        with safe_open(folder / ADAPTER_WEIGHTS, "pt") as file:
             given = set(file.keys())
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise GristmillError(

@@ -93,7 +93,8 @@ class TrainConfig:
     batch_tokens
         Room of an optimiser step, in tokens: batch_tokens // sequence_length rows.
     micro_batch_tokens
-        Room of one forward pass. None: one row on a CPU, 8,192 tokens on a GPU. Changes nothing but rounding.
+        Room of one forward pass. None: one row on a CPU, up to 8,192 tokens on a GPU, as they fit. Changes nothing but
+        rounding.
     epochs
         Passes over the weighted documents; a fraction ends inside a pass.
     steps
@@ -149,6 +150,11 @@ class TrainConfig:
         A `tokenizer.json` or a folder to copy into the exported model; None: from the model's folder.
     allow_unproven_split
         Train although documents are held out and no proof says that they resemble no trained ones.
+    activation_checkpointing
+        Whether decoder layers keep their input only and are computed again for the backward pass: less memory, a third
+        more time, the same numbers. ``auto``: where the step would not fit without.
+    chosen
+        Settings that were chosen because the recipe left them open and the split is small, with the reason.
     lora
         Adapters, when `method` is ``lora`` or ``qlora``.
 
@@ -190,6 +196,8 @@ class TrainConfig:
     mixing: Mapping[str, object] | None = None
     tokenizer: Path | None = None
     allow_unproven_split: bool = False
+    activation_checkpointing: Literal["auto"] | bool = "auto"
+    chosen: Mapping[str, str] = field(default_factory=dict)
     lora: LoraConfig = field(default_factory=LoraConfig)
 
     def __post_init__(self) -> None:
@@ -233,6 +241,12 @@ class TrainConfig:
             "schedule",
             self.schedule,
             "`cosine`, `linear`, `wsd` or `constant`",
+        )
+        _require(
+            self.activation_checkpointing in ("auto", True, False),
+            "activation_checkpointing",
+            self.activation_checkpointing,
+            "`auto`, true or false",
         )
         _require(self.sequence_length >= 2, "sequence_length", self.sequence_length, "at least 2")
         for name in ("batch_tokens", "micro_batch_tokens"):

@@ -8,6 +8,7 @@ import torch
 
 from gristmill.errors import GristmillError
 from gristmill.shards import Shards
+from gristmill.train.activations import checkpoint_activations
 from gristmill.train.adapter_folder import also_trained
 from gristmill.train.classify import load_classifier
 from gristmill.train.config import TrainConfig
@@ -61,11 +62,13 @@ def make_model(
         seed=config.seed,
     )
     _check_fit(causal, shards, config.sequence_length)
-    if not config.has_adapters:
-        return causal
-    if adapter is None:
-        return add_adapters(causal, config.lora, seed=config.seed)
-    return continue_adapter(causal, adapter, config.lora)
+    if config.has_adapters and adapter is None:
+        causal = add_adapters(causal, config.lora, seed=config.seed)
+    elif config.has_adapters and adapter is not None:
+        causal = continue_adapter(causal, adapter, config.lora)
+    if config.activation_checkpointing is True:
+        checkpoint_activations(causal)
+    return causal
 
 
 def _make_classifier(

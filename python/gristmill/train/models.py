@@ -153,6 +153,7 @@ def load_model(
     network = load_network(source, dtype=dtype)
     if not is_frozen and isinstance(source, ModelSource) and source.adapter is not None:
         network, _ = merge_adapters(load_adapter(network, source.adapter, is_trainable=False))
+        network.requires_grad_(True)  # the one fact that the method takes
     if is_quantised:
         kept = [network.get_submodule(name) for name in find_modules(network, keep)]
         quantise_layers(network, dtype=dtype, device=device, keep=kept)

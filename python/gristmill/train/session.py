@@ -30,6 +30,7 @@ from gristmill.train.muon import body_matrices
 from gristmill.train.optimiser import load_state_tensors, make_optimiser, set_learning_rate, state_tensors
 from gristmill.train.outcome import export_trained, result_of
 from gristmill.train.progress import Announcer, Progress
+from gristmill.train.proof.closing import settled_ledger
 from gristmill.train.records import Records
 from gristmill.train.result import TrainResult, write_result
 from gristmill.train.samples import Samples
@@ -293,7 +294,14 @@ class Session:
             self._config,
             self._progress,
             self._folder,
-            ledger=self._feed.ledger(),
+            ledger=settled_ledger(
+                self._feed.ledger(),
+                self._config,
+                self._setup.shards,
+                self._folder,
+                self._progress,
+                is_complete=is_complete,
+            ),
             is_complete=is_complete,
             seconds=seconds,
         )
