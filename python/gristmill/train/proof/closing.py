@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from gristmill.errors import GristmillError
@@ -41,6 +42,8 @@ def settled_ledger(
         ``GM-LOADER-003`` or ``GM-TRAIN-055`` when one does not.
     """
     ledger = Ledger.from_json(counts)
+    if config.task == "classify":
+        ledger = _of_labels(ledger, progress)
     if is_complete:
         _close(ledger, config, shards, progress)
     return with_shards(ledger, shards, folder)
@@ -62,6 +65,17 @@ def _close(ledger: Ledger, config: TrainConfig, shards: Shards, progress: Progre
         ):
             if read != epochs * held:
                 raise _open(f"{epochs} epochs of {held} {name} read {read}")
+
+
+def _of_labels(ledger: Ledger, progress: Progress) -> Ledger:
+    """Return the ledger of a classifier: one token of each labelled document is trained, all others are masked.
+
+    The loader counts next tokens, which no classifier predicts; what was trained is known by the steps.
+    """
+    trained = progress.trained_tokens
+    if trained > ledger.pieces:
+        raise _open(f"the steps trained on {trained} labels, in rows of {ledger.pieces} documents")
+    return replace(ledger, trained=trained, first=0, masked=ledger.placed - trained)
 
 
 def with_shards(ledger: Ledger, shards: Shards, folder: Path) -> dict[str, int]:
