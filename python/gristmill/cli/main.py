@@ -44,7 +44,11 @@ NOT_BUILT_VERBS = ("task", "evaluate", "compare")
 """Commands of the design that this version does not have."""
 
 
-EXTRAS = {"train": ("torch", "transformers", "peft", "safetensors", "numpy"), "ray": ("ray",)}
+EXTRAS = {
+    "chat": ("jinja2",),
+    "train": ("torch", "transformers", "peft", "safetensors"),
+    "ray": ("ray",),
+}
 """Packages of each extra."""
 UNUSED_EXTRAS = ("ray",)
 """Extras of the design that no part of this version uses."""

@@ -153,9 +153,13 @@ def _show_values(document: Row, printer: Printer) -> None:
     printer.data("")
     printer.data(f"{document['id'] or document['key']}: {document.get('excerpt', '')}")
     signals = cast(Mapping[str, object], document.get("signals", {}))
-    written = [f"{name} {_number(value)}" for name, value in signals.items() if value is not None]
-    if written:
-        printer.data(f"  {', '.join(written)}")
+    steps: dict[str, list[str]] = {}
+    for name, value in signals.items():
+        step, _, column = name.rpartition(".")
+        if value not in (None, 0):  # most values are 0 of most documents; `--json` has all
+            steps.setdefault(step, []).append(f"{column} {_number(value)}")
+    for step, written in steps.items():
+        printer.data(f"  {step + ': ' if step else ''}{', '.join(written)}")
 
 
 def _place(document: Row) -> str:

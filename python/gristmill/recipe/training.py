@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, JsonValue, model_validator
 from pydantic_core import PydanticCustomError
 
-from gristmill.recipe.plugin_use import PluginUses
+from gristmill.recipe.plugin_use import TRACKERS, CallbackUses, use_table
 from gristmill.recipe.values import (
     Fraction,
     NotNegative,
@@ -133,10 +133,10 @@ class Train(Section):
         description="Train all weights, low-rank adapters on a frozen model, or such adapters on a model kept in four "
         "bits (NF4).",
     )
-    task: Literal["causal", "instruct"] = Field(
+    task: Literal["causal", "instruct", "classify"] = Field(
         "causal",
         description='What is learnt: the next token of every document (`"causal"`), or of the answers in conversations '
-        '(`"instruct"`, which refuses shards without masks).',
+        '(`"instruct"`, which refuses shards without masks), or the class of every document (`"classify"`).',
     )
     sequence_length: int = Field(2048, ge=2, description="Tokens in a packed sequence.")
     batch_tokens: int = Field(
@@ -180,6 +180,12 @@ class Train(Section):
         description="Arithmetic; `auto` is bf16 on a GPU that has it, fp16 on another, and fp32 on a CPU.",
     )
     seed: int = Field(0, ge=0, lt=1 << 63, description="Decides order, dropout and new weights.")
+    seeds: int = Field(
+        1,
+        ge=1,
+        description="Train so many times, with `seed` and the numbers after it, report the spread, and export the best "
+        "by validation loss.",
+    )
     eval_every_steps: int | None = Field(
         None, ge=1, description="Steps between validation losses; by default before and after training only."
     )
@@ -188,6 +194,12 @@ class Train(Section):
         ge=1,
         description="Stop after so many validation losses in a row without a new lowest, and export the weights of the "
         "lowest; by default training goes to the end.",
+    )
+    samples: Annotated[tuple[Text, ...], BeforeValidator(as_tuple), told("must be a list of prompts")] = (
+        Field(
+            (),
+            description="Prompts that the model answers at each evaluation, greedily, into `samples.jsonl`.",
+        )
     )
     checkpoint_every_steps: int | None = Field(
         None, ge=1, description="Steps between checkpoints; by default ten in a run."
@@ -203,10 +215,17 @@ class Train(Section):
         False,
         description="Train although the run holds documents out and has no proof that none of them is trained on.",
     )
-    callbacks: PluginUses = Field(
+    activation_checkpointing: Annotated[
+        Literal["auto"] | bool, told('must be "auto", true or false')
+    ] = Field(
+        "auto",
+        description="Keep one tensor a layer for the backward pass and compute the rest again: less memory, a "
+        "third more time, the same numbers. `auto`: only where a step would not fit without.",
+    )
+    callbacks: CallbackUses = Field(
         (),
-        description='Callbacks of plugins, such as `"support.log"`: told of steps, evaluations and checkpoints, '
-        "unable to change them.",
+        description='`"tensorboard"`, `"wandb"`, `"trackio"`, or callbacks of plugins such as `"support.log"`: told of '
+        "steps, evaluations and checkpoints, unable to change them.",
     )
     mixing: Mixing | None = Field(
         None,
@@ -240,3 +259,8 @@ class Train(Section):
         if self.method != "full" and isinstance(self.model, FromScratch):
             raise PydanticCustomError("lora", 'a model from scratch is trained whole: use `method = "full"`')
         return self
+
+    @property
+    def plugin_callbacks(self) -> tuple[str | dict[str, JsonValue], ...]:
+        """The callbacks that plugins bring, without gristmill's own trackers."""
+        return tuple(written for written in self.callbacks if use_table(written).get("use") not in TRACKERS)

@@ -271,6 +271,17 @@ class Shards:
         """Yield the masks of each record batch as a list array; null for documents that are trained whole."""
         return (batch.column("mask") for batch in self._batches)
 
+    def num_divided(self) -> int:
+        """Return how many rows are further parts of a document that was too long. Memory: 8 bytes a document."""
+        docs = _concatenate((batch.column("doc") for batch in self._batches), pa.uint64())
+        return len(docs) - int(pc.count_distinct(docs).as_py())
+
+    def labels(self) -> pa.Array | None:
+        """Return the number of each document's class: int32, in order, null where it has none; None without labels."""
+        if not all("label" in batch.schema.names for batch in self._batches):
+            return None
+        return _concatenate((batch.column("label") for batch in self._batches), pa.int32())
+
     def source_indices(self) -> pa.Array:
         """Return each document's position in `sources`: int16, in order. Memory: 2 bytes a document."""
         return _concatenate((batch.column("source").indices for batch in self._batches), pa.int16())

@@ -41,7 +41,7 @@ def load_adapter(
                     cast(Any, network), str(folder), is_trainable=is_trainable, config=settings
                 ),
             )
-        with safe_open(folder / ADAPTER_WEIGHTS, "pt") as file:  # type: ignore[no-untyped-call]
+        with safe_open(folder / ADAPTER_WEIGHTS, "pt") as file:
             given = set(file.keys())
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise GristmillError(

@@ -17,7 +17,7 @@ Optimiser = Literal["adamw", "adamw_8bit", "muon"]
 Schedule = Literal["cosine", "linear", "wsd", "constant"]
 Precision = Literal["auto", "bf16", "fp16", "fp32"]
 Method = Literal["full", "lora", "qlora"]
-Task = Literal["causal", "instruct"]
+Task = Literal["causal", "instruct", "classify"]
 
 MICRO_BATCH_TOKENS_CUDA = 8192
 """Tokens of a forward pass on a GPU where the recipe says nothing: enough to fill one, small enough for most."""
@@ -87,13 +87,14 @@ class TrainConfig:
         linear layers are kept in four bits.
     task
         ``causal``: predict the next token; ``instruct``: the same on the answers of conversations, refusing shards
-        without masks.
+        without masks; ``classify``: the class of every document.
     sequence_length
         Tokens of a packed row.
     batch_tokens
         Room of an optimiser step, in tokens: batch_tokens // sequence_length rows.
     micro_batch_tokens
-        Room of one forward pass. None: one row on a CPU, 8,192 tokens on a GPU. Changes nothing but rounding.
+        Room of one forward pass. None: one row on a CPU, up to 8,192 tokens on a GPU, as they fit. Changes nothing but
+        rounding.
     epochs
         Passes over the weighted documents; a fraction ends inside a pass.
     steps
@@ -121,11 +122,15 @@ class TrainConfig:
         it while trained weights, optimiser states, softmax and loss stay fp32, and a frozen model is stored in it.
     seed
         Decides order, initial weights and dropout.
+    seeds
+        How many trainings, with `seed` and the numbers after it; the best by validation loss is the outcome.
     eval_every_steps
         Steps between validation losses; None: only before the first and after the last step.
     patience
         Training stops after this many validation losses in a row without a new lowest, and exports the weights of the
         lowest; None: it goes to the end.
+    samples
+        Prompts that are answered at each evaluation, into `samples.jsonl`.
     checkpoint_every_steps
         Steps between checkpoints; None: ten in a run.
     keep_checkpoints
@@ -145,6 +150,11 @@ class TrainConfig:
         A `tokenizer.json` or a folder to copy into the exported model; None: from the model's folder.
     allow_unproven_split
         Train although documents are held out and no proof says that they resemble no trained ones.
+    activation_checkpointing
+        Whether decoder layers keep their input only and are computed again for the backward pass: less memory, a third
+        more time, the same numbers. ``auto``: where the step would not fit without.
+    chosen
+        Settings that were chosen because the recipe left them open and the split is small, with the reason.
     lora
         Adapters, when `method` is ``lora`` or ``qlora``.
 
@@ -173,8 +183,10 @@ class TrainConfig:
     clip_norm: float | None = 1.0
     precision: Precision = "auto"
     seed: int = 0
+    seeds: int = 1
     eval_every_steps: int | None = None
     patience: int | None = None
+    samples: tuple[str, ...] = ()
     checkpoint_every_steps: int | None = None
     keep_checkpoints: int = 2
     average: int | None = None
@@ -184,6 +196,8 @@ class TrainConfig:
     mixing: Mapping[str, object] | None = None
     tokenizer: Path | None = None
     allow_unproven_split: bool = False
+    activation_checkpointing: Literal["auto"] | bool = "auto"
+    chosen: Mapping[str, str] = field(default_factory=dict)
     lora: LoraConfig = field(default_factory=LoraConfig)
 
     def __post_init__(self) -> None:
@@ -205,7 +219,11 @@ class TrainConfig:
             self.lora.dropout,
             "0 with `qlora` and `dora` together",
         )
-        _require(self.task in ("causal", "instruct"), "task", self.task, "`causal` or `instruct`")
+        tasks = ("causal", "instruct", "classify")
+        _require(self.task in tasks, "task", self.task, "`causal`, `instruct` or `classify`")
+        if self.task == "classify":
+            _require(self.method != "qlora", "method", self.method, "`full` or `lora` to classify")
+            _require(not self.samples, "samples", self.samples, "left out: a classifier answers no prompts")
         _require(
             self.precision in ("auto", "bf16", "fp16", "fp32"),
             "precision",
@@ -223,6 +241,12 @@ class TrainConfig:
             "schedule",
             self.schedule,
             "`cosine`, `linear`, `wsd` or `constant`",
+        )
+        _require(
+            self.activation_checkpointing in ("auto", True, False),
+            "activation_checkpointing",
+            self.activation_checkpointing,
+            "`auto`, true or false",
         )
         _require(self.sequence_length >= 2, "sequence_length", self.sequence_length, "at least 2")
         for name in ("batch_tokens", "micro_batch_tokens"):
@@ -250,6 +274,7 @@ class TrainConfig:
             "keep_checkpoints",
             "threads",
             "max_skipped_steps",
+            "seeds",
             "patience",
             "average",
         )

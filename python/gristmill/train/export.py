@@ -110,7 +110,7 @@ def copy_tokenizer(tokenizer: Path, target: Path) -> None:
     if tokenizer.suffix == ".gguf":
         from transformers import AutoTokenizer
 
-        made = AutoTokenizer.from_pretrained(  # type: ignore[no-untyped-call]
+        made = AutoTokenizer.from_pretrained(
             str(tokenizer.parent), gguf_file=tokenizer.name, local_files_only=True
         )
         made.save_pretrained(target)

@@ -15,7 +15,9 @@ from gristmill.errors import GristmillError
 from gristmill.loader import Batch, BatchArrays, Loader, LoaderState, Mixing, Row
 from gristmill.loader.torch_data import TensorBatch, read_ahead
 from gristmill.shards import Shards
+from gristmill.train.classify import with_classes
 from gristmill.train.config import TrainConfig
+from gristmill.train.tasks import labels_of
 
 STEPS_AHEAD = 2
 
@@ -43,6 +45,7 @@ class Feed:
             self.num_rows = self._loader.count_rows(epochs=config.epochs, tokens=config.tokens)
         self.num_steps = -(-self.num_rows // config.rows_per_step)
         self._loader.rows_left = self.num_rows
+        self._labels = labels_of(shards) if config.task == "classify" else None
         self._batches: Iterator[TensorBatch] | None = None
         self._global_rows = 0
         self.epoch = 0
@@ -103,7 +106,8 @@ class Feed:
             )
         self._global_rows = batch.global_rows
         self.epoch = self._loader.epochs.pop(batch.global_rows)
-        return _rows_of(batch)
+        rows = _rows_of(batch)
+        return rows if self._labels is None else with_classes(rows, self._labels)
 
     def loader_idle_s(self) -> float:
         """Return the seconds for which the loader had nothing to do since the last call: the step was slower."""

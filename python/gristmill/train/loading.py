@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import nn
@@ -16,6 +16,9 @@ from torch import nn
 from gristmill.errors import GristmillError
 from gristmill.train import packed_attention
 from gristmill.train.model_source import ModelSource
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig
 
 AUTO_CLASS = "AutoModelForCausalLM"
 
@@ -134,6 +137,22 @@ def _remove_marks(network: nn.Module) -> None:
     for name, plain in (("hf_quantizer", None), ("is_quantized", False), ("quantization_method", None)):
         if hasattr(network, name):
             setattr(network, name, plain)
+
+
+def network_from_config(config: PretrainedConfig, auto_class: str = AUTO_CLASS) -> nn.Module:
+    """Return a network with random weights, on the default device and in the default dtype.
+
+    Raises
+    ------
+    GristmillError
+        ``GM-TRAIN-004`` when the library refuses the configuration.
+    """
+    try:
+        return cast(
+            nn.Module, _auto(auto_class).from_config(config, attn_implementation=packed_attention.NAME)
+        )
+    except (KeyError, ValueError, TypeError, ArithmeticError, RuntimeError) as error:
+        raise GristmillError("GM-TRAIN-004", f"no model can be made of it: {error}") from error
 
 
 def _from_config(config: dict[str, object], auto_class: str, attention: str) -> nn.Module:

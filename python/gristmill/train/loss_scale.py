@@ -7,6 +7,7 @@ Only with `precision = "fp16"`: bf16 and float32 have room enough.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 FIRST_SCALE = 2.0**16
@@ -29,6 +30,10 @@ class LossScale:
 
     factor: float = FIRST_SCALE
     num_steps: int = 0
+
+    def restore(self, state: Mapping[str, object]) -> None:
+        """Take over what a checkpoint holds."""
+        self.factor, self.num_steps = float(str(state["factor"])), int(str(state["num_steps"]))
 
     def can_fall(self) -> bool:
         """Say whether an overflow is answered by a smaller factor; at 1 it is the gradient's own."""

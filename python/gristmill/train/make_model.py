@@ -8,11 +8,13 @@ import torch
 
 from gristmill.errors import GristmillError
 from gristmill.shards import Shards
+from gristmill.train.activations import checkpoint_activations
 from gristmill.train.adapter_folder import also_trained
+from gristmill.train.classify import load_classifier
 from gristmill.train.config import TrainConfig
 from gristmill.train.events import OnEvent, make_event
 from gristmill.train.lora import add_adapters, continue_adapter
-from gristmill.train.model_source import find_source
+from gristmill.train.model_source import ModelSource, find_source
 from gristmill.train.models import (
     CausalModel,
     load_model,
@@ -20,6 +22,7 @@ from gristmill.train.models import (
     shared_position_limit,
     vocabulary_size,
 )
+from gristmill.train.tasks import class_names
 
 
 def make_model(
@@ -47,6 +50,8 @@ def make_model(
     on_event(make_event(0, 0, "loading the model"))
     source = config.model if isinstance(config.model, Mapping) else find_source(config.model)
     adapter = None if isinstance(source, Mapping) else source.adapter
+    if config.task == "classify":
+        return _make_classifier(config, source, shards, device=device, compute_dtype=compute_dtype)
     causal = load_model(
         source,
         device=device,
@@ -57,11 +62,40 @@ def make_model(
         seed=config.seed,
     )
     _check_fit(causal, shards, config.sequence_length)
-    if not config.has_adapters:
-        return causal
-    if adapter is None:
-        return add_adapters(causal, config.lora, seed=config.seed)
-    return continue_adapter(causal, adapter, config.lora)
+    if config.has_adapters and adapter is None:
+        causal = add_adapters(causal, config.lora, seed=config.seed)
+    elif config.has_adapters and adapter is not None:
+        causal = continue_adapter(causal, adapter, config.lora)
+    if config.activation_checkpointing is True:
+        checkpoint_activations(causal)
+    return causal
+
+
+def _make_classifier(
+    config: TrainConfig,
+    source: ModelSource | Mapping[str, object],
+    shards: Shards,
+    *,
+    device: torch.device,
+    compute_dtype: torch.dtype,
+) -> CausalModel:
+    if isinstance(source, ModelSource) and source.adapter is not None:
+        raise GristmillError(
+            "GM-TRAIN-021",
+            f"`{source.adapter}` is an adapter of a model that predicts tokens, and `task` is `classify`",
+            hint="name the whole model that was exported beside it, `train/model`",
+        )
+    classifier = load_classifier(
+        source,
+        shards,
+        class_names(shards),
+        device=device,
+        compute_dtype=compute_dtype,
+        lora=config.lora if config.has_adapters else None,
+        seed=config.seed,
+    )
+    _check_fit(classifier, shards, config.sequence_length)
+    return classifier
 
 
 def _check_fit(causal: CausalModel, shards: Shards, sequence_length: int) -> None:

@@ -3,14 +3,12 @@
 Shapes: T tokens, H hidden size.
 """
 
-# ruff: noqa: N806 - the suffixes of tensors are their shapes
-
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -56,6 +54,18 @@ class CausalModel:
     def losses(self, batch: MicroBatch) -> tuple[Tensor, Tensor]:
         """Return the summed loss of a micro-batch, with gradient, and the loss of each place, [T], without."""
         with self.arithmetic(batch.tokens_T.device):
+            return token_cross_entropy(
+                self.hidden(batch),
+                self.head.weight,
+                batch.targets_T,
+                bias_V=self.head.bias,
+                scale=self.scale,
+                softcap=self.softcap,
+            )
+
+    def hidden(self, batch: MicroBatch) -> Tensor:
+        """Return what the backbone makes of each place, [T, H], in `compute_dtype`."""
+        with self.arithmetic(batch.tokens_T.device):
             output = self.backbone(
                 input_ids=batch.tokens_T[None],
                 position_ids=batch.positions_T[None],
@@ -66,15 +76,7 @@ class CausalModel:
                 max_length_q=batch.max_length,
                 max_length_k=batch.max_length,
             )
-            hidden_TH = cast(Tensor, output.last_hidden_state)[0].to(self.compute_dtype)
-            return token_cross_entropy(
-                hidden_TH,
-                self.head.weight,
-                batch.targets_T,
-                bias_V=self.head.bias,
-                scale=self.scale,
-                softcap=self.softcap,
-            )
+            return cast(Tensor, output.last_hidden_state)[0].to(self.compute_dtype)
 
     def arithmetic(self, device: torch.device) -> torch.autocast:
         """Return the context in which matrix products are computed in `compute_dtype`."""
@@ -169,7 +171,7 @@ def split_head(network: nn.Module, compute_dtype: torch.dtype) -> CausalModel:
         ``GM-TRAIN-011`` when there is no plain linear head.
     """
     base = cast(nn.Module, network.get_base_model()) if hasattr(network, "get_base_model") else network  # type: ignore[operator]
-    head = _trained_copy(base.get_output_embeddings())  # type: ignore[operator]
+    head = trained_copy(base.get_output_embeddings())  # type: ignore[operator]
     backbone = getattr(base, str(getattr(base, "base_model_prefix", "")), getattr(base, "model", None))
     if type(head) is not nn.Linear or not isinstance(backbone, nn.Module):
         raise GristmillError(
@@ -190,7 +192,7 @@ def split_head(network: nn.Module, compute_dtype: torch.dtype) -> CausalModel:
     )
 
 
-def _trained_copy(head: nn.Module | None) -> nn.Module | None:
+def trained_copy(head: nn.Module | None) -> nn.Module | None:
     """Return the copy of a head that is trained beside adapters, where `peft` keeps one; else the head."""
     copies = getattr(head, "modules_to_save", None)
     return next(iter(copies.values()), head) if isinstance(copies, nn.ModuleDict) else head
@@ -198,7 +200,8 @@ def _trained_copy(head: nn.Module | None) -> nn.Module | None:
 
 def vocabulary_size(causal: CausalModel) -> int:
     """Return how many ids the model knows."""
-    return int(causal.head.weight.shape[0])
+    embeddings = cast(Any, causal.backbone).get_input_embeddings()
+    return int(embeddings.weight.shape[0])
 
 
 def max_positions(causal: CausalModel) -> int | None:

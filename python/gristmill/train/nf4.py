@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -144,9 +145,8 @@ class Nf4Linear(nn.Linear):
         found = quantise(linear.weight)
         for name in Nf4Tensor.__slots__:
             self.register_buffer(name, getattr(found, name))
-        bias = (
-            None if linear.bias is None else nn.Parameter(linear.bias.detach().to(dtype), requires_grad=False)
-        )
+        own = cast("nn.Parameter | None", linear.bias)  # torch's types forget that it may be absent
+        bias = None if own is None else nn.Parameter(own.detach().to(dtype), requires_grad=False)
         self.register_parameter("bias", bias)
 
     @property
@@ -167,13 +167,14 @@ class Nf4Linear(nn.Linear):
         kind = input.device.type
         dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else input.dtype
         output: Tensor = _Nf4Product.apply(input.to(dtype), self)  # type: ignore[no-untyped-call]
-        return output if self.bias is None else output + self.bias.to(dtype)
+        bias = cast("nn.Parameter | None", self.bias)
+        return output if bias is None else output + bias.to(dtype)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Nf4Linear:
         """Follow to another device, never to another dtype: a cast would spoil the scales."""
         kept = {name: tensor.dtype for name, tensor in self._buffers.items() if tensor is not None}
         before = dict(self._buffers)
-        super()._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         for name, dtype in kept.items():
             moved, old = self._buffers[name], before[name]
             if moved is not None and old is not None and moved.dtype != dtype:

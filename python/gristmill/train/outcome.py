@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from gristmill.shards import Shards
+from gristmill.train.classify import network_options
 from gristmill.train.config import TrainConfig
 from gristmill.train.export import export_model
 from gristmill.train.files import read_json
@@ -19,6 +20,7 @@ from gristmill.train.model_source import ModelSource, find_source
 from gristmill.train.models import CausalModel
 from gristmill.train.progress import Progress
 from gristmill.train.result import TrainResult
+from gristmill.train.tasks import class_names
 
 
 def export_trained(
@@ -30,12 +32,13 @@ def export_trained(
 ) -> None:
     """Write `model/`, and `adapter/` where adapters were trained, with the tokenizer and the data lineage."""
     source = None if isinstance(config.model, Mapping) else find_source(config.model)
+    head = network_options(class_names(shards)) if config.task == "classify" else {}
     is_rounded = config.method == "qlora" or causal.compute_dtype != torch.float32
     export_model(
         causal.model,
         folder,
         tokenizer=config.tokenizer or _tokenizer_of(source),
-        plain_base=partial(load_network, source, dtype=torch.float32, attention="eager")
+        plain_base=partial(load_network, source, dtype=torch.float32, attention="eager", **head)
         if config.has_adapters and is_rounded and source is not None
         else None,
         base_name=None if source is None else str(source.weights),

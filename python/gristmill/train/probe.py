@@ -76,7 +76,7 @@ def prove(causal: CausalModel, device: torch.device) -> float:
     GristmillError
         ``GM-TRAIN-011`` when it is above `PROBE_TOLERANCE`, or the model cannot be run in this way.
     """
-    _refuse_layers(causal.backbone)
+    refuse_layers(causal.backbone)
     batch = probe_batch(int(causal.head.weight.shape[0]), device)
     network = causal.model
     was_training = network.training
@@ -127,7 +127,7 @@ def with_other_neighbours(batch: MicroBatch) -> MicroBatch:
     return replace(batch, tokens_T=tokens_T)
 
 
-def _refuse_layers(backbone: nn.Module) -> None:
+def refuse_layers(backbone: nn.Module) -> None:
     """Refuse layers known to look beyond a document; fresh ones do it so faintly that in bf16 no loss would show it."""
     kinds = getattr(backbone.config, "layer_types", None)
     others = sorted(set(map(str, kinds)) - KNOWN_LAYERS) if isinstance(kinds, list) else []

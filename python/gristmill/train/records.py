@@ -12,6 +12,7 @@ Resuming from a checkpoint first drops what was written beyond its step.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,6 +116,21 @@ def rows_of_step(folder: Path, shards: Shards, step: int) -> list[Row]:
     for piece in pieces_of_step(folder, step).select(["row", "index", "start", "stop"]).to_pylist():
         rows.setdefault(piece["row"], []).append(Piece(piece["index"], piece["start"], piece["stop"]))
     return [build_row(shards, tuple(pieces)) for _, pieces in sorted(rows.items())]
+
+
+def read_timings(folder: Path) -> list[dict[str, object]]:
+    """Return the lines of `timings.jsonl` in `train/`, in order; a last line that was cut short is left out.
+
+    Examples
+    --------
+    >>> read_timings(Path("no/such/folder"))
+    []
+    """
+    path = folder / "timings.jsonl"
+    if not path.is_file():
+        return []
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    return [json.loads(line) for line in lines if line.endswith("\n")]
 
 
 class Records:

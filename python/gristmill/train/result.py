@@ -47,6 +47,8 @@ class TrainResult:
     waits
         Shares of the time of all steps: ``for_loader``, in which a step waited for its rows, and ``for_step``, in which
         the loader had nothing to do.
+    seeds
+        Where several were trained: what `gristmill.train.seeds.summarise` found.
     """
 
     folder: Path
@@ -64,6 +66,7 @@ class TrainResult:
     seconds: float
     exported: Mapping[str, object] = field(default_factory=dict)
     waits: Mapping[str, float] = field(default_factory=dict)
+    seeds: Mapping[str, object] = field(default_factory=dict)
 
 
 WRITTEN = {
@@ -76,6 +79,7 @@ WRITTEN = {
     "merge",
     "exported",
     "waits",
+    "seeds",
     "files",
 }
 """What `result.json` holds beside the fingerprint."""
@@ -98,6 +102,7 @@ def write_result(folder: Path, fingerprint: str, result: TrainResult) -> None:
             "merge": result.merge,
             "exported": dict(result.exported),
             "waits": dict(result.waits),
+            "seeds": dict(result.seeds),
             "files": {file.relative_to(folder).as_posix(): digest_file(file) for file in files},
         },
     )

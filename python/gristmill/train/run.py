@@ -5,6 +5,7 @@ Everything lies in `train/` of the run folder. Not here: the loop over steps (`s
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -22,7 +23,9 @@ from gristmill.train.events import OnEvent, make_event
 from gristmill.train.files import faults_of_the_machine, lock, read_json, write_json
 from gristmill.train.fingerprint import fingerprint_of
 from gristmill.train.make_model import make_model
+from gristmill.train.memory.settle import chosen_values, record_outcome, settle, with_known_choice
 from gristmill.train.models import resolve_precision
+from gristmill.train.proof import prove_splits
 from gristmill.train.quiet import without_progress_bars
 from gristmill.train.result import TrainResult, finished_result
 from gristmill.train.session import Session
@@ -35,6 +38,7 @@ OWNED = (
     "adapter",
     "metrics.jsonl",
     "timings.jsonl",
+    "samples.jsonl",
     "document_losses.parquet",
     "proof.json",
     "result.json",
@@ -75,11 +79,17 @@ def train(
     GristmillError
         ``GM-SHARDS-*``, ``GM-SPLIT-005``, ``GM-LOADER-*`` and ``GM-TRAIN-*``: see their pages.
     """
+    if config.seeds > 1:
+        from gristmill.train.seeds import train_seeds
+
+        return train_seeds(
+            config, run_dir, on_event=on_event, should_stop=should_stop, callbacks=callbacks, folder=folder
+        )
     on_event(make_event(0, 0, "verifying shards"))
     shards = open_shards(run_dir, "train")
     if not config.allow_unproven_split:
         require_proof(run_dir)
-    check_task(config.task, run_dir, shards)
+    check_task(config.task, run_dir, shards, sequence_length=config.sequence_length)
     validation = _open_validation(run_dir, on_event)
     folder = run_dir / "train" if folder is None else folder
     folder.mkdir(parents=True, exist_ok=True)
@@ -88,12 +98,21 @@ def train(
             torch.set_num_threads(config.threads)
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         compute_dtype = resolve_precision(config.precision, device)
+        settings = _settings(config, device)
+        config, foresight = settle(
+            with_known_choice(config, _known_choice(folder, settings)),
+            device=device,
+            compute_dtype=compute_dtype,
+            on_event=on_event,
+        )
         fingerprint = fingerprint_of(config, shards, validation, compute_dtype, device)
         done = finished_result(folder, fingerprint)
         if done is not None:
             on_event(make_event(done.steps, done.steps, "nothing to do: this training is finished"))
             return done
-        _claim(folder, fingerprint, config, on_event)
+        training = {"fingerprint": fingerprint, "config": settings, "chosen": chosen_values(foresight)}
+        _claim(folder, training, on_event)
+        prove_splits(run_dir, folder, shards, validation, config.tokenizer, on_event)
         with without_progress_bars():
             causal = make_model(config, shards, device=device, compute_dtype=compute_dtype, on_event=on_event)
         with (
@@ -104,7 +123,10 @@ def train(
             session = Session(
                 config, folder, shards, validation, causal, device, fingerprint, on_event, callbacks=told
             )
-            return session.train(should_stop)
+            result = session.train(should_stop)
+            if result.is_complete:
+                record_outcome(folder, foresight, device)
+            return result
 
 
 def _open_validation(run_dir: Path, on_event: OnEvent) -> Shards | None:
@@ -120,11 +142,27 @@ def _open_validation(run_dir: Path, on_event: OnEvent) -> Shards | None:
     return validation
 
 
-def _claim(folder: Path, fingerprint: str, config: TrainConfig, on_event: OnEvent) -> None:
+def _settings(config: TrainConfig, device: torch.device) -> dict[str, object]:
+    """Return what is asked for as JSON values, before anything is chosen."""
+    settings = asdict(config)
+    settings["model"] = dict(config.model) if isinstance(config.model, Mapping) else str(config.model)
+    settings["tokenizer"] = None if config.tokenizer is None else str(config.tokenizer)
+    settings["device"] = device.type
+    return settings
+
+
+def _known_choice(folder: Path, settings: Mapping[str, object]) -> object:
+    """Return what an earlier call with the same settings chose."""
+    known = read_json(folder / "training.json") or {}
+    # Through JSON, so that tuples and lists do not differ.
+    return known.get("chosen") if known.get("config") == json.loads(json.dumps(settings)) else None
+
+
+def _claim(folder: Path, training: Mapping[str, object], on_event: OnEvent) -> None:
     """Make the folder this training's own: what one with other settings left is removed."""
     path = folder / "training.json"
     known = read_json(path)
-    if known is not None and known.get("fingerprint") == fingerprint:
+    if known is not None and known.get("fingerprint") == training["fingerprint"]:
         return
     left = [name for name in OWNED if (folder / name).exists()]
     if left:
@@ -135,7 +173,4 @@ def _claim(folder: Path, fingerprint: str, config: TrainConfig, on_event: OnEven
             shutil.rmtree(target)
         else:
             target.unlink()
-    settings = asdict(config)
-    settings["model"] = dict(config.model) if isinstance(config.model, Mapping) else str(config.model)
-    settings["tokenizer"] = None if config.tokenizer is None else str(config.tokenizer)
-    write_json(path, {"fingerprint": fingerprint, "config": settings})
+    write_json(path, training)

@@ -30,8 +30,10 @@ from gristmill.train.muon import body_matrices
 from gristmill.train.optimiser import load_state_tensors, make_optimiser, set_learning_rate, state_tensors
 from gristmill.train.outcome import export_trained, result_of
 from gristmill.train.progress import Announcer, Progress
+from gristmill.train.proof.closing import settled_ledger
 from gristmill.train.records import Records
 from gristmill.train.result import TrainResult, write_result
+from gristmill.train.samples import Samples
 from gristmill.train.schedule import learning_rate
 from gristmill.train.validation import Validation
 
@@ -90,6 +92,7 @@ class Session:
             Callbacks([], on_event=on_event) if callbacks is None else callbacks,
         )
         self._validation = Validation(config, validation, causal, self._records, self._announcer, device)
+        self._samples = Samples(config, causal, folder, device, stop=shards.metadata.end_of_text)
 
     def train(self, should_stop: Callable[[], bool]) -> TrainResult:
         """Continue from the latest checkpoint, or start; go to the end unless told to stop."""
@@ -105,24 +108,23 @@ class Session:
         announcer, progress = self._announcer, self._progress
         announcer.tell("on_run_start")
         if progress.step == 0:
-            self._validation.measure()
+            self._evaluate()
         first_step, steps_s = progress.step, 0.0
         while progress.step < self._num_steps and not self._validation.is_enough():
             step_started_s = time.monotonic()
             tokens_per_s = self._step()
             steps_s += time.monotonic() - step_started_s
             seconds_left = steps_s / (progress.step - first_step) * (self._num_steps - progress.step)
+            loss = progress.last_loss
             announcer.say(
-                "step skipped: not finite"
-                if progress.last_loss is None
-                else f"loss {progress.last_loss:.4f}",
-                loss=progress.last_loss,
+                "step skipped: not finite" if loss is None else f"loss {loss:.4f}",
+                loss=loss,
                 tokens_per_s=tokens_per_s,
                 seconds_left=seconds_left,
             )
             is_last = progress.step == self._num_steps
             if is_last or self._validation.is_due():
-                self._validation.measure()
+                self._evaluate()
             is_last = is_last or self._validation.is_enough()
             is_stopping = not is_last and should_stop()
             if is_last or is_stopping or progress.step % self._every == 0 or self._validation.is_best():
@@ -210,6 +212,10 @@ class Session:
                 context=(f"the documents of each such step are in `{self._folder / 'metrics.jsonl'}`",),
             )
 
+    def _evaluate(self) -> None:
+        self._validation.measure()
+        self._samples.take(self._progress.step)
+
     def _checkpoint(self) -> None:
         self._records.flush()
         scale = self._setup.loss_scale
@@ -244,6 +250,7 @@ class Session:
             on_ignored=lambda reason: announcer.say(f"checkpoint ignored: {reason}"),
         )
         self._records.rewind(found.step if found else 0)
+        self._samples.rewind(found.step if found else 0)
         if found is None:
             return
         with torch.no_grad():
@@ -258,7 +265,7 @@ class Session:
         self._feed.resume(loader)
         scale, scale_state = self._setup.loss_scale, found.state["loss_scale"]
         if scale is not None and isinstance(scale_state, Mapping):
-            scale.factor, scale.num_steps = float(scale_state["factor"]), int(scale_state["num_steps"])
+            scale.restore(scale_state)
         announcer.is_resumed = True
         announcer.say(f"continuing after step {found.step}")
         threads = torch.get_num_threads()
@@ -287,7 +294,14 @@ class Session:
             self._config,
             self._progress,
             self._folder,
-            ledger=self._feed.ledger(),
+            ledger=settled_ledger(
+                self._feed.ledger(),
+                self._config,
+                self._setup.shards,
+                self._folder,
+                self._progress,
+                is_complete=is_complete,
+            ),
             is_complete=is_complete,
             seconds=seconds,
         )

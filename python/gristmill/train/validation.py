@@ -9,6 +9,7 @@ import torch
 
 from gristmill.errors import GristmillError
 from gristmill.shards import Shards
+from gristmill.train.class_evaluation import ClassEvaluation, evaluate_classes
 from gristmill.train.config import TrainConfig
 from gristmill.train.evaluation import Evaluation, evaluate_loss
 from gristmill.train.models import CausalModel
@@ -64,10 +65,18 @@ class Validation:
         progress = self._announcer.progress
         return self._config.patience is not None and progress.best_step == progress.step
 
-    def evaluate(self) -> Evaluation | None:
+    def evaluate(self) -> Evaluation | ClassEvaluation | None:
         """Return what the model as it is makes of the validation split; None without one."""
         if self._shards is None:
             return None
+        if self._config.task == "classify":
+            return evaluate_classes(
+                self._causal,
+                self._shards,
+                sequence_length=self._config.sequence_length,
+                rows_each=self._config.rows_per_micro_batch(self._device.type),
+                device=self._device,
+            )
         return evaluate_loss(
             self._causal,
             self._shards,
@@ -121,7 +130,9 @@ def tokenizer_of(config: TrainConfig) -> Path | None:
     return Path(config.model)
 
 
-def _message(found: Evaluation) -> str:
+def _message(found: Evaluation | ClassEvaluation) -> str:
+    if isinstance(found, ClassEvaluation):
+        return found.message()
     if found.loss is None:
         return "the validation loss is not finite"
     perplexity = "beyond all bounds" if found.perplexity is None else f"{found.perplexity:.2f}"

@@ -41,6 +41,7 @@ def test_training_learns_and_writes_what_it_promises(tmp_path: Path) -> None:
         "lock",
         "metrics.jsonl",
         "model",
+        "proof.json",
         "result.json",
         "timings.jsonl",
         "training.json",

@@ -439,16 +439,24 @@ impl<'task> Pass<'task> {
     where
         'task: 'row,
     {
-        let (Some(choice), Some(choices)) = (
-            self.spec.choices.get(behind / 2),
-            self.choices.get_mut(behind / 2),
-        ) else {
+        let mut rule = behind;
+        let found = self
+            .spec
+            .choices
+            .iter()
+            .zip(&mut self.choices)
+            .find_map(|(choice, file)| {
+                let found = choice.rules.get(rule);
+                rule = rule.saturating_sub(choice.rules.len());
+                found.map(|name| (choice, file, name))
+            });
+        let Some((choice, choices, rule)) = found else {
             return Err(EngineError::Spec(format!(
                 "no step has the verdict of choice {behind}"
             )));
         };
         reject.step = &choice.step;
-        reject.rule = &choice.rules[behind % 2];
+        reject.rule = rule;
         reject.reason = reject.rule;
         let Some(found) = choices.find(docref)? else {
             let path = self.spec.place.data.join(&choice.choices.file);
