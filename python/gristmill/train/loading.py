@@ -6,11 +6,13 @@ and adapters.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
+from safetensors import SafetensorError
 from torch import nn
 
 from gristmill.errors import GristmillError
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from transformers import PretrainedConfig
 
 AUTO_CLASS = "AutoModelForCausalLM"
+_UNUSABLE = (OSError, ValueError, KeyError, RuntimeError, NotImplementedError, struct.error, SafetensorError)
+"""What the readers of model files raise; `struct.error` comes from a GGUF file that is cut short."""
 
 
 def load_network(
@@ -85,8 +89,6 @@ def _from_files(
     changes: dict[str, object],
     may_be_new: tuple[str, ...],
 ) -> nn.Module:
-    from safetensors import SafetensorError
-
     code = "GM-TRAIN-022" if source.is_gguf else "GM-TRAIN-003"
     try:
         loaded: object = _auto(auto_class).from_pretrained(
@@ -100,7 +102,7 @@ def _from_files(
             **(_gguf_options(source.weights) if source.is_gguf else {}),
             **changes,
         )
-    except (OSError, ValueError, KeyError, RuntimeError, NotImplementedError, SafetensorError) as error:
+    except _UNUSABLE as error:
         raise GristmillError(code, f"the model in `{source.weights}` cannot be loaded: {error}") from error
     network, found = cast("tuple[nn.Module, Mapping[str, Iterable[object]]]", loaded)
     if source.is_gguf:

@@ -56,7 +56,7 @@ def lineage_of(
         "gristmill": gristmill.__version__,
         "training": {
             "fingerprint": known.get("fingerprint"),
-            "config": known.get("config"),
+            "config": _without_folders(known.get("config")),
             "steps": progress.step,
             "tokens": progress.placed_tokens,
             "trained_tokens": progress.trained_tokens,
@@ -99,7 +99,8 @@ def _base(config: TrainConfig, source: ModelSource | None) -> dict[str, object]:
     if source is None:
         return {"config": config.model}
     return {
-        "name": str(source.weights),
+        # Its name alone: the folder of one machine means nothing elsewhere, and the digests say which model it was.
+        "name": source.weights.resolve().name,
         "licence": _licence_of_base(source.folder),
         "files": {file.name: digest_file(file) for file in source.files()},
     }
@@ -114,6 +115,16 @@ def _licence_of_base(folder: Path) -> str | None:
     head = re.match(r"---\n(.*?)\n---", text, re.DOTALL)
     found = re.search(r"^license:\s*(\S+)\s*$", head.group(1), re.MULTILINE) if head else None
     return found.group(1) if found else None
+
+
+def _without_folders(config: object) -> object:
+    """Return a training's settings with names in place of this machine's paths."""
+    if not isinstance(config, Mapping):
+        return config
+    return {
+        key: Path(value).name if key in ("model", "tokenizer") and isinstance(value, str) else value
+        for key, value in config.items()
+    }
 
 
 def _steps(run_dir: Path) -> list[str]:

@@ -292,7 +292,7 @@ def _without_data(config: TrainConfig) -> Iterator[None]:
         yield
     except GristmillError:
         raise
-    except (RuntimeError, TypeError, ValueError, NotImplementedError, AttributeError) as error:
+    except (RuntimeError, TypeError, ValueError, NotImplementedError, AttributeError, KeyError) as error:
         name = config.model.get("model_type") if isinstance(config.model, Mapping) else config.model
         raise GristmillError(
             "GM-TRAIN-061",
