@@ -34,18 +34,26 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--output", metavar="DIR", type=Path, help="run folder; by default the recipe's `output`"
     )
+    parser.add_argument(
+        "--processes",
+        metavar="N",
+        type=int,
+        help="processes that train together; by default one a GPU, and one on a CPU",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Train."""
     printer = printer_of(options)
-    result = train_with_progress(options.recipe, options.output, printer)
+    result = train_with_progress(options.recipe, options.output, printer, processes=options.processes)
     show(result, printer)
     printer.result({"train": result_values(result)})
     return ExitCode.DONE
 
 
-def train_with_progress(recipe: Path, output: Path | None, printer: Printer) -> TrainResult:
+def train_with_progress(
+    recipe: Path, output: Path | None, printer: Printer, *, processes: int | None = None
+) -> TrainResult:
     """Return what a training came to, with progress while it goes.
 
     The first Ctrl-C (or SIGTERM) ends it after the current step, with a checkpoint; a second one at once.
@@ -58,7 +66,9 @@ def train_with_progress(recipe: Path, output: Path | None, printer: Printer) -> 
     from gristmill.train.from_recipe import train_recipe
 
     with Progress.for_printer(printer) as progress, _stop_requests() as asked:
-        result = train_recipe(recipe, output=output, on_event=progress, should_stop=asked.is_set)
+        result = train_recipe(
+            recipe, output=output, on_event=progress, should_stop=asked.is_set, processes=processes
+        )
     if not result.is_complete:
         raise GristmillError(
             "GM-RUN-130",

@@ -171,6 +171,11 @@ class Train(Section):
         False,
         description="Train although the run holds documents out and has no proof that none of them is trained on.",
     )
+    sharding: Literal["auto", "ddp", "fsdp"] = Field(
+        "auto",
+        description="On several GPUs: `ddp` puts a copy of the model on each, `fsdp` cuts it in parts; `auto` is copies "
+        "where they fit. Changes no result but rounding.",
+    )
     callbacks: PluginUses = Field(
         (),
         description='Callbacks of plugins, such as `"support.log"`: told of steps, evaluations and checkpoints, '

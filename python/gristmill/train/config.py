@@ -17,6 +17,7 @@ Optimiser = Literal["adamw", "adamw_8bit", "muon"]
 Schedule = Literal["cosine", "linear", "wsd", "constant"]
 Precision = Literal["auto", "bf16", "fp32"]
 Method = Literal["full", "lora"]
+Sharding = Literal["auto", "ddp", "fsdp"]
 
 MICRO_BATCH_TOKENS_CUDA = 8192
 """Tokens of a forward pass on a GPU where the recipe says nothing: enough to fill one, small enough for most."""
@@ -132,6 +133,9 @@ class TrainConfig:
         Train although documents are held out and no proof says that they resemble no trained ones.
     lora
         Adapters, when `method` is ``lora``.
+    sharding
+        With several processes: ``ddp``, a copy of the model on each; ``fsdp``, the model cut in parts; ``auto``: copies
+        where they fit. Changes nothing but rounding.
 
     Examples
     --------
@@ -168,6 +172,7 @@ class TrainConfig:
     tokenizer: Path | None = None
     allow_unproven_split: bool = False
     lora: LoraConfig = field(default_factory=LoraConfig)
+    sharding: Sharding = "auto"
 
     def __post_init__(self) -> None:
         lengths = [value for value in (self.epochs, self.steps, self.tokens) if value is not None]
@@ -199,6 +204,9 @@ class TrainConfig:
             "schedule",
             self.schedule,
             "`cosine`, `linear`, `wsd` or `constant`",
+        )
+        _require(
+            self.sharding in ("auto", "ddp", "fsdp"), "sharding", self.sharding, "`auto`, `ddp` or `fsdp`"
         )
         _require(self.sequence_length >= 2, "sequence_length", self.sequence_length, "at least 2")
         for name in ("batch_tokens", "micro_batch_tokens"):

@@ -11,7 +11,9 @@ import torch
 
 from gristmill.loader import Loader
 from gristmill.shards import Shards
-from gristmill.train.batches import micro_batches
+from gristmill.train.batches import collate
+from gristmill.train.distributed.parallel import Parallel, as_parallel
+from gristmill.train.distributed.share import Share
 from gristmill.train.models import CausalModel
 
 
@@ -46,7 +48,7 @@ class Evaluation:
 
 
 def evaluate_loss(
-    causal: CausalModel,
+    causal: CausalModel | Parallel,
     shards: Shards,
     *,
     sequence_length: int,
@@ -56,21 +58,22 @@ def evaluate_loss(
     """Return the mean loss over every trained token of a split; None when it has none.
 
     Documents come in shard order and are packed as in training, so each is seen once, without dropout. The sum is
-    float64. Time: one forward pass over the split.
+    float64. Ranks share the rows, and all get the sum. Time: one forward pass over the split.
     """
     if shards.num_tokens == 0:
         return None
     loader = Loader(shards, sequence_length=sequence_length, seed=0, is_shuffled=False)
-    was_training = causal.model.training
-    causal.model.eval()
+    parallel = as_parallel(causal)
+    was_training = parallel.model.training
+    parallel.model.eval()
     total, num_tokens = 0.0, 0
     with torch.no_grad():
-        while rows := loader.take(rows_each):
-            for batch in micro_batches(rows, rows_each, device):
-                _, losses_T = causal.losses(batch)
-                total += float(losses_T.sum(dtype=torch.float64))
+        while rows := loader.take(rows_each * parallel.world.size):
+            share = Share(rows=rows, rows_each=rows_each, world=parallel.world)
+            losses = [parallel.losses(collate(part.rows, device))[1] for part in share.parts()]
+            total += float(share.assemble(losses).sum())
             num_tokens += sum(row.num_trained for row in rows)
-    causal.model.train(was_training)
+    parallel.model.train(was_training)
     if num_tokens == 0:
         return None
     return Evaluation(loss=total / num_tokens if math.isfinite(total) else None, num_tokens=num_tokens)

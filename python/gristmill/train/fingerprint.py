@@ -27,6 +27,7 @@ _OUTSIDE = (
     "keep_checkpoints",
     "precision",
     "allow_unproven_split",
+    "sharding",
 )
 
 

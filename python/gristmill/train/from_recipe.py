@@ -66,6 +66,7 @@ def train_config(recipe: Recipe) -> TrainConfig:
         mixing=None if section.mixing is None else section.mixing.model_dump(mode="json", exclude_none=True),
         tokenizer=None if tokens is None else recipe.resolve(tokens.tokenizer),
         allow_unproven_split=section.allow_unproven_split,
+        sharding=section.sharding,
         lora=LoraConfig(
             rank=section.lora.rank,
             alpha=section.lora.alpha,
@@ -114,8 +115,9 @@ def train_recipe(
     output: Path | None = None,
     on_event: OnEvent,
     should_stop: Callable[[], bool] = lambda: False,
+    processes: int | None = None,
 ) -> TrainResult:
-    """Train as a recipe says, on the shards of its run folder or of `output`.
+    """Train as a recipe says, on the shards of its run folder or of `output`; see `gristmill.train.run.train`.
 
     Raises
     ------
@@ -134,6 +136,7 @@ def train_recipe(
         on_event=on_event,
         should_stop=should_stop,
         callbacks=callbacks_of(recipe),
+        processes=processes,
     )
 
 

@@ -1,8 +1,8 @@
 """One optimiser step: rows in, updated weights and the loss of every document piece out.
 
 The gradient is that of (sum of the losses of all trained tokens of the step) / (their number), however the rows are
-cut into micro-batches: the number is known before the first backward pass. A step whose loss or gradient is not
-finite changes nothing.
+cut into micro-batches and shared among ranks: the number is known before the first backward pass. A step whose loss or
+gradient is not finite changes nothing, on any rank.
 
 Shapes: T places of a micro-batch.
 """
@@ -22,7 +22,9 @@ from torch import nn
 from gristmill.errors import GristmillError
 from gristmill.loader import IGNORED, Row
 from gristmill.shards import Shards
-from gristmill.train.batches import micro_batches
+from gristmill.train.batches import collate
+from gristmill.train.distributed.parallel import Parallel, as_parallel, clip_gradients
+from gristmill.train.distributed.share import Share
 from gristmill.train.models import CausalModel
 from gristmill.train.records import PieceRecord
 
@@ -34,7 +36,7 @@ class StepSetup:
     Parameters
     ----------
     causal
-        The model.
+        The model, by itself or as several ranks train it.
     parameters
         Its trained parameters by name.
     optimiser
@@ -49,7 +51,7 @@ class StepSetup:
         Where the model is.
     """
 
-    causal: CausalModel
+    causal: CausalModel | Parallel
     parameters: Mapping[str, nn.Parameter]
     optimiser: torch.optim.Optimizer
     shards: Shards
@@ -73,7 +75,7 @@ class StepResult:
     num_trained
         Tokens the loss is the mean of.
     pieces
-        What it saw.
+        What it saw, on all ranks; rank 0 alone knows.
     """
 
     loss: float | None
@@ -104,18 +106,19 @@ def train_step(setup: StepSetup, rows: Sequence[Row], *, step: int) -> StepResul
             f"step {step} has no trained token",
             context=(f"documents: {', '.join(str(doc) for doc in documents[:20])}",),
         )
+    parallel = as_parallel(setup.causal)
+    share = Share(rows=rows, rows_each=setup.rows_each, world=parallel.world)
     losses = []
-    for batch in micro_batches(rows, setup.rows_each, setup.device):
-        total, losses_T = setup.causal.losses(batch)
-        (total / num_trained).backward()  # type: ignore[no-untyped-call]
+    for part in share.parts():
+        with parallel.accumulating(is_last=part.is_last):
+            total, losses_T = parallel.losses(collate(part.rows, setup.device))
+            (total * part.weight / num_trained).backward()  # type: ignore[no-untyped-call]
         losses.append(losses_T)
-    # The only transfer from the device in a step: the loss of every place.
-    limit = math.inf if setup.clip_norm is None else setup.clip_norm
-    step_losses_T = torch.cat(losses).to("cpu", torch.float64).numpy()
-    norm = torch.nn.utils.clip_grad_norm_(setup.parameters.values(), limit).item()
+    step_losses_T = share.assemble(losses)
+    norm = clip_gradients(setup.parameters.values(), math.inf if setup.clip_norm is None else setup.clip_norm)
     loss = float(step_losses_T.sum()) / num_trained
     is_finite = math.isfinite(loss) and math.isfinite(norm)
-    if is_finite:
+    if not parallel.world.any(not is_finite):
         setup.optimiser.step()
     setup.optimiser.zero_grad(set_to_none=True)
     return StepResult(
@@ -123,7 +126,9 @@ def train_step(setup: StepSetup, rows: Sequence[Row], *, step: int) -> StepResul
         gradient_norm=norm if math.isfinite(norm) else None,
         num_tokens=sum(len(row.tokens) for row in rows),
         num_trained=num_trained,
-        pieces=tuple(_piece_records(rows, step_losses_T, step=step, shards=setup.shards)),
+        pieces=tuple(_piece_records(rows, step_losses_T, step=step, shards=setup.shards))
+        if parallel.world.is_main
+        else (),
     )
 
 

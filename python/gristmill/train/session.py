@@ -17,8 +17,16 @@ from torch import nn
 from gristmill.errors import GristmillError
 from gristmill.shards import Shards
 from gristmill.train.callbacks import Callbacks
-from gristmill.train.checkpoint import Checkpoint, load_latest, save_checkpoint
+from gristmill.train.checkpoint import Checkpoint, save_checkpoint
 from gristmill.train.config import TrainConfig
+from gristmill.train.distributed.parallel import Parallel, as_parallel
+from gristmill.train.distributed.state import (
+    like,
+    load_together,
+    random_states,
+    state_like,
+    whole_tensors,
+)
 from gristmill.train.events import OnEvent, make_event
 from gristmill.train.feed import Feed
 from gristmill.train.loop import StepResult, StepSetup, train_step
@@ -44,7 +52,7 @@ class Session:
         folder: Path,
         shards: Shards,
         validation: Shards | None,
-        causal: CausalModel,
+        causal: CausalModel | Parallel,
         device: torch.device,
         fingerprint: str,
         on_event: OnEvent,
@@ -53,7 +61,7 @@ class Session:
     ) -> None:
         self._config = config
         self._folder = folder
-        self._causal = causal
+        self._parallel = as_parallel(causal)
         self._fingerprint = fingerprint
         self._parameters: dict[str, nn.Parameter] = causal.trainable()
         self._optimiser = make_optimiser(
@@ -61,10 +69,10 @@ class Session:
             betas=config.betas,
             weight_decay=config.weight_decay,
             name=config.optimiser,
-            body=body_matrices(causal.model, causal.head),
+            body=body_matrices(self._parallel.model, self._parallel.plain.head),
         )
         self._setup = StepSetup(
-            causal=causal,
+            causal=self._parallel,
             parameters=self._parameters,
             optimiser=self._optimiser,
             shards=shards,
@@ -84,13 +92,15 @@ class Session:
             on_event,
             Callbacks([], on_event=on_event) if callbacks is None else callbacks,
         )
-        self._validation = Validation(config, validation, causal, self._records, self._announcer, device)
+        self._validation = Validation(
+            config, validation, self._parallel, self._records, self._announcer, device
+        )
 
     def train(self, should_stop: Callable[[], bool]) -> TrainResult:
         """Continue from the latest checkpoint, or start; go to the end unless told to stop."""
         started_s = time.monotonic()
         self._resume()
-        self._causal.model.train()
+        self._parallel.model.train()
         announcer, progress = self._announcer, self._progress
         announcer.tell("on_run_start")
         if progress.step == 0:
@@ -113,7 +123,7 @@ class Session:
             is_last = progress.step == self._num_steps
             if is_last or self._validation.is_due():
                 self._validation.measure()
-            is_stopping = not is_last and should_stop()
+            is_stopping = not is_last and self._parallel.world.any(should_stop())
             if is_last or is_stopping or progress.step % every == 0:
                 self._checkpoint()
             if is_stopping:
@@ -121,9 +131,12 @@ class Session:
                 announcer.tell("on_run_end", False)  # the one fact that the method takes
                 return self._result(is_complete=False, seconds=time.monotonic() - started_s)
         announcer.say("exporting the model")
-        export_trained(self._config, self._causal, self._folder)
+        whole = self._parallel.whole()
+        if whole is not None:
+            export_trained(self._config, whole, self._folder)
         result = self._result(is_complete=True, seconds=time.monotonic() - started_s)
-        write_result(self._folder, self._fingerprint, result)
+        if self._parallel.world.is_main:
+            write_result(self._folder, self._fingerprint, result)
         announcer.tell("on_run_end", True)  # the one fact that the method takes
         return result
 
@@ -196,25 +209,31 @@ class Session:
 
     def _checkpoint(self) -> None:
         self._records.flush()
+        world = self._parallel.world
         checkpoint = Checkpoint(
             step=self._progress.step,
             fingerprint=self._fingerprint,
-            weights=dict(self._parameters),
-            optimiser=state_tensors(self._optimiser, self._parameters),
+            weights=whole_tensors(self._parameters, world),
+            optimiser=whole_tensors(state_tensors(self._optimiser, self._parameters), world),
+            random=random_states(world),
             state={
                 "progress": asdict(self._progress),
                 "loader": self._feed.state(),
-                "threads": torch.get_num_threads(),
+                "machine": self._machine(),
             },
         )
+        if not world.is_main:
+            return
         path = save_checkpoint(self._folder / "checkpoints", checkpoint, keep=self._config.keep_checkpoints)
         self._announcer.tell("on_checkpoint", path)
 
     def _resume(self) -> None:
         announcer = self._announcer
-        found = load_latest(
+        found = load_together(
+            self._parallel.world,
             self._folder / "checkpoints",
             self._fingerprint,
+            seed=self._config.seed,
             on_ignored=lambda reason: announcer.say(f"checkpoint ignored: {reason}"),
         )
         self._records.rewind(found.step if found else 0)
@@ -222,8 +241,8 @@ class Session:
             return
         with torch.no_grad():
             for name, value in self._parameters.items():
-                value.copy_(found.weights[name])
-        load_state_tensors(self._optimiser, self._parameters, found.optimiser)
+                value.copy_(like(found.weights[name], value))
+        load_state_tensors(self._optimiser, self._parameters, state_like(found.optimiser, self._parameters))
         progress, loader = found.state["progress"], found.state["loader"]
         assert isinstance(progress, Mapping), "written by _checkpoint"
         assert isinstance(loader, Mapping), "written by _checkpoint"
@@ -232,12 +251,16 @@ class Session:
         self._feed.resume(loader)
         announcer.is_resumed = True
         announcer.say(f"continuing after step {found.step}")
-        threads = torch.get_num_threads()
-        if found.state["threads"] != threads:
+        made_by, machine = found.state.get("machine"), self._machine()
+        if made_by not in (None, machine):
             announcer.say(
-                f"the checkpoint was made with {found.state['threads']} threads, this process has {threads}: "
+                f"the checkpoint was made with {made_by}, this training has {machine}: "
                 "losses can differ in their last digits"
             )
+
+    def _machine(self) -> str:
+        """Return what else decides the last digits of losses."""
+        return f"{torch.get_num_threads()} threads" + self._parallel.described()
 
     def _result(self, *, is_complete: bool, seconds: float) -> TrainResult:
         return result_of(

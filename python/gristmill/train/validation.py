@@ -6,6 +6,7 @@ import torch
 
 from gristmill.shards import Shards
 from gristmill.train.config import TrainConfig
+from gristmill.train.distributed.parallel import Parallel
 from gristmill.train.evaluation import evaluate_loss
 from gristmill.train.models import CausalModel
 from gristmill.train.progress import Announcer
@@ -19,7 +20,7 @@ class Validation:
         self,
         config: TrainConfig,
         shards: Shards | None,
-        causal: CausalModel,
+        causal: CausalModel | Parallel,
         records: Records,
         announcer: Announcer,
         device: torch.device,
