@@ -20,6 +20,7 @@ from gristmill.plugins import hookspecs
 from gristmill.plugins.callbacks import TrainingState
 from gristmill.plugins.commands import CommandError
 from gristmill.plugins.config import Field, frozen_config
+from gristmill.plugins.deciders import per_group
 from gristmill.plugins.kinds import ALL
 from gristmill.plugins.observers import RunInfo
 from gristmill.plugins.operators import Context, Operator, Output, per_document
@@ -145,7 +146,7 @@ def plugins_page() -> str:
             lines.append(f"| `{name}({taken})` | {cell(summary)} |")
         lines.append("")
     lines += ["## Values\n"]
-    for value in (*VALUES, frozen_config, Field, per_document):
+    for value in (*VALUES, frozen_config, Field, per_document, per_group):
         lines += [f"### `{value.__name__}`\n", markdown_of(value.__doc__)]
     return NOTE + "\n".join(lines)
 

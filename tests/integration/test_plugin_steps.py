@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from tests.support import prose
 
 from gristmill.curate.plan import make_plan
 from gristmill.curate.run import CuratedRun, curate
 from gristmill.curate.verify import verify_run
+from gristmill.errors import GristmillError
 from gristmill.recipe import load_recipe
 from gristmill.report.folder import RunFolder
 from gristmill.report.sections import plugins as plugins_section
@@ -201,3 +204,29 @@ def test_an_edited_plugin_runs_again_and_an_unchanged_one_does_not(run: CuratedR
     assert changed.num_run > 0
     assert changed.digest != run.digest
     assert prose(1).lower() in changed.documents().collect()["text"].to_list()
+
+
+def test_a_mistake_names_the_recipe_and_the_step(run: CuratedRun) -> None:
+    recipe = run.path.parent / "mistaken.toml"
+    text = (run.path.parent / "recipe.toml").read_text(encoding="utf-8")
+    recipe.write_text(text.replace("min = 100", "mim = 100"), encoding="utf-8")
+    with pytest.raises(GristmillError) as caught:
+        make_plan(load_recipe(recipe))
+    assert caught.value.code == "GM-PLUGIN-008"
+    number = 1 + [step.use for step in load_recipe(recipe).steps].index("toy.fragile")
+    assert caught.value.context[0] == f"in {recipe}, [[step]] number {number}"
+
+
+def test_a_plugin_that_fails_on_everything_is_named_in_the_hint(tmp_path: Path) -> None:
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins" / "toy.py").write_text(PLUGIN, encoding="utf-8")
+    (tmp_path / "a.jsonl").write_text('{"text": "BREAK it"}\n{"text": "BREAK this, too"}\n', encoding="utf-8")
+    (tmp_path / "recipe.toml").write_text(
+        '[run]\noutput = "run"\nplugins_dir = "plugins"\n[[source]]\nname = "a"\npaths = ["a.jsonl"]\n'
+        '[[step]]\nuse = "toy.fragile"\n',
+        encoding="utf-8",
+    )
+    with pytest.raises(GristmillError) as caught:
+        curate(tmp_path / "recipe.toml", workers=1)
+    assert caught.value.code == "GM-RUN-010"
+    assert "`toy.fragile` fails on every document" in str(caught.value.hint)

@@ -86,13 +86,14 @@ def library_of(file: Path) -> Encode:
 def documents(corpus: Path) -> Iterator[str]:
     """Yield the texts of a corpus, and once all of its first million characters as one text."""
     whole: list[str] = []
-    for path in sorted(corpus.glob("*.jsonl.*")):
+    for path in (*sorted(corpus.glob("*.jsonl.*")), *sorted(corpus.glob("*.parquet"))):
         for table in gristmill.read([path]):
             for text in table.column("text").to_pylist():
                 if text:
                     if sum(map(len, whole)) < 1_000_000:
                         whole.append(text)
                     yield text
+    yield from (path.read_bytes().decode(errors="replace") for path in sorted(corpus.rglob("*.txt")))
     yield "".join(whole)
 
 

@@ -7,6 +7,7 @@ from gristmill.plugins.testing import assert_contract
 from gristmill_support import (
     AgentBoilerplate,
     ContactDetails,
+    LatestReply,
     MaskContacts,
     Sentiment,
     StripAgentBoilerplate,
@@ -17,6 +18,7 @@ from gristmill_support import (
 OPERATORS = (
     AgentBoilerplate,
     ContactDetails,
+    LatestReply,
     MaskContacts,
     Sentiment,
     StripAgentBoilerplate,

@@ -1,4 +1,4 @@
-"""`gristmill check`: is a recipe sound, and is everything that it names there? Reads no data."""
+"""`gristmill check`: is a recipe sound, and is everything that it names there? Reads shards, but no documents."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gristmill.cli.options import Subparsers
     from gristmill.curate.plan import Plan
     from gristmill.recipe import Recipe
+    from gristmill.train.proof import Proof
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -22,7 +23,8 @@ def add_parser(subparsers: Subparsers) -> None:
         subparsers,
         "check",
         run,
-        description="Validate a recipe and what it names: plugins, input paths, tokenizer, model. Reads no data.",
+        description="Validate a recipe and what it names: plugins, input paths, tokenizer, model; where "
+        "`[train]` has shards already, prove what they teach. Reads no input data.",
     )
     add_recipe(parser)
 
@@ -40,6 +42,7 @@ def run(options: argparse.Namespace) -> int:
     plan = make_plan(recipe)
     if recipe.train is not None:
         check_model(recipe, plan)
+    proofs = prove_labels(recipe)
     found = {
         "recipe": str(options.recipe),
         "sources": len(recipe.sources),
@@ -55,8 +58,48 @@ def run(options: argparse.Namespace) -> int:
     )
     if plan.caveat:
         printer.data(f"caution: {plan.caveat}")
-    printer.result({"ok": True, **found, "caveat": plan.caveat})
+    for proof in proofs:
+        printer.data(proof.describe())
+    memory = foreseen_memory(recipe)
+    if memory is not None:
+        printer.data(memory)
+    labels = {proof.split: proof.to_json() for proof in proofs}
+    printer.result({"ok": True, **found, "caveat": plan.caveat, "labels": labels, "memory": memory})
     return ExitCode.DONE
+
+
+def prove_labels(recipe: Recipe) -> list[Proof]:
+    """Return the proofs of the shards that a recipe's run has made and `[train]` will use; none without such shards.
+
+    Raises
+    ------
+    GristmillError
+        ``GM-TRAIN-054`` when training would not start on them.
+    """
+    if recipe.train is None or not (recipe.output / "manifest.json").is_file():
+        return []
+    from gristmill.train.proof import prove_run, require_proof_of_labels
+
+    assert recipe.tokens is not None, "checked before"
+    proofs = prove_run(recipe.output, tokenizer=recipe.resolve(recipe.tokens.tokenizer))
+    for proof in proofs:
+        require_proof_of_labels(proof)
+    return proofs
+
+
+def foreseen_memory(recipe: Recipe) -> str | None:
+    """Return in a line what a step of the training needs; None without `[train]`, or where its packages are absent."""
+    if recipe.train is None:
+        return None
+    from gristmill.cli.train_plan import plan_training, short_line
+
+    try:
+        return short_line(plan_training(recipe, output=None, memory_bytes=None, with_others=False))
+    except GristmillError as error:
+        # A recipe is sound without the training packages, and where the memory cannot be foreseen.
+        if error.code in ("GM-TRAIN-013", "GM-TRAIN-061"):
+            return None
+        raise
 
 
 def require_tokens(recipe: Recipe) -> None:
@@ -81,17 +124,17 @@ def check_model(recipe: Recipe, plan: Plan) -> None:
     model = recipe.train.model
     config: object
     if isinstance(model, str):
-        folder = recipe.resolve(model)
+        from gristmill.train.model_source import find_source
+
         try:
-            config = json.loads((folder / "config.json").read_bytes())
-        except (OSError, ValueError) as error:
+            source = find_source(recipe.resolve(model))
+        except GristmillError as error:
             raise GristmillError(
                 "GM-CLI-011",
-                f"no model in `{folder}`: `config.json` cannot be read",
-                hint="`model` is a local Hugging Face folder; nothing is downloaded",
+                f"no model in `{recipe.resolve(model)}`: {error.message}",
+                hint="`model` is a local Hugging Face folder, a GGUF file or an adapter; nothing is downloaded",
             ) from error
-        if not list(folder.glob("*.safetensors")):
-            raise GristmillError("GM-CLI-011", f"no safetensors weights in `{folder}`")
+        config = None if source.is_gguf else json.loads((source.folder / "config.json").read_bytes())
     else:
         config = model.config
     known = config.get("vocab_size") if isinstance(config, dict) else None

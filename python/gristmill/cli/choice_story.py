@@ -31,6 +31,15 @@ def left_out(row: Row, choices: Sequence[Row]) -> dict[str, list[str]] | None:
     choice = next((one for one in choices if one["step"] == row["step"]), None)
     if choice is None or row["rule"] not in cast(Sequence[str], choice["rules"]):
         return None
+    if "decider" in choice:
+        reason = cast(Mapping[str, str], choice["reasons"])[str(row["rule"])]
+        failed = row["rule"] == cast(Sequence[str], choice["rules"])[-1]
+        return {
+            "because": [f"{reason}, says `{choice['use']}` of the documents with its `{choice['by']}`"],
+            "to_keep": [
+                "a decider that does not fail" if failed else "other documents in its group, or no such step"
+            ],
+        }
     value, threshold = number(row["value"]), number(row["threshold"])
     what = cast(Row, choice["choice"])
     place = [] if row["detail"] is None else [f"it is {row['detail']}"]

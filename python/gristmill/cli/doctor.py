@@ -18,7 +18,7 @@ from gristmill.errors import ExitCode
 if TYPE_CHECKING:
     from gristmill.cli.options import Subparsers
 
-PACKAGES = ("gristmill", "pyarrow", "polars", "pydantic", "pluggy")
+PACKAGES = ("gristmill", "numpy", "pyarrow", "polars", "pydantic", "pluggy")
 CPU_FEATURES = ("sse4_2", "avx2", "fma", "avx512f", "avx512bw", "amx_bf16", "neon", "asimd", "sve")
 
 

@@ -91,7 +91,7 @@ def look(
             hint=f"`gristmill explain doc {doc} --run RUN` finds it in a run",
         )
     if path.is_dir():
-        return _folder(path)
+        return _folder(path, num_rows)
     if not path.is_file():
         raise GristmillError("GM-CLI-008", f"`{path}` does not exist")
     if path.suffix in (".parquet", ".arrow"):
@@ -110,7 +110,7 @@ def look(
     )
 
 
-def _folder(path: Path) -> dict[str, object]:
+def _folder(path: Path, num_rows: int) -> dict[str, object]:
     if (path / "manifest.json").is_file():
         manifest = manifest_of(path)
         return {"kind": "run", "path": str(path), **manifest}
@@ -132,6 +132,9 @@ def _folder(path: Path) -> dict[str, object]:
             "tensors": {file.name: _tensors(file) for file in tensors},
             "documents": documents,
         }
+    files = sorted(file for file in path.iterdir() if file.suffix in (".parquet", ".arrow"))
+    if files:
+        return _tables(path, files, num_rows)
     if (path / "work").is_dir():
         raise GristmillError(
             "GM-RUN-002",
@@ -166,6 +169,27 @@ def _index(path: Path) -> dict[str, object]:
             for segment in segments
         ],
     }
+
+
+def _tables(path: Path, files: Sequence[Path], num_rows: int) -> dict[str, object]:
+    """Return what is in the files of a folder such as `RUN/rejects`, as one table; rows are numbered through all."""
+    whole: dict[str, object] = {}
+    for file in files:
+        samples = cast("list[object]", whole.get("sample", []))
+        found = _table(file, num_rows - len(samples), None, None)
+        if not whole:
+            whole = {**found, "path": str(path), "kind": "table", "files": len(files)}
+            continue
+        numbers = cast("list[int]", whole["sample_rows"])
+        before = cast(int, whole["rows"])
+        whole["sample"] = [*samples, *cast("list[object]", found["sample"])]
+        whole["sample_rows"] = [
+            *numbers,
+            *(before + number for number in cast("list[int]", found["sample_rows"])),
+        ]
+        whole["rows"] = before + cast(int, found["rows"])
+        whole["bytes"] = cast(int, whole["bytes"]) + cast(int, found["bytes"])
+    return whole
 
 
 def _table(path: Path, num_rows: int, doc: str | None, tokenizer: Path | None) -> dict[str, object]:
@@ -287,7 +311,8 @@ def _describe_run(manifest: Mapping[str, object]) -> Iterator[str]:
 
 
 def _describe_table(found: Mapping[str, object]) -> Iterator[str]:
-    yield f"{counted(cast(int, found['rows']), 'row')}, {counted(cast(int, found['bytes']), 'byte')}"
+    files = f" in {counted(cast(int, found['files']), 'file')}" if "files" in found else ""
+    yield f"{counted(cast(int, found['rows']), 'row')}, {counted(cast(int, found['bytes']), 'byte')}{files}"
     columns = cast(Mapping[str, str], found["columns"])
     width = max((len(name) for name in columns), default=0)
     yield ""

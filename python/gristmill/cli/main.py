@@ -29,6 +29,7 @@ VERBS = {
     "clusters": "show what dedup found: clusters, similarities, members side by side",
     "diff": "show what two curated corpora differ in, by source, reason and document",
     "verify": "prove that a run lost, doubled and changed nothing",
+    "trace": "trace a training step to its documents and batch, a document to steps and checkpoints",
     "export": "write the shards in the format of Megatron-LM, MosaicML Streaming, or as Parquet",
     "plugin": "list, show, make and test plugins",
     "bench": "measure the throughput of every stage on this machine",
@@ -39,11 +40,15 @@ VERBS = {
 }
 """Every command with its line in `gristmill --help`, so that help needs no command's file."""
 
-NOT_BUILT_VERBS = ("task", "evaluate", "compare", "trace")
+NOT_BUILT_VERBS = ("task", "evaluate", "compare")
 """Commands of the design that this version does not have."""
 
 
-EXTRAS = {"train": ("torch", "transformers", "peft", "safetensors", "numpy"), "ray": ("ray",)}
+EXTRAS = {
+    "chat": ("jinja2",),
+    "train": ("torch", "transformers", "peft", "safetensors"),
+    "ray": ("ray",),
+}
 """Packages of each extra."""
 UNUSED_EXTRAS = ("ray",)
 """Extras of the design that no part of this version uses."""

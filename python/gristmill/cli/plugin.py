@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gristmill.cli.main import Parser
+from gristmill.cli.main import VERBS, Parser
 from gristmill.cli.options import add_output_options, add_verb, printer_of
+from gristmill.cli.plugin_command import FOLDER_VARIABLE
 from gristmill.errors import ExitCode, GristmillError
 from gristmill.plugins.scaffold import KINDS
 
@@ -70,13 +72,15 @@ def _add_place(parser: argparse.ArgumentParser, *, is_nested: bool = True) -> No
 
 
 def _place(options: argparse.Namespace) -> tuple[list[str], Path | None]:
-    """Return the plugins that a recipe names, and the folder of single-file plugins."""
+    """Return the plugins that a recipe names, and the folder of single-file plugins: an option, else the recipe's."""
+    named = os.environ.get(FOLDER_VARIABLE)
+    elsewhere = Path(named) if named else None
     if options.recipe is None:
-        return [], options.plugins_dir
+        return [], options.plugins_dir or elsewhere
     from gristmill.recipe import load_recipe
 
     recipe = load_recipe(options.recipe)
-    return list(recipe.named_plugins), options.plugins_dir or recipe.plugins_dir
+    return list(recipe.named_plugins), options.plugins_dir or recipe.plugins_dir or elsewhere
 
 
 def run_list(options: argparse.Namespace) -> int:
@@ -197,6 +201,12 @@ def run_new(options: argparse.Namespace) -> int:
     from gristmill.plugins.scaffold import new_plugin
 
     printer = printer_of(options)
+    if options.name in VERBS:
+        raise GristmillError(
+            "GM-PLUGIN-016",
+            f"`{options.name}` is a command of gristmill: those of a plugin with that name could not be called",
+            hint="choose another name",
+        )
     files = new_plugin(options.name, options.kind, options.directory)
     printer.lines(str(file) for file in files)
     folder = options.directory / f"gristmill-{options.name.replace('_', '-')}"

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, cast
 
 from gristmill import _native
 from gristmill.curate.cuts import PartitionText, TextVersion, verdict_of
+from gristmill.curate.group_choices import Deciding, decided_counts, is_decided, plan_decider, run_decider
 from gristmill.curate.stages import Json, Stages, Task, counts, outputs
 from gristmill.errors import GristmillError
+from gristmill.recipe import PluginStep
 from gristmill.recipe.choose import IMPORTANCE, SOURCE, Mix, Sample, Select
 
 if TYPE_CHECKING:
@@ -39,21 +41,37 @@ class ChoiceOutcome:
         The last text version; the one before without such steps.
     tasks
         Manifest of each step.
+    decided
+        Manifests of the tasks of each step that a plugin decides in; none for others.
     """
 
     version: TextVersion
     tasks: Sequence[Json] = ()
+    decided: Sequence[Sequence[Json]] = ()
 
 
-def plan_choices(recipe: Recipe) -> tuple[dict[str, object], ...]:
+def plan_choices(
+    recipe: Recipe, deciders: Mapping[str, Deciding] | None = None
+) -> tuple[dict[str, object], ...]:
     """Return a recipe's choosing steps as a plan holds them: everything that the result depends on.
+
+    Parameters
+    ----------
+    recipe
+        The recipe.
+    deciders
+        Its deciders of plugins, by step.
 
     Raises
     ------
     GristmillError
         ``GM-PLAN-107`` when a target file is not there.
     """
-    return tuple(_plan_choice(recipe, step) for step in recipe.choices)
+    ready = deciders or {}
+    return tuple(
+        plan_decider(step, ready[step.name]) if isinstance(step, PluginStep) else _plan_choice(recipe, step)
+        for step in recipe.choices
+    )
 
 
 def _plan_choice(recipe: Recipe, step: ChoiceStep) -> dict[str, object]:
@@ -142,7 +160,9 @@ def run_choices(
     removals = None if settle is None else outputs(settle)["removals"]
     amounts: dict[str, list[Json]] = {}
     done: list[Json] = []
-    for number, choice in enumerate(plan.choices):
+    decided: list[Sequence[Json]] = []
+    first_verdict = verdict_of(plan, len(plan.cuts))
+    for choice in plan.choices:
         unit = str(choice["unit"])
         if unit in COUNTED and unit not in amounts:
             # Of the first version that needs them: later ones hold fewer documents, and no other texts.
@@ -163,17 +183,25 @@ def run_choices(
             "unit": unit,
             "choice": choice["choice"],
             "salt": choice["salt"],
-            "first_verdict": verdict_of(plan, len(plan.cuts)) + 2 * number,
+            "first_verdict": first_verdict,
             "sort_memory_bytes": plan.sort_memory_bytes,
             "scratch_memory_bytes": plan.scratch_memory_bytes,
         }
+        first_verdict += len(cast(Sequence[str], choice["rules"]))
+        if is_decided(choice):
+            decided.append(
+                run_decider(plan, stages, maps, [_narrow(part) for part in version], removals, choice)
+            )
+            spec["decisions"] = [outputs(found)["decisions"] for found in decided[-1]]
+        else:
+            decided.append(())
         [chosen] = stages.run("choose", [Task(index=0, kind="native", spec=spec)])
         version = [
             replace(part, verdict=outputs(chosen)[f"verdict-{index:05d}"])
             for index, part in enumerate(version)
         ]
         done.append(chosen)
-    return ChoiceOutcome(version=version, tasks=done)
+    return ChoiceOutcome(version=version, tasks=done, decided=decided)
 
 
 def _narrow(part: PartitionText) -> dict[str, object]:
@@ -244,17 +272,19 @@ def choice_rules(choices: Sequence[Json]) -> list[str]:
     return [f"{choice['step']}.{rule}" for choice in choices for rule in cast(Sequence[str], choice["rules"])]
 
 
-def choice_counts(plan: Plan, tasks: Sequence[Json]) -> list[dict[str, object]]:
+def choice_counts(plan: Plan, outcome: ChoiceOutcome) -> list[dict[str, object]]:
     """Return what each step chose, as the manifest of a run has it.
 
     ``strata`` are there where a step has some, by name; in those of a mixture ``target`` is what training should read
     of one, and ``repeat`` how often it has to read what was kept for that: 1 but for UniMax with more than one epoch.
     """
     found = []
-    for choice, done in zip(plan.choices, tasks, strict=True):
+    for choice, done, decided in zip(plan.choices, outcome.tasks, outcome.decided, strict=True):
         numbers = dict(counts(done))
         strata = numbers.pop("strata")
-        kept = {} if choice["use"] == "select" or choice["by"] is None else {"strata": strata}
+        if is_decided(choice):
+            numbers |= decided_counts(choice, numbers, decided)
+        has_strata = choice["use"] != "select" and choice["by"] is not None and not is_decided(choice)
         found.append(
             {
                 "step": choice["step"],
@@ -263,7 +293,7 @@ def choice_counts(plan: Plan, tasks: Sequence[Json]) -> list[dict[str, object]]:
                 "unit": choice["unit"],
                 "rules": choice["rules"],
                 **numbers,
-                **kept,
+                **({"strata": strata} if has_strata else {}),
             }
         )
     return found
@@ -279,6 +309,9 @@ def choice_stages(plan: Plan) -> dict[str, int]:
     for choice in plan.choices:
         if choice["importance"] is not None:
             for stage, tasks in {"features": partitions, "target": 1, "scores": partitions}.items():
+                numbers[stage] = numbers.get(stage, 0) + tasks
+        if is_decided(choice):
+            for stage, tasks in {"group_rows": partitions, "decide_groups": plan.num_ranges}.items():
                 numbers[stage] = numbers.get(stage, 0) + tasks
     if plan.choices:
         numbers["choose"] = len(plan.choices)
@@ -333,6 +366,9 @@ def describe_choices(choices: Sequence[Json]) -> list[str]:
     lines = []
     for choice in choices:
         by = "" if choice["by"] is None else f" by {choice['by']}"
+        if is_decided(choice):
+            lines.append(f"  then {choice['step']} (plugin, decides about groups{by} of what is kept)")
+            continue
         num_bytes = novelty_bytes(choice)
         memory = f"; filter of {num_bytes:,} bytes" if num_bytes else ""
         lines.append(
@@ -350,6 +386,10 @@ def disk_of_choices(plan: Plan) -> list[str]:
         parts.append("4 a document for words or tokens")
     if any(choice["importance"] is not None for choice in plan.choices):
         parts.append("8 a document for importance")
+    if any(is_decided(choice) for choice in plan.choices):
+        parts.append(
+            "the columns that a plugin decides by, twice while it does, and 12 bytes a document left out"
+        )
     sorting = f"while a step runs {CANDIDATE_BYTES} bytes a document and {LEFT_OUT_BYTES} a document left out"
     return [f"disk of choosing: {', '.join(parts)}; {sorting}"]
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gristmill import _native
+from gristmill.curate.group_choices import Deciding
 from gristmill.curate.other_uses import check_other_uses
 from gristmill.curate.semantic import SemanticPlan, plan_semantic
 from gristmill.curate.token_statistics import counting_tokenizer
@@ -81,6 +83,8 @@ class CompiledSteps:
     max_cluster_fraction: float | None
     caveat: str | None
     semantic: SemanticPlan | None
+    deciders: Mapping[str, Deciding] = field(default_factory=dict)
+    """Operators that decide about groups, by step."""
 
 
 def compile_steps(recipe: Recipe) -> CompiledSteps:
@@ -97,6 +101,7 @@ def compile_steps(recipe: Recipe) -> CompiledSteps:
     thresholds: list[Mapping[str, object]] = []
     columns = recipe.extracted_columns()
     made: list[str] = []
+    deciders: dict[str, Deciding] = {}
     for step in recipe.steps:
         conditions = [{"column": name, "any_of": list(values)} for name, values in step.where.items()]
         if isinstance(step, PluginStep):
@@ -104,8 +109,12 @@ def compile_steps(recipe: Recipe) -> CompiledSteps:
             for name in operator.required_columns:
                 if "." in name and name not in columns:
                     _refuse_unmade(name, step, made)
-                elif not _is_given(name) and not recipe.is_signal_column(name):
+                elif not _is_given(name, step) and not recipe.is_signal_column(name):
                     columns.setdefault(name, "utf8")
+            if step.is_choice:
+                operators.append(_plugin_lineage(operator))
+                deciders[step.name] = _deciding(operator)
+                continue
             made += [f"{step.name}.{output}" for output in operator.outputs]
             steps.append(_plugin_step(step, operator, conditions))
             operators.append(_plugin_lineage(operator))
@@ -145,7 +154,7 @@ def compile_steps(recipe: Recipe) -> CompiledSteps:
             minhash["hash"] = {"function": near.hash_function, "precision": 64}
     return CompiledSteps(
         steps=tuple(steps),
-        plugins=tuple(operator.describe() for operator in active.values()),
+        plugins=tuple(operator.describe() for step, operator in active.items() if step not in deciders),
         readers={name: reader.describe() for name, reader in readers.items()},
         extractors={name: extractor.describe() for name, extractor in extractors.items()},
         plugins_dir=recipe.plugins_dir,
@@ -166,6 +175,7 @@ def compile_steps(recipe: Recipe) -> CompiledSteps:
         max_cluster_fraction=None if near is None else near.max_cluster_fraction,
         caveat=None if near is None else near.caveat(),
         semantic=plan_semantic(recipe.semantic_dedup),
+        deciders=deciders,
     )
 
 
@@ -235,15 +245,33 @@ def _activate(
     from gristmill.plugins.manager import PluginManager
 
     manager = PluginManager.load(names, plugins_dir=recipe.plugins_dir)
-    active = {step.name: manager.activate(step.table()) for step in recipe.plugin_steps}
-    readers = {name: manager.activate_reader(use) for name, use in formats.items()}
-    extractors = {
-        source.name: manager.activate_as("extractor", use_table(source.extract))
-        for source in recipe.sources
-        if source.extract is not None
-    }
+    active: dict[str, ActiveOperator] = {}
+    for number, step in enumerate(recipe.steps, start=1):
+        if isinstance(step, PluginStep):
+            with _named_in(recipe, f"[[step]] number {number}"):
+                active[step.name] = manager.activate(step.table())
+    readers: dict[str, ActiveOperator] = {}
+    extractors: dict[str, ActiveOperator] = {}
+    for number, source in enumerate(recipe.sources, start=1):
+        with _named_in(recipe, f"[[source]] number {number}"):
+            if source.name in formats:
+                readers[source.name] = manager.activate_reader(formats[source.name])
+            if source.extract is not None:
+                extractors[source.name] = manager.activate_as("extractor", use_table(source.extract))
     check_other_uses(recipe, manager)
     return active, readers, extractors
+
+
+@contextmanager
+def _named_in(recipe: Recipe, place: str) -> Iterator[None]:
+    """Add to an error where in the recipe it comes from."""
+    try:
+        yield
+    except GristmillError as error:
+        where = place if recipe.path is None else f"{recipe.path}, {place}"
+        raise GristmillError(
+            error.code, error.message, hint=error.hint, context=(f"in {where}", *error.context)
+        ) from error
 
 
 def _plugin_step(
@@ -261,10 +289,23 @@ def _plugin_step(
     }
 
 
-def _is_given(name: str) -> bool:
+def _deciding(operator: ActiveOperator) -> Deciding:
+    from gristmill.plugins.deciders import GroupDecider
+
+    assert isinstance(operator.instance, GroupDecider)
+    return Deciding(description=operator.describe(), reasons=dict(operator.instance.reasons))
+
+
+def _is_given(name: str, step: PluginStep) -> bool:
     """Say whether the engine has the column by itself, whatever the records hold."""
     from gristmill.plugins.operators import ENGINE_COLUMNS, SEGMENT_COLUMNS
 
+    if name in SEGMENT_COLUMNS and step.is_choice:
+        raise GristmillError(
+            "GM-PLUGIN-017",
+            f"`{step.use}` reads column `{name}`, which is there for signals and transforms only",
+            hint="let it read `text`, or a column that a signal makes of it",
+        )
     return name in ENGINE_COLUMNS or name in SEGMENT_COLUMNS
 
 

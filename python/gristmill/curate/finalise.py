@@ -82,7 +82,7 @@ def build_manifest(plan: Plan, outcome: Outcome) -> dict[str, object]:
         ),
         **({"cuts": cut_counts(plan, outcome.cut)} if plan.cuts else {}),
         "dedup": _dedup_counts(plan, outcome),
-        **({"choices": choice_counts(plan, outcome.chosen.tasks)} if plan.choices else {}),
+        **({"choices": choice_counts(plan, outcome.chosen)} if plan.choices else {}),
         **({} if plan.index is None else {"index": _index(plan.index)}),
         "files": [
             {

@@ -29,7 +29,7 @@ def check_other_uses(recipe: Recipe, manager: PluginManager) -> None:
     """
     for written in recipe.report.sections:
         manager.activate_as("report_section", use_table(written))
-    for written in () if recipe.train is None else recipe.train.callbacks:
+    for written in () if recipe.train is None else recipe.train.plugin_callbacks:
         manager.activate_as("trainer_callback", use_table(written))
 
 

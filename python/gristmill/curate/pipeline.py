@@ -25,16 +25,15 @@ from gristmill.curate.cuts import (
     tokenise_cuts,
 )
 from gristmill.curate.folder import RunFolder
+from gristmill.curate.group_choices import is_decided
 from gristmill.curate.guards import check_removals
 from gristmill.curate.plan import Plan
+from gristmill.curate.quarantine import allowed_failures
 from gristmill.curate.semantic import SemanticTasks, run_semantic
 from gristmill.curate.split import SplitTasks, run_split, tokenise_split
 from gristmill.curate.stages import Json, Stages, Task, counts, outputs
 from gristmill.curate.words import counted
 from gristmill.errors import GristmillError
-
-MIN_QUARANTINE = 100
-"""So many unreadable documents are always tolerated, whatever share of a small corpus they are."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -195,10 +194,10 @@ def check_readable(plan: Plan, maps: Sequence[Json]) -> None:
         raise GristmillError(
             "GM-RUN-010",
             f"no document could be read ({counted(total, 'record')} in {counted(len(plan.files), 'file')})",
-            hint="check `paths`, `text` and `format` of every source",
+            hint=_hint_of_unreadable(plan, reasons),
             context=listing,
         )
-    allowed = max(MIN_QUARANTINE, int(plan.max_quarantine_fraction * total))
+    allowed = allowed_failures(total, plan.max_quarantine_fraction)
     if unreadable > allowed:
         raise GristmillError(
             "GM-RUN-011",
@@ -206,6 +205,20 @@ def check_readable(plan: Plan, maps: Sequence[Json]) -> None:
             hint="mend the input, or raise `max_quarantine_fraction` in `[run]`",
             context=listing,
         )
+
+
+def _hint_of_unreadable(plan: Plan, reasons: Counter[str]) -> str:
+    """Say where to look when nothing can be read: at the plugin if one failed on most, else at the sources."""
+    uses = {str(plugin["step"]): str(plugin["use"]) for plugin in plan.plugins}
+    for reason, _ in reasons.most_common(1):
+        step = reason.rpartition(".")[0]
+        if step in uses:
+            plugin = uses[step].partition(".")[0]
+            return (
+                f"`{uses[step]}` fails on every document: try it with `gristmill plugin test {plugin}`, and with "
+                "`--plugins-dir DIR` for a single file"
+            )
+    return "check `paths`, `text` and `format` of every source"
 
 
 def _map_task(plan: Plan, index: int) -> Task:
@@ -233,7 +246,11 @@ def _map_task(plan: Plan, index: int) -> Task:
         spec["semantic"] = plan.semantic.map_spec()
     if plan.supervised is not None:
         spec |= plan.supervised.map_spec(source.engine)
-    extra: dict[str, object] = {"operators": [dict(operator) for operator in plan.operators]}
+    # Without those that decide about groups, long after: another version of one must not read the documents again.
+    deciders = {choice["step"] for choice in plan.choices if is_decided(choice)}
+    extra: dict[str, object] = {
+        "operators": [dict(operator) for operator in plan.operators if operator["step"] not in deciders]
+    }
     if source.extraction is not None:
         extra["extraction"] = dict(source.extraction)
     if plan.plugins or source.reader is not None or source.extraction is not None:

@@ -29,11 +29,19 @@ from gristmill.curate.dedup_index.resolve import check_configuration
 from gristmill.curate.dedup_index.segments import BYTES_PER_DOCUMENT as INDEX_BYTES_PER_DOCUMENT
 from gristmill.curate.dedup_index.segments import IndexUse, read_segments
 from gristmill.curate.footprint import FileCost, assumed_documents, disk_lines, file_costs, memory_lines
+from gristmill.curate.group_choices import GROUP_BYTES, is_decided
 from gristmill.curate.inputs import MAX_FILES, InputFile, Partition, find_files, make_partitions
 from gristmill.curate.other_uses import check_extracted_files
 from gristmill.curate.semantic import SEMANTIC_STAGES, SemanticPlan
 from gristmill.curate.split import PROOF_BYTES, SPLIT_STAGES, SplitPlan, plan_split
-from gristmill.curate.stages import CHOICE_STAGES, CUT_STAGES, INDEX_STAGES, STAGE_VERSIONS, strip_neutral
+from gristmill.curate.stages import (
+    CHOICE_STAGES,
+    CUT_STAGES,
+    GROUP_STAGES,
+    INDEX_STAGES,
+    STAGE_VERSIONS,
+    strip_neutral,
+)
 from gristmill.curate.supervised import SupervisedPlan, plan_supervised, turns_spec
 from gristmill.curate.tokens import ResolvedTokenizer, resolve_tokenizer
 from gristmill.curate.words import counted
@@ -152,10 +160,10 @@ class Plan:
     def plugin_lineage(self) -> list[dict[str, object]]:
         """Return what plugins did to the data: name, kind, version, package, configuration and fingerprint of each.
 
-        Steps in order, then what reads the sources and what makes their texts. The fingerprint holds the hash of the
-        plugin's files where these can change under one version.
+        Steps in order, then those that decide about groups, what reads the sources and what makes their texts. The
+        fingerprint holds the hash of the plugin's files where these can change under one version.
         """
-        described = list(self.plugins)
+        described = [*self.plugins, *self._deciders()]
         described += [source.reader for source in self.sources if source.reader is not None]
         described += [
             cast(Mapping[str, object], source.extraction["extractor"])
@@ -165,6 +173,9 @@ class Plan:
         entries = [{name: plugin[name] for name in LINEAGE_KEYS} for plugin in described]
         # Several sources may have the same reader.
         return [entry for position, entry in enumerate(entries) if entry not in entries[:position]]
+
+    def _deciders(self) -> list[Mapping[str, object]]:
+        return [cast(Mapping[str, object], one["decider"]) for one in self.choices if is_decided(one)]
 
     def identity(self) -> dict[str, object]:
         """Return everything the result depends on apart from the content of the inputs; no path, size or budget."""
@@ -179,6 +190,7 @@ class Plan:
                 and (self.index is not None or name not in INDEX_STAGES)
                 and (self.split is not None or name not in SPLIT_STAGES)
                 and (self.choices or name not in CHOICE_STAGES)
+                and (any(map(is_decided, self.choices)) or name not in GROUP_STAGES)
             },
             "sources": [
                 {
@@ -281,8 +293,9 @@ class Plan:
         (up to 200 MiB where there is one), three batches of text, 24 bytes of segmentation for each byte of the longest
         document, row groups of four tables (64 MiB) and its sort budget; with `semantic_dedup` the hyperplanes, and a
         batch of embeddings, which as numbers take less than as the text of their metadata; with `[split]` the index of
-        its proof (160 MiB); and the largest Bloom filter of a step that cuts or selects, or all of `scratch_memory`
-        where repeated passages are found. Where turns are rendered: three tokenizers, and the batches twice.
+        its proof (160 MiB); where a plugin decides about groups the largest that it is given, three times; and the
+        largest Bloom filter of a step that cuts or selects, or all of `scratch_memory` where repeated passages are
+        found. Where turns are rendered: three tokenizers, and the batches twice.
         """
         tokenizer = 0 if self.tokenizer is None else 200 << 20
         batches = 3 * (self.batch_bytes + self.max_document_bytes)
@@ -293,6 +306,7 @@ class Plan:
             batches += self.batch_bytes + self.semantic.hyperplane_bytes
         worker = (160 << 20) + tokenizer + batches + 24 * self.max_document_bytes + (64 << 20)
         worker += 0 if self.split is None else PROOF_BYTES
+        worker += 3 * GROUP_BYTES if self._deciders() else 0
         filters = max([0, *map(filter_bytes, self.cuts), *map(novelty_bytes, self.choices)])
         texts = self.scratch_memory_bytes if passages.holds_all_texts(self.cuts) else 0
         return (160 << 20) + workers * (worker + self.sort_memory_bytes) + max(filters, texts)
@@ -314,7 +328,9 @@ class Plan:
             lines += [f"     {words}" for words in self._containment(step["name"])]
         lines += describe_cuts(self.cuts)
         lines += [f"  then {name} (over all documents)" for name in self.dedup_steps]
-        lines += describe_choices(self.choices)
+        for choice in self.choices:
+            lines += describe_choices([choice])
+            lines += [f"     {words}" for words in self._containment(choice["step"])]
         lines.append("stages: " + ", ".join(f"{name} {count}" for name, count in self.stage_counts().items()))
         if self.caveat:
             lines.append(f"caution: {self.caveat}")
@@ -349,7 +365,7 @@ class Plan:
 
         return [
             Containment.described(cast(Mapping[str, object], plugin["containment"])).words
-            for plugin in self.plugins
+            for plugin in (*self.plugins, *self._deciders())
             if plugin["step"] == step
         ]
 
@@ -391,7 +407,7 @@ def make_plan(recipe: Recipe, *, loads_tokenizer: bool = True) -> Plan:
     compiled = compile_steps(recipe)
     check_extracted_files(recipe, files)
     check_filters(compiled.cuts, recipe.run.scratch_memory)
-    choices = plan_choices(recipe)
+    choices = plan_choices(recipe, compiled.deciders)
     check_choices_fit(choices, recipe.run.scratch_memory)
     num_bytes = sum(file.num_bytes for file in files)
     tokenizer = None

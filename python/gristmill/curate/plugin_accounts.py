@@ -50,12 +50,14 @@ def write_account(
     write_atomically(path, json.dumps(account).encode())
 
 
-def total(folder: RunFolder, maps: Sequence[Json]) -> tuple[dict[str, dict[str, object]], int]:
-    """Return the sums of all tasks by step, in step order, and of how many tasks there was an account."""
+def total(folder: RunFolder, tasks: Sequence[Json]) -> tuple[dict[str, dict[str, object]], int]:
+    """Return the sums of tasks by step, in step order, and of how many tasks there was an account."""
     sums: dict[str, dict[str, object]] = {}
     num_found = 0
-    for found in maps:
-        manifest = folder.task_manifest("map", cast(int, found["index"]), str(found["fingerprint"]))
+    for found in tasks:
+        manifest = folder.task_manifest(
+            str(found["stage"]), cast(int, found["index"]), str(found["fingerprint"])
+        )
         accounts = [path for part in PARTS if (path := _account(manifest, part)).is_file()]
         num_found += bool(accounts)
         for step, counts in (item for path in accounts for item in load_json(path).items()):
@@ -66,14 +68,14 @@ def total(folder: RunFolder, maps: Sequence[Json]) -> tuple[dict[str, dict[str, 
     return sums, num_found
 
 
-def record(folder: RunFolder, maps: Sequence[Json]) -> None:
+def record(folder: RunFolder, tasks: Sequence[Json]) -> None:
     """Append the sums to `events.jsonl`, and warn of operators that run document by document in Python."""
-    sums, num_found = total(folder, maps)
+    sums, num_found = total(folder, tasks)
     if not sums:
         return
     from gristmill.plugins.host import faster_tier
 
-    event = {"time_s": round(time.time(), 3), "stage": STAGE, "done": num_found, "total": len(maps)}
+    event = {"time_s": round(time.time(), 3), "stage": STAGE, "done": num_found, "total": len(tasks)}
     with (folder.root / "events.jsonl").open("a", encoding="utf-8") as handle:
         handle.write(json.dumps({**event, "message": "", "operators": sums}) + "\n")
     for step, counts in sums.items():

@@ -253,7 +253,8 @@ def _finished(prepared: Prepared, outcome: Outcome, runner: StageRunner, log: Ev
     # Before the run is finished: what a finished run kept is in its index.
     dedup_index.publish(plan, folder, outcome.segment, inputs_of(plan, outcome.maps))
     finalise(plan, outcome, folder)
-    plugin_accounts.record(folder, outcome.maps)
+    deciding = [done for tasks in outcome.chosen.decided for done in tasks]
+    plugin_accounts.record(folder, [*outcome.maps, *deciding])
     finished = open_run(folder.root)
     log({"stage": "finalise", "done": 1, "total": 1, "message": finished.digest})
     return CuratedRun(

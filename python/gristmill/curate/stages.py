@@ -39,6 +39,8 @@ STAGE_VERSIONS = {
     "features": 1,
     "target": 1,
     "scores": 1,
+    "group_rows": 1,
+    "decide_groups": 1,
     "choose": 1,
     "check": 1,
     "segment": 1,
@@ -60,6 +62,9 @@ CUT_STAGES = frozenset({"units", "copies", "bloom", "substring", "cut"})
 
 CHOICE_STAGES = frozenset({"amounts", "features", "target", "scores", "choose"})
 """Stages of steps that choose among documents: no part of the identity of a plan without one."""
+
+GROUP_STAGES = frozenset({"group_rows", "decide_groups"})
+"""Stages of plugins that decide about groups: no part of the identity of a plan without one."""
 
 INDEX_STAGES = frozenset({"check", "segment"})
 """Stages of an index of earlier runs: no part of the identity of a plan without one."""
@@ -89,7 +94,7 @@ class Task:
     index
         Position in its stage.
     kind
-        ``"map"`` or ``"native"``.
+        ``"map"``, ``"native"`` or ``"groups"``.
     spec
         The engine's description, without `place`.
     extra

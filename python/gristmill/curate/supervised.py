@@ -143,6 +143,8 @@ class SupervisedPlan:
                 "digest": self.chat.digest,
                 "train_on": self.chat.train_on,
                 "marks_itself": self.chat.marks_itself,
+                # What training proves masks against.
+                "turns": None if self.chat.turns is None else self.chat.turns.manifest(),
             }
         if self.max_tokens is not None:
             found["max_tokens"] = self.max_tokens

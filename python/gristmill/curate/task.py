@@ -28,6 +28,7 @@ class TaskRunner:
 
     def __init__(self) -> None:
         self.session = _native.Session()
+        self._verified: set[str] = set()
 
     def run(self, task: Mapping[str, object]) -> dict[str, object]:
         """Run a task to its commit and return the task manifest.
@@ -35,8 +36,8 @@ class TaskRunner:
         Parameters
         ----------
         task
-            ``{"kind": "map" | "native", "spec": {...}}``; a map task may have ``plugins``, ``reader``,
-            ``plugins_dir``, ``seed`` and ``chat`` beside.
+            ``{"kind": "map" | "native" | "groups", "spec": {...}}``; a map task may have ``plugins``, ``reader``,
+            ``plugins_dir``, ``seed`` and ``chat`` beside, one of groups has ``decider``.
         """
         spec = cast(Mapping[str, object], task["spec"])
         place = cast(Mapping[str, object], spec["place"])
@@ -45,6 +46,10 @@ class TaskRunner:
         try:
             if task["kind"] == "map":
                 manifest = self._run_map(task)
+            elif task["kind"] == "groups":
+                from gristmill.curate.group_task import run_group_task
+
+                manifest = run_group_task(task, self._verified, self.session)
             else:
                 manifest = _native.run_task(json.dumps(spec), self.session)
         finally:

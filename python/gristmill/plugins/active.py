@@ -15,11 +15,12 @@ from typing import Literal, TypedDict
 from gristmill.errors import GristmillError
 from gristmill.plugins.config import canonical_config, config_fields, parse_config, unknown_key
 from gristmill.plugins.containment import CONTAINMENT_KEYS, Containment, parse_containment
+from gristmill.plugins.deciders import GROUP
 from gristmill.plugins.hookspecs import API_MAJOR
 from gristmill.plugins.operators import Operator, Output, work_method
 
 OnError = Literal["quarantine", "null", "fail"]
-RESERVED_KEYS = ("use", "name", "semantics", "where", "on_error", *CONTAINMENT_KEYS)
+RESERVED_KEYS = ("use", "name", "semantics", "where", "on_error", "by", *CONTAINMENT_KEYS)
 
 
 class Threshold(TypedDict):
@@ -92,8 +93,9 @@ class ActiveOperator:
 
     @property
     def required_columns(self) -> tuple[str, ...]:
-        """The columns besides ``text`` that a batch must have."""
-        return tuple(name for name in self.inputs if name != "text")
+        """The columns of documents besides ``text`` that a batch must have."""
+        group = {GROUP} if self.kind == "decider" else set()
+        return tuple(name for name in self.inputs if name not in {"text", *group})
 
     def describe(self) -> dict[str, object]:
         """Return the step as plain JSON values; `PluginManager.rebuild` reads them back."""
@@ -169,7 +171,7 @@ def activate(registered: Registered, step: Mapping[str, object]) -> ActiveOperat
         distribution=registered.distribution,
         distribution_version=registered.distribution_version,
         config=plain,
-        inputs=() if registered.kind == "reader" else tuple(operator.inputs),
+        inputs=() if registered.kind == "reader" else inputs_of(operator),
         outputs=outputs,
         thresholds=tuple(sorted(thresholds, key=lambda item: list(outputs).index(item["column"]))),
         on_error=_on_error(step, use),
@@ -179,6 +181,11 @@ def activate(registered: Registered, step: Mapping[str, object]) -> ActiveOperat
         fingerprint=fingerprint(registered, plain),
         containment=Containment() if registered.kind == "reader" else parse_containment(operator, step, use),
     )
+
+
+def inputs_of(operator: type[Operator]) -> tuple[str, ...]:
+    """Return the columns of a batch for the operator: its inputs, and for a decider what its rows are grouped by."""
+    return (*((GROUP,) if operator.kind == "decider" else ()), *operator.inputs)
 
 
 def fingerprint(registered: Registered, config: Mapping[str, object]) -> str:

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING
 from gristmill.plugins.callbacks import TrainerCallback, TrainingState
 from gristmill.plugins.commands import Command, CommandError
 from gristmill.plugins.config import Field, NoConfig, frozen_config
+from gristmill.plugins.deciders import GroupDecider, per_group
 from gristmill.plugins.extractors import Extractor
 from gristmill.plugins.hookspecs import API_MAJOR, Register, hookimpl
 from gristmill.plugins.observers import RunInfo
@@ -76,6 +77,7 @@ __all__ = [
     "Filter",
     "Float32",
     "Float64",
+    "GroupDecider",
     "Int32",
     "Int64",
     "NoConfig",
@@ -105,6 +107,7 @@ __all__ = [
     "max_horizontal",
     "min_horizontal",
     "per_document",
+    "per_group",
     "sum_horizontal",
     "when",
 ]

@@ -43,9 +43,13 @@ def rows_to_repeat(num_rows: int) -> list[int]:
 
 
 def difference(
-    columns: Mapping[str, pa.Array], row: int, alone: Mapping[str, pa.Array], is_transform: bool
+    columns: Mapping[str, pa.Array],
+    row: int,
+    alone: Mapping[str, pa.Array],
+    is_transform: bool,
+    row_alone: int = 0,
 ) -> str | None:
-    """Return how a document's values differ from those it gave alone, in words, or None.
+    """Return how a document's values differ from those it gave alone, or in its group alone, in words, or None.
 
     Examples
     --------
@@ -53,7 +57,7 @@ def difference(
     'output `x` is `2` among its neighbours and `3` alone'
     """
     for name, column in columns.items():
-        among, by_itself = column[row].as_py(), alone[name][0].as_py()
+        among, by_itself = column[row].as_py(), alone[name][row_alone].as_py()
         if not _is_same(among, by_itself, FLOAT_TOLERANCE.get(str(column.type), 0.0)):
             if is_transform:
                 return "the text is another among its neighbours than alone"

@@ -165,13 +165,13 @@ def _convert(value: object, hint: object) -> object:
         return _convert_union(value, arguments)
     if origin is Literal:
         if not any(value == item and type(value) is type(item) for item in arguments):
-            raise ValueError(f"must be one of {', '.join(map(repr, arguments))}, not `{value}`")
+            raise ValueError(f"must be one of {', '.join(map(repr, arguments))}, not {_shown(value)}")
         return value
     if origin is tuple:
         return _convert_tuple(value, arguments)
     if origin in (dict, Mapping):
         if not isinstance(value, Mapping):
-            raise TypeError(f"must be a table, not `{value}`")
+            raise TypeError(f"must be a table, not {_shown(value)}")
         return {str(key): _convert(item, arguments[1]) for key, item in value.items()}
     return _convert_scalar(value, hint)
 
@@ -192,12 +192,20 @@ def _convert_union(value: object, arguments: tuple[object, ...]) -> object:
 
 def _convert_tuple(value: object, arguments: tuple[object, ...]) -> object:
     if not isinstance(value, (list, tuple)):
-        raise TypeError(f"must be a list, not `{value}`")
+        raise TypeError(f"must be a list, not {_shown(value)}")
     if len(arguments) == 2 and arguments[1] is Ellipsis:
         return tuple(_convert(item, arguments[0]) for item in value)
     if len(value) != len(arguments):
         raise ValueError(f"must have {len(arguments)} items, not {len(value)}")
     return tuple(_convert(item, option) for item, option in zip(value, arguments, strict=True))
+
+
+def _shown(value: object) -> str:
+    """Return a value as a recipe has it, so that `"2"` is not taken for `2`."""
+    # Here, because authors import this module, and it is quick to load.
+    from gristmill.recipe.effective import toml_value
+
+    return f"`{toml_value(value)}`"
 
 
 def _convert_scalar(value: object, hint: object) -> object:
@@ -209,6 +217,6 @@ def _convert_scalar(value: object, hint: object) -> object:
         return number
     if hint in names:
         if type(value) is not hint:
-            raise TypeError(f"must be {names[hint]}, not `{value}`")
+            raise TypeError(f"must be {names[hint]}, not {_shown(value)}")
         return value
     raise TypeError(f"has the type `{hint}`, which a recipe cannot fill")

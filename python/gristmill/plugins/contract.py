@@ -22,6 +22,8 @@ import pyarrow as pa
 from gristmill import _native
 from gristmill.errors import GristmillError
 from gristmill.plugins.active import ActiveOperator, Registered, activate
+from gristmill.plugins.deciders import GROUP
+from gristmill.plugins.groups import group_starts
 from gristmill.plugins.host import HostResult, PluginHost
 from gristmill.plugins.manager import definition_problem
 from gristmill.plugins.operators import SEGMENT_COLUMNS, Operator
@@ -42,8 +44,9 @@ class Check:
 def engine_batch(texts: Sequence[str], inputs: Sequence[str] = ("text",)) -> pa.RecordBatch:
     """Return a batch with these texts and a plausible column for every other input.
 
-    ``doc``, ``key``, ``id``, ``source`` and the columns of the segmentation are as the engine gives them; a name with
-    a dot is taken for a signal (float64), any other for an extracted text column; both have nulls in them.
+    ``doc``, ``key``, ``id``, ``source``, ``text_bytes`` and the columns of the segmentation are as the engine gives
+    them; ``group`` makes groups of one row, two, three and so on up to seven, again and again; a name with a dot is
+    taken for a signal (float64), any other for an extracted text column; both have nulls in them.
 
     Examples
     --------
@@ -60,6 +63,10 @@ def engine_batch(texts: Sequence[str], inputs: Sequence[str] = ("text",)) -> pa.
         elif name == "key":
             keys = [hashlib.blake2b(str(row).encode(), digest_size=16).digest() for row in range(num_rows)]
             columns[name] = pa.array(keys, pa.binary(16))
+        elif name in ("raw_bytes", "text_bytes"):
+            columns[name] = pa.array([len(text.encode()) for text in texts], pa.uint32())
+        elif name == GROUP:
+            columns[name] = pa.array(_groups(num_rows), pa.large_utf8())
         elif name in SEGMENT_COLUMNS:
             batch = _native.segment_texts(pa.array(texts, pa.large_utf8()), [name], _native.Session())
             columns[name] = batch.column(name)
@@ -71,6 +78,11 @@ def engine_batch(texts: Sequence[str], inputs: Sequence[str] = ("text",)) -> pa.
             values = [None if row % 5 == 4 else ("en", "de")[row % 2] for row in range(num_rows)]
             columns[name] = pa.array(values, pa.large_utf8())
     return pa.record_batch(columns)
+
+
+def _groups(num_rows: int) -> list[str]:
+    sizes = (1 + number % 7 for number in range(num_rows))
+    return [f"group {number}" for number, size in enumerate(sizes) for _ in range(size)][:num_rows]
 
 
 def registered_for(operator: type[Operator], namespace: str = "contract") -> Registered:
@@ -102,7 +114,7 @@ def check_operator(
     namespace: str = "contract",
     other_process: bool = True,
 ) -> list[Check]:
-    """Run every check on a signal, transform or filter and return the outcomes, in order.
+    """Run every check on a signal, transform, filter, extractor or decider and return the outcomes, in order.
 
     Parameters
     ----------
@@ -140,9 +152,13 @@ def check_operator(
         ),
         _compare("same again", result, lambda: run_once(active, batch), active),
     ]
-    if active.scope == "row":
-        checks.append(_compare("split and merge", result, lambda: _run_split(active, batch), active))
-        checks.append(_compare("order of rows", result, lambda: _run_reversed(active, batch), active))
+    if active.scope != "batch":
+        what = "rows" if active.scope == "row" else "groups"
+        parts = _parts(active, batch)
+        checks.append(_compare("split and merge", result, lambda: _run_split(active, batch, parts), active))
+        checks.append(
+            _compare(f"order of {what}", result, lambda: _run_reversed(active, batch, parts), active)
+        )
     if other_process and active.deterministic:
         checks.append(_check_other_process(operator, config or {}, texts, result))
     return [
@@ -217,15 +233,23 @@ def _merge(results: Sequence[HostResult], sizes: Sequence[int]) -> HostResult:
     )
 
 
-def _run_split(operator: ActiveOperator, batch: pa.RecordBatch) -> HostResult:
-    """Run single rows, then threes, and merge: a result that looks at its neighbours differs."""
+def _parts(operator: ActiveOperator, batch: pa.RecordBatch) -> list[tuple[int, int]]:
+    """Return what a batch can be taken apart into, as first row and number of rows: rows and threes, or groups."""
+    if operator.scope == "group":
+        starts = group_starts(batch.column(GROUP))
+        ends = [*starts[1:], batch.num_rows]
+        return [(start, end - start) for start, end in zip(starts, ends, strict=True)]
     sizes = list(_sizes(batch.num_rows))
-    starts = [sum(sizes[:index]) for index in range(len(sizes))]
+    return [(sum(sizes[:index]), size) for index, size in enumerate(sizes)]
+
+
+def _run_split(
+    operator: ActiveOperator, batch: pa.RecordBatch, parts: Sequence[tuple[int, int]]
+) -> HostResult:
+    """Run each part alone and merge: a result that looks at its neighbours differs."""
     with PluginHost([operator], seed=7, max_failures=batch.num_rows, audits=False) as host:
-        parts = [
-            host.run(operator, batch.slice(start, size)) for start, size in zip(starts, sizes, strict=True)
-        ]
-    return _merge(parts, sizes)
+        results = [host.run(operator, batch.slice(start, size)) for start, size in parts]
+    return _merge(results, [size for _, size in parts])
 
 
 def _sizes(num_rows: int) -> Iterator[int]:
@@ -236,17 +260,28 @@ def _sizes(num_rows: int) -> Iterator[int]:
         size = 3 if num_rows - left >= num_rows // 2 else 1
 
 
-def _run_reversed(operator: ActiveOperator, batch: pa.RecordBatch) -> HostResult:
-    backwards = pa.array(range(batch.num_rows - 1, -1, -1), pa.int64())
-    result = run_once(operator, batch.take(backwards))
-    last = batch.num_rows - 1
+def _run_reversed(
+    operator: ActiveOperator, batch: pa.RecordBatch, parts: Sequence[tuple[int, int]]
+) -> HostResult:
+    """Run the rows backwards, or the groups, each as it is, and put the results back in order."""
+    if operator.scope == "row":
+        parts = [(row, 1) for row in range(batch.num_rows)]
+    order = [row for start, size in reversed(parts) for row in range(start, start + size)]
+    back = [0] * len(order)
+    for place, row in enumerate(order):
+        back[row] = place
+    result = run_once(operator, batch.take(pa.array(order, pa.int64())))
+    places = pa.array(back, pa.int64())
     return HostResult(
-        columns={name: column.take(backwards) for name, column in result.columns.items()},
-        new_text=result.new_text.take(backwards) if result.new_text is not None else None,
-        quarantined=[
-            type(item)(row=last - item.row, error_type=item.error_type, detail=item.detail)
-            for item in reversed(result.quarantined)
-        ],
+        columns={name: column.take(places) for name, column in result.columns.items()},
+        new_text=result.new_text.take(places) if result.new_text is not None else None,
+        quarantined=sorted(
+            (
+                type(item)(row=order[item.row], error_type=item.error_type, detail=item.detail)
+                for item in result.quarantined
+            ),
+            key=lambda item: item.row,
+        ),
         stats=result.stats,
     )
 

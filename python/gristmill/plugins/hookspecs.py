@@ -81,6 +81,14 @@ def register_filters(register: Register) -> None:
 
 
 @hookspec
+def register_deciders(register: Register) -> None:
+    """Register deciders: the documents of a group in; which of them stay, and why the others do not, out.
+
+    .. versionadded:: 0.1
+    """
+
+
+@hookspec
 def register_report_sections(register: Register) -> None:
     """Register report sections: a finished run in; title, text, tables and charts out.
 
@@ -148,6 +156,7 @@ HOOKS = (
     "register_transforms",
     "register_signals",
     "register_filters",
+    "register_deciders",
     "register_report_sections",
     "register_trainer_callbacks",
     "register_commands",

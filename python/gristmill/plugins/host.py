@@ -37,6 +37,8 @@ from gristmill.plugins.columns import (
     part_of,
     without_offsets,
 )
+from gristmill.plugins.deciders import GROUP, REASON, GroupDecider
+from gristmill.plugins.groups import check_reasons, group_starts
 from gristmill.plugins.guard import InProcess, state_kept
 from gristmill.plugins.isolated import Isolated, Registry
 from gristmill.plugins.lifecycle import cannot_open, close_operator, open_operator
@@ -119,7 +121,7 @@ class PluginHost:
     Parameters
     ----------
     operators
-        Signals, transforms and filters in any order.
+        Signals, transforms, filters and deciders in any order.
     seed
         The run's seed, for `Context.rng`.
     threads
@@ -297,10 +299,11 @@ class PluginHost:
     def _bisect(
         self, opened: _Opened, batch: pa.RecordBatch, first_row: int, pieces: _Pieces, deadline_s: float
     ) -> None:
-        """Run a batch; if it fails, its halves, down to the document."""
+        """Run a batch; if it fails, its halves, down to the document, or to the group where these are decided about."""
         if batch.num_rows == 0:
             return
-        is_last = batch.num_rows == 1 or opened.operator.scope == "batch"
+        middle = _middle(opened.operator, batch)
+        is_last = middle is None
         if is_last:
             # However slow its neighbours were, alone it has all the time.
             deadline_s = opened.operator.containment.deadline_s
@@ -326,7 +329,7 @@ class PluginHost:
                 )
             pieces.columns.append({name: blank_rows(column, sorted(bad)) for name, column in columns.items()})
             return
-        middle = batch.num_rows // 2
+        assert middle is not None
         self._bisect(opened, part_of(batch, 0, middle), first_row, pieces, deadline_s)
         self._bisect(
             opened, part_of(batch, middle, batch.num_rows - middle), first_row + middle, pieces, deadline_s
@@ -335,35 +338,43 @@ class PluginHost:
     def _look_twice(
         self, opened: _Opened, inputs: pa.RecordBatch, columns: dict[str, pa.Array], failed: set[int]
     ) -> None:
-        """Give a few documents again, each alone, and compare."""
+        """Give a few documents, or groups, again, each alone, and compare."""
         operator = opened.operator
-        if operator.scope != "row" or not operator.deterministic:
+        if operator.scope == "batch" or not operator.deterministic:
             return
-        rows = [row for row in audit.rows_to_repeat(inputs.num_rows) if row not in failed]
+        parts = [part for part in _parts_to_repeat(operator, inputs) if part[0] not in failed]
         looked = OperatorStats()
         started = time.perf_counter()
         try:
-            for row in rows:
+            for row, num_rows in parts:
                 try:
                     alone, bad = _call(
-                        opened, part_of(inputs, row, 1), operator.containment.deadline_s, looked
+                        opened, part_of(inputs, row, num_rows), operator.containment.deadline_s, looked
                     )
                 except (CallFailed, ContractError) as error:
                     problem: str | None = f"it fails alone: {str(error).splitlines()[0]}"
                 else:
-                    problem = bad.get(0) or audit.difference(
-                        columns, row, alone, is_transform=operator.kind == "transform"
+                    is_transform = operator.kind == "transform"
+                    found = (
+                        audit.difference(columns, row + other, alone, is_transform, other)
+                        for other in range(num_rows)
                     )
+                    problem = bad.get(0) or next(filter(None, found), None)
                 if problem is not None:
+                    other_fault = (
+                        ""
+                        if operator.scope == "group"
+                        else ' or `scope = "batch"` (it depends on its neighbours)'
+                    )
                     raise GristmillError(
                         "GM-PLUGIN-019",
                         f"`{operator.use}` gives a document other results when it is called again: {problem}",
-                        hint="mend the operator, or declare `deterministic = False` (it depends on chance) or "
-                        '`scope = "batch"` (it depends on its neighbours)',
+                        hint="mend the operator, or declare `deterministic = False` (it depends on chance)"
+                        + other_fault,
                     )
         finally:
             with self._counting:
-                opened.stats.num_audited += len(rows)
+                opened.stats.num_audited += sum(num_rows for _, num_rows in parts)
                 opened.stats.num_captured_characters += looked.num_captured_characters
                 opened.stats.num_restarts += looked.num_restarts
                 opened.stats.audit_s += time.perf_counter() - started
@@ -413,9 +424,26 @@ class PluginHost:
             raise GristmillError(
                 "GM-PLUGIN-014",
                 f"`{operator.use}` failed on {num_failed} of {num_documents} documents, {budget} are allowed",
-                hint=f"mend the plugin; try it with `gristmill plugin test {operator.use.partition('.')[0]}`",
+                hint=f"mend the plugin; try it with `{_test_command(operator)}`",
                 context=("among the failures:", *first),
             )
+
+
+def _middle(operator: ActiveOperator, batch: pa.RecordBatch) -> int | None:
+    """Return the row to halve a batch at, or None for one that cannot be: a document, or a group, is never divided."""
+    if operator.scope == "group":
+        starts = group_starts(batch.column(GROUP))
+        return starts[len(starts) // 2] if len(starts) > 1 else None
+    return None if batch.num_rows == 1 or operator.scope == "batch" else batch.num_rows // 2
+
+
+def _parts_to_repeat(operator: ActiveOperator, inputs: pa.RecordBatch) -> list[tuple[int, int]]:
+    """Return what is given again: first row and number of rows of each part."""
+    if operator.scope != "group":
+        return [(row, 1) for row in audit.rows_to_repeat(inputs.num_rows)]
+    starts = [*group_starts(inputs.column(GROUP)), inputs.num_rows]
+    numbers = audit.rows_to_repeat(len(starts) - 1)
+    return [(starts[number], starts[number + 1] - starts[number]) for number in numbers]
 
 
 def faster_tier(kind: str) -> str:
@@ -426,7 +454,8 @@ def faster_tier(kind: str) -> str:
     >>> faster_tier("signal")
     'an expression (`expr`) or a batch (`compute`)'
     """
-    return f"an expression (`expr`) or a batch (`{'apply' if kind == 'transform' else 'compute'}`)"
+    batch = {"transform": "apply", "decider": "decide"}.get(kind, "compute")
+    return f"an expression (`expr`) or a batch (`{batch}`)"
 
 
 def _call(
@@ -436,6 +465,8 @@ def _call(
     returned = opened.caller.call(batch, deadline_s, stats)
     try:
         columns, bad, num_casts = check_columns(returned, opened.outputs, batch.num_rows)
+        if isinstance(opened.operator.instance, GroupDecider):
+            check_reasons(columns[REASON], opened.operator.instance.reasons)
     except ContractError:
         raise
     except Exception as error:  # noqa: BLE001  # what an operator returned may break in any way
@@ -461,5 +492,11 @@ def _broken(operator: ActiveOperator, problem: str) -> GristmillError:
     return GristmillError(
         "GM-PLUGIN-012",
         f"`{operator.use}` broke the contract: {problem}",
-        hint=f"run `gristmill plugin test {operator.use.partition('.')[0]}`",
+        hint=f"run `{_test_command(operator)}`",
     )
+
+
+def _test_command(operator: ActiveOperator) -> str:
+    # A plugin without a package is a single file.
+    folder = " --plugins-dir DIR" if operator.distribution is None else ""
+    return f"gristmill plugin test {operator.use.partition('.')[0]}{folder}"

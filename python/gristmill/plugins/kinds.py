@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from gristmill.plugins.callbacks import TrainerCallback
 from gristmill.plugins.commands import Command
+from gristmill.plugins.deciders import GroupDecider
 from gristmill.plugins.extractors import Extractor
 from gristmill.plugins.operators import Filter, Operator, Reader, Signal, Transform
 from gristmill.plugins.sections import ReportSection
@@ -65,6 +66,13 @@ ALL = (
         required=("reason",),
     ),
     Kind(
+        name="decider",
+        base=GroupDecider,
+        hook="register_deciders",
+        used_as='`use = "<name>"` and `by` in `[[step]]`',
+        required=("reasons",),
+    ),
+    Kind(
         name="report_section",
         base=ReportSection,
         hook="register_report_sections",
@@ -82,8 +90,10 @@ ALL = (
 
 KINDS = {kind.name: kind for kind in ALL}
 STEP_KINDS = ("signal", "transform", "filter")
-"""Kinds that a `[[step]]` may use."""
-OF_DOCUMENTS = (*STEP_KINDS, "extractor")
-"""Kinds that are given documents row by row."""
+"""Kinds that a `[[step]]` without `by` may use."""
+OF_DOCUMENTS = (*STEP_KINDS, "extractor", "decider")
+"""Kinds that are given documents in batches."""
 READS_NOTHING = ("reader", "report_section", "trainer_callback", "command")
 """Kinds that no batch is given to: they have no inputs."""
+MAY_READ_NOTHING = (*READS_NOTHING, "decider")
+"""Kinds that need not name inputs: those, and what may go by the order of documents in a group alone."""

@@ -31,8 +31,9 @@ from gristmill.plugins.active import (
     outputs_of,
 )
 from gristmill.plugins.config import config_fields, nearest
+from gristmill.plugins.deciders import GroupDecider, decider_problem
 from gristmill.plugins.discovery import NAMESPACE_PATTERN, Found, discover, source_digest
-from gristmill.plugins.kinds import ALL, KINDS, READS_NOTHING, STEP_KINDS
+from gristmill.plugins.kinds import ALL, KINDS, MAY_READ_NOTHING, STEP_KINDS
 from gristmill.plugins.observers import Observers, observed_hooks
 from gristmill.plugins.operators import Operator, work_method
 
@@ -128,14 +129,25 @@ class PluginManager:
         )
 
     def activate(self, step: Mapping[str, object]) -> ActiveOperator:
-        """Return the signal, transform or filter that a recipe's `[[step]]` table asks for.
+        """Return the signal, transform, filter or decider that a recipe's `[[step]]` table asks for.
 
         Raises
         ------
         GristmillError
             GM-PLUGIN-002, -008, -009 or -010.
         """
-        return activate(self.find(str(step["use"]), kinds=STEP_KINDS), step)
+        use = str(step["use"])
+        if step.get("by") is not None:
+            return activate(self.find(use, kinds=("decider",)), step)
+        decider = self.operators.get(use)
+        if decider is not None and issubclass(decider.operator, GroupDecider):
+            raise GristmillError(
+                "GM-PLUGIN-009",
+                f"`{use}` decides about groups, and the step does not say what makes one",
+                hint=f'add `by = "{decider.operator.by or "conversation_id"}"` to the step: a column whose equal '
+                "values make a group",
+            )
+        return activate(self.find(use, kinds=STEP_KINDS), step)
 
     def activate_reader(self, use: str, config: Mapping[str, object] | None = None) -> ActiveOperator:
         """Return the reader of this full name, for a source that says ``format = "<namespace>.<reader>"``."""
@@ -468,8 +480,10 @@ def _identity_problem(operator: type[Operator], kind: str) -> str | None:
         values: object = getattr(operator, attribute)
         if not isinstance(values, tuple) or not all(isinstance(item, str) for item in values):
             return f"has `{attribute} = {values!r}`, which is no tuple of strings"
-        if attribute == "inputs" and not values and kind not in READS_NOTHING:
+        if attribute == "inputs" and not values and kind not in MAY_READ_NOTHING:
             return "has `inputs = ()`; name at least one column, such as `text`"
+    if issubclass(operator, GroupDecider):
+        return decider_problem(operator)
     if operator.scope not in ("row", "batch"):
         return f'has the scope `{operator.scope}`, which is neither "row" nor "batch"'
     return None

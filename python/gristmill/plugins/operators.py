@@ -151,7 +151,7 @@ class Operator:
     isolation: ClassVar[Literal["none", "process"]] = "none"
     deadline: ClassVar[str | float | None] = None
     max_memory: ClassVar[str | int | None] = None
-    scope: ClassVar[Literal["row", "batch"]] = "row"
+    scope: ClassVar[Literal["row", "batch", "group"]] = "row"
     defines_several: ClassVar[bool] = False
     """Whether an operator of this kind may define several of `work`, as callbacks do."""
 
@@ -302,7 +302,7 @@ def work_method(operator: type[Operator]) -> tuple[str, int]:
     Raises
     ------
     ValueError
-        If it defines none or several, or a tier 3 method without `per_document`.
+        If it defines none or several, or a tier 3 method without its mark.
 
     Examples
     --------
@@ -321,7 +321,9 @@ def work_method(operator: type[Operator]) -> tuple[str, int]:
         number = "at least" if operator.defines_several else "exactly"
         raise ValueError(f"must define {number} one of {choice}; it defines {len(found)}")
     name = found[0]
-    tier = {"expr": 1, "predicate": 1, "score": 3, "edit": 3, "extract_one": 3}.get(name, 2)
-    if tier == 3 and not getattr(getattr(operator, name), "is_per_document", False):
-        raise ValueError(f"must mark `{name}` with `@per_document`")
+    by_name = {"expr": 1, "predicate": 1, "score": 3, "edit": 3, "extract_one": 3, "decide_group": 3}
+    tier = by_name.get(name, 2)
+    mark = "group" if name == "decide_group" else "document"
+    if tier == 3 and not getattr(getattr(operator, name), f"is_per_{mark}", False):
+        raise ValueError(f"must mark `{name}` with `@per_{mark}`")
     return name, tier

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 
 import pyarrow as pa
 
-from gristmill.plugins.active import activate
+from gristmill.plugins.active import activate, inputs_of
 from gristmill.plugins.contract import (
     Check,
     check_operator,
@@ -25,6 +25,7 @@ from gristmill.plugins.contract import (
     run_once,
 )
 from gristmill.plugins.contract_other import check_other
+from gristmill.plugins.deciders import GROUP, REASON, GroupDecider
 from gristmill.plugins.host import HostResult, PluginHost
 from gristmill.plugins.kinds import OF_DOCUMENTS
 from gristmill.plugins.manager import PluginManager
@@ -43,6 +44,7 @@ __all__ = [
     "assert_reader_contract",
     "batches",
     "bench",
+    "decide",
     "documents",
     "engine_batch",
     "measure",
@@ -135,7 +137,7 @@ def batches(operator: type[Operator]) -> SearchStrategy[pa.RecordBatch]:
     >>> batches(NumBytes)  # doctest: +ELLIPSIS
     lists(...)
     """
-    inputs = tuple(operator.inputs)
+    inputs = inputs_of(operator)
     return documents().map(lambda texts: engine_batch(texts, inputs))
 
 
@@ -145,7 +147,7 @@ class OneOperatorHost:
     Parameters
     ----------
     operator
-        A signal, transform, filter or extractor.
+        A signal, transform, filter, extractor or decider.
     config
         Recipe keys of the step.
     seed
@@ -249,6 +251,45 @@ def run(
     if result.new_text is not None:
         columns["text"] = result.new_text.to_pylist()
     return columns
+
+
+def decide(
+    operator: type[GroupDecider],
+    rows: Sequence[Mapping[str, object]],
+    config: Mapping[str, object] | None = None,
+) -> list[str | None]:
+    """Return the reason that a decider gives each document: None for one that stays.
+
+    For golden tests. A group that fails is an AssertionError.
+
+    Parameters
+    ----------
+    operator
+        The class.
+    rows
+        Documents in input order, each with its ``group`` and the operator's inputs.
+    config
+        Recipe keys of the step.
+
+    Examples
+    --------
+    >>> from gristmill.plugins.api import GroupDecider, col, lit, when
+    >>> class First(GroupDecider):
+    ...     name, version, reasons = "first", 1, {"later": "another of its group comes first"}
+    ...     def expr(self):
+    ...         return when(col("group").cum_count().over("group") > 1).then(lit("later"))
+    >>> decide(First, [{"group": "a"}, {"group": "b"}, {"group": "a"}])
+    [None, None, 'later']
+    """
+    active = activate(registered_for(operator), config or {})
+    order = sorted(range(len(rows)), key=lambda row: str(rows[row][GROUP]))
+    columns = {name: pa.array([rows[row][name] for row in order]) for name in active.inputs}
+    result = run_once(active, pa.record_batch(columns))
+    assert not result.quarantined, result.quarantined[0].detail
+    found: list[str | None] = [None] * len(rows)
+    for row, reason in zip(order, result.columns[REASON].to_pylist(), strict=True):
+        found[row] = reason
+    return found
 
 
 def read(

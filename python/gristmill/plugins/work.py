@@ -12,12 +12,14 @@ import pyarrow as pa
 
 from gristmill.plugins.active import ActiveOperator
 from gristmill.plugins.columns import ARROW_TYPES, ContractError
+from gristmill.plugins.deciders import GROUP, REASON
+from gristmill.plugins.groups import group_starts
 from gristmill.plugins.operators import Output
 
 Work = Callable[[pa.RecordBatch], object]
 TEXT_OUTPUT: Mapping[str, Output] = {"text": Output(type="utf8")}
 """What a transform promises."""
-ONE_COLUMN = {"transform": "text", "extractor": "text"}
+ONE_COLUMN = {"transform": "text", "extractor": "text", "decider": REASON}
 """Kinds whose work on a batch returns one column alone, and what the host calls it."""
 
 
@@ -32,6 +34,8 @@ def prepare(operator: ActiveOperator) -> Work:
     outputs = declared_outputs(operator)
     if operator.tier == 1:
         return _expression_work(method(), outputs)
+    if operator.tier == 3 and operator.kind == "decider":
+        return _group_work(method, [name for name in operator.inputs if name != GROUP])
     if operator.tier == 3:
         return _document_work(method, operator.inputs, outputs)
     if operator.kind in ONE_COLUMN:
@@ -79,5 +83,24 @@ def _document_work(
             name: pa.array([row[index] for row in rows], ARROW_TYPES[output.type])
             for index, (name, output) in enumerate(outputs.items())
         }
+
+    return work
+
+
+def _group_work(method: Callable[..., Any], inputs: Sequence[str]) -> Work:
+    """Call a method with the values of one group after the other, a list a column."""
+
+    def work(batch: pa.RecordBatch) -> dict[str, pa.Array]:
+        starts = group_starts(batch.column(GROUP))
+        columns = [batch.column(name).to_pylist() for name in inputs]
+        reasons: list[object] = []
+        for start, end in zip(starts, [*starts[1:], batch.num_rows], strict=True):
+            returned = list(method(*(column[start:end] for column in columns)))
+            if len(returned) != end - start:
+                raise ContractError(
+                    f"returned {len(returned)} reasons for a group of {end - start} documents"
+                )
+            reasons += returned
+        return {REASON: pa.array(reasons, pa.large_utf8())}
 
     return work

@@ -118,7 +118,7 @@ def _step_order(steps: Sequence[AnyStep]) -> Iterator[Problem]:
     seen: list[str] = []
     cuts: list[str] = []
     for position, step in enumerate(steps):
-        if isinstance(step, BuiltinStep) and step.is_choice:
+        if step.is_choice:
             continue
         if isinstance(step, BuiltinStep) and step.cut() is not None:
             if seen:
@@ -151,7 +151,12 @@ def _step_order(steps: Sequence[AnyStep]) -> Iterator[Problem]:
                 code="GM-RECIPE-009",
                 message=f"`{step.name}` comes after `{seen[-1]}`",
                 place=step_place(position),
-                hint="move the dedup steps to the end: they compare what all other steps leave",
+                hint="move the dedup steps to the end: they compare what all other steps leave"
+                + (
+                    "; a decider of a plugin stands behind them and has the key `by`"
+                    if isinstance(step, PluginStep)
+                    else ""
+                ),
             )
         elif cuts:
             yield Problem(

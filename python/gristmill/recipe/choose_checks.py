@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from gristmill.recipe.builtin import BuiltinStep
 from gristmill.recipe.choose import IMPORTANCE, SOURCE, ChoiceStep, Mix, Sample, Select
 from gristmill.recipe.problems import Problem, nearest
+from gristmill.recipe.step_base import PluginStep
 
 if TYPE_CHECKING:
     from gristmill.recipe.model import Recipe
@@ -21,8 +22,11 @@ def check_choices(recipe: Recipe, unknown_column: UnknownColumn) -> Iterator[Pro
     """Yield every problem of the choosing steps."""
     yield from _order(recipe)
     for position, step in enumerate(recipe.steps):
+        place = f"[[step]] number {position + 1}"
+        if isinstance(step, PluginStep) and step.by is not None:
+            problem = unknown_column(recipe, step.by, before=len(recipe.steps), user=f"`{step.name}`")
+            yield from () if problem is None else (replace(problem, place=place),)
         if isinstance(step, ChoiceStep):
-            place = f"[[step]] number {position + 1}"
             found = [*_sources(recipe, step), *_columns(recipe, step, unknown_column), *_tokens(recipe, step)]
             yield from (replace(problem, place=place) for problem in found)
     if recipe.choices and recipe.dedup.index is not None:
@@ -37,11 +41,11 @@ def check_choices(recipe: Recipe, unknown_column: UnknownColumn) -> Iterator[Pro
 
 def _order(recipe: Recipe) -> Iterator[Problem]:
     """Choosing comes last: what drops or cuts behind it would spoil what was chosen."""
-    chosen: ChoiceStep | None = None
+    chosen: ChoiceStep | PluginStep | None = None
     mixed: Mix | None = None
     for position, step in enumerate(recipe.steps):
         place = f"[[step]] number {position + 1}"
-        if not isinstance(step, ChoiceStep):
+        if not (isinstance(step, (ChoiceStep, PluginStep)) and step.is_choice):
             if chosen is not None:
                 is_dedup = isinstance(step, BuiltinStep) and step.is_dedup
                 yield Problem(
@@ -57,7 +61,7 @@ def _order(recipe: Recipe) -> Iterator[Problem]:
                 )
             continue
         if mixed is not None and (
-            isinstance(step, (Select, Mix)) or (isinstance(step, Sample) and step.per is not None)
+            isinstance(step, (Select, Mix, PluginStep)) or (isinstance(step, Sample) and step.per is not None)
         ):
             yield Problem(
                 code="GM-CHOOSE-002",

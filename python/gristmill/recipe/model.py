@@ -107,7 +107,7 @@ class Recipe:
         """Return the tables of operators that stand elsewhere than in steps and formats, in recipe order."""
         written = [source.extract for source in self.sources if source.extract is not None]
         written += self.report.sections
-        written += () if self.train is None else self.train.callbacks
+        written += () if self.train is None else self.train.plugin_callbacks
         return tuple(use_table(item) for item in written)
 
     @property
@@ -133,9 +133,10 @@ class Recipe:
         return next((step for step in self.steps if isinstance(step, SemanticDedup)), None)
 
     @property
-    def choices(self) -> tuple[ChoiceStep, ...]:
-        """The steps that choose among what all others keep, in order."""
-        return tuple(step for step in self.steps if isinstance(step, ChoiceStep))
+    def choices(self) -> tuple[ChoiceStep | PluginStep, ...]:
+        """The steps that choose among what all others keep, in order: built-in ones, and deciders of plugins."""
+        steps = (step for step in self.steps if isinstance(step, (ChoiceStep, PluginStep)))
+        return tuple(step for step in steps if step.is_choice)
 
     @property
     def survivor(self) -> Survivor:
@@ -173,6 +174,8 @@ class Recipe:
                 for column, kind in named:
                     if not self.is_signal_column(column):
                         wanted.setdefault(column, kind)
+            elif step.by is not None and not self.is_signal_column(step.by):
+                wanted.setdefault(step.by, "utf8")
         if self.tokens is not None and self.tokens.label is not None:
             wanted.setdefault(self.tokens.label.field, "utf8")
         survivor = self.survivor

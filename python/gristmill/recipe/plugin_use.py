@@ -36,6 +36,27 @@ PluginUse = Annotated[
 ]
 """``"web.main_text"``, or ``{ use = "web.main_text", min_words = 5 }``."""
 
+TRACKERS = ("tensorboard", "wandb", "trackio")
+"""Callbacks of training that come with gristmill, by their bare names."""
+
+
+def _is_callback(written: str | dict[str, JsonValue]) -> str | dict[str, JsonValue]:
+    return written if use_table(written).get("use") in TRACKERS else _is_full_name(written)
+
+
+CallbackUses = Annotated[
+    tuple[
+        Annotated[
+            Annotated[Text | dict[str, JsonValue], AfterValidator(_is_callback)],
+            told(
+                'must be "tensorboard", "wandb", "trackio" or "<plugin>.<callback>", or a table of it under `use`'
+            ),
+        ],
+        ...,
+    ],
+    BeforeValidator(as_tuple),
+]
+
 PluginUses = Annotated[tuple[PluginUse, ...], BeforeValidator(as_tuple)]
 
 

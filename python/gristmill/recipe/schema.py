@@ -66,6 +66,34 @@ class KeyPage:
     effect: str | None = None
 
 
+HOST_KEYS = (
+    KeyPage(
+        name="plugin.isolation",
+        type='"none" or "process"',
+        default=None,
+        is_required=False,
+        description="Where the operator lives: in the run's process or in one of its own, which may crash. The default "
+        'is that of the operator, mostly `"none"`.',
+    ),
+    KeyPage(
+        name="plugin.deadline",
+        type='time such as "60s", or number of seconds',
+        default=None,
+        is_required=False,
+        description="Longest time for a batch, and for a document alone. The default is that of the operator, "
+        "mostly ten minutes.",
+    ),
+    KeyPage(
+        name="plugin.max_memory",
+        type='byte size such as "2GiB"',
+        default=None,
+        is_required=False,
+        description='With `isolation = "process"`: largest private memory of that process.',
+    ),
+)
+"""Keys of plugin steps that the host of plugins reads: they change no result."""
+
+
 def key_pages() -> dict[str, KeyPage]:
     """Return the page of every key of a recipe, by name, tables in recipe order.
 
@@ -95,6 +123,8 @@ def _pages(table: str, model: type[BaseModel]) -> Iterator[KeyPage]:
             description=field.description or "",
             effect=_effect(model, key),
         )
+    if model is PluginStep:
+        yield from HOST_KEYS
 
 
 def _effect(model: type[BaseModel], key: str) -> str | None:

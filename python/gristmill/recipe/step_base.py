@@ -10,17 +10,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Field, JsonValue, field_validator
+from pydantic import BeforeValidator, Field, JsonValue, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from gristmill.recipe.values import Name, Scalar, Section, told
+from gristmill.recipe.values import Name, Scalar, Section, Text, told
 
 SEMANTICS = ("gristmill", "datatrove", "dolma", "nemo")
 """Whose definition of a rule can be asked for."""
 
-RESERVED_KEYS = ("use", "name", "semantics", "on_error", "where")
+RESERVED_KEYS = ("use", "name", "semantics", "on_error", "where", "by")
 """Keys of every step; all other keys are the operator's."""
 
 Comparison = Literal[">=", "<=", ">", "<", "=="]
@@ -128,11 +128,30 @@ class PluginStep(Step):
 
     on_error: Literal["quarantine", "null", "fail"] = Field(
         "quarantine",
-        description="A document that the operator fails on leaves the flow, goes on with null, or stops the run.",
+        description="A document that the operator fails on leaves the flow, goes on with null, or stops the run; for a "
+        "decider, the documents of a group leave the flow, or stay.",
+    )
+    by: Text | None = Field(
+        None,
+        description="For an operator that decides about groups, and needed there: the field of the input or column "
+        "of a step whose equal values make a group. Documents without a value are in no group and stay.",
     )
     keys: dict[str, JsonValue] = Field(default_factory=dict, description="The operator's own keys.")
 
     is_plugin: ClassVar[bool] = True
+
+    @model_validator(mode="after")
+    def _whole_groups(self) -> Self:
+        if self.by is not None and self.where:
+            raise PydanticCustomError(
+                "where", "a step with `by` is given whole groups of what is kept; `where` cannot be used here"
+            )
+        return self
+
+    @property
+    def is_choice(self) -> bool:
+        """Whether it chooses among the documents that all others keep, a group at a time."""
+        return self.by is not None
 
     @property
     def namespace(self) -> str:
@@ -141,7 +160,8 @@ class PluginStep(Step):
 
     def table(self) -> dict[str, object]:
         """Return the step as the plugin manager takes it: reserved keys and operator's keys in one table."""
-        return {"use": self.use, "name": self.name, "on_error": self.on_error, **self.keys}
+        by = {} if self.by is None else {"by": self.by}
+        return {"use": self.use, "name": self.name, "on_error": self.on_error, **by, **self.keys}
 
 
 def scalar_type(value: Scalar) -> Literal["utf8", "float64", "int64", "bool"]:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, JsonValue, model_validator
 from pydantic_core import PydanticCustomError
 
-from gristmill.recipe.plugin_use import PluginUses
+from gristmill.recipe.plugin_use import TRACKERS, CallbackUses, use_table
 from gristmill.recipe.values import (
     Fraction,
     NotNegative,
@@ -50,6 +50,17 @@ class Lora(Section):
         '`["q_proj", "v_proj"]`.',
     )
     rslora: bool = Field(False, description="Scale by alpha / sqrt(rank) instead.")
+    dora: bool = Field(
+        False,
+        description="Train the size of each output apart from its direction: closer to training all weights.",
+    )
+    also_train: Annotated[tuple[Text, ...], BeforeValidator(as_tuple), told("must be a list of names")] = (
+        Field(
+            (),
+            description="Modules trained in full beside the adapters, by the last parts of their names: "
+            '`["embed_tokens", "lm_head", "norm"]`.',
+        )
+    )
 
 
 class MixingPhase(Section):
@@ -114,10 +125,19 @@ class Train(Section):
     """`[train]`: a model trained on the shards."""
 
     model: Annotated[Text | FromScratch, told("must be a folder or { config = { ... } }")] = Field(
-        description="A local Hugging Face folder, or `{ config = { ... } }` for a model from scratch."
+        description="A local Hugging Face folder, a `.gguf` file, the folder of an adapter to train on, or "
+        "`{ config = { ... } }` for a model from scratch."
     )
-    task: Literal["causal"] = Field("causal", description="What is learnt: the next token of every document.")
-    method: Literal["full", "lora"] = Field("lora", description="Train all weights, or low-rank adapters.")
+    method: Literal["full", "lora", "qlora"] = Field(
+        "lora",
+        description="Train all weights, low-rank adapters on a frozen model, or such adapters on a model kept in four "
+        "bits (NF4).",
+    )
+    task: Literal["causal", "instruct", "classify"] = Field(
+        "causal",
+        description='What is learnt: the next token of every document (`"causal"`), or of the answers in conversations '
+        '(`"instruct"`, which refuses shards without masks), or the class of every document (`"classify"`).',
+    )
     sequence_length: int = Field(2048, ge=2, description="Tokens in a packed sequence.")
     batch_tokens: int = Field(
         65_536, ge=2, description="Tokens in an optimiser step, all micro-batches together."
@@ -155,17 +175,41 @@ class Train(Section):
         told("must be two numbers from 0 to below 1"),
     ] = Field((0.9, 0.95), description="AdamW's averaging of gradients and of their squares.")
     clip_norm: Positive = Field(1.0, description="Gradients are scaled down to this norm.")
-    precision: Literal["auto", "bf16", "fp32"] = Field(
-        "auto", description="Arithmetic; `auto` is bf16 where the device has it, else fp32."
+    precision: Literal["auto", "bf16", "fp16", "fp32"] = Field(
+        "auto",
+        description="Arithmetic; `auto` is bf16 on a GPU that has it, fp16 on another, and fp32 on a CPU.",
     )
     seed: int = Field(0, ge=0, lt=1 << 63, description="Decides order, dropout and new weights.")
+    seeds: int = Field(
+        1,
+        ge=1,
+        description="Train so many times, with `seed` and the numbers after it, report the spread, and export the best "
+        "by validation loss.",
+    )
     eval_every_steps: int | None = Field(
         None, ge=1, description="Steps between validation losses; by default before and after training only."
+    )
+    patience: int | None = Field(
+        None,
+        ge=1,
+        description="Stop after so many validation losses in a row without a new lowest, and export the weights of the "
+        "lowest; by default training goes to the end.",
+    )
+    samples: Annotated[tuple[Text, ...], BeforeValidator(as_tuple), told("must be a list of prompts")] = (
+        Field(
+            (),
+            description="Prompts that the model answers at each evaluation, greedily, into `samples.jsonl`.",
+        )
     )
     checkpoint_every_steps: int | None = Field(
         None, ge=1, description="Steps between checkpoints; by default ten in a run."
     )
     keep_checkpoints: int = Field(2, ge=1, description="How many of the latest checkpoints stay.")
+    average: int | None = Field(
+        None,
+        ge=2,
+        description="Export the mean of the weights of so many last checkpoints; by default the last weights.",
+    )
     threads: int | None = Field(None, ge=1, description="CPU threads; by default one a core.")
     allow_unproven_split: bool = Field(
         False,
@@ -173,20 +217,27 @@ class Train(Section):
     )
     sharding: Literal["auto", "ddp", "fsdp"] = Field(
         "auto",
-        description="On several GPUs: `ddp` puts a copy of the model on each, `fsdp` cuts it in parts; `auto` is copies "
-        "where they fit. Changes no result but rounding.",
+        description="On several GPUs: `ddp` puts a copy of the model on each, `fsdp` cuts it in parts; `auto` is "
+        "copies where they fit. Changes no result but rounding.",
     )
-    callbacks: PluginUses = Field(
+    activation_checkpointing: Annotated[Literal["auto"] | bool, told('must be "auto", true or false')] = (
+        Field(
+            "auto",
+            description="Keep one tensor a layer for the backward pass and compute the rest again: less memory, a "
+            "third more time, the same numbers. `auto`: only where a step would not fit without.",
+        )
+    )
+    callbacks: CallbackUses = Field(
         (),
-        description='Callbacks of plugins, such as `"support.log"`: told of steps, evaluations and checkpoints, '
-        "unable to change them.",
+        description='`"tensorboard"`, `"wandb"`, `"trackio"`, or callbacks of plugins such as `"support.log"`: told of '
+        "steps, evaluations and checkpoints, unable to change them.",
     )
     mixing: Mixing | None = Field(
         None,
         description="Shares of the sources in the tokens; by default every document as often as its source's `weight` "
         "says.",
     )
-    lora: Lora = Field(default_factory=Lora, description='Adapters, for `method = "lora"`.')
+    lora: Lora = Field(default_factory=Lora, description='Adapters, for `method = "lora"` and `"qlora"`.')
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -202,8 +253,19 @@ class Train(Section):
             raise PydanticCustomError("batch", "`batch_tokens` is smaller than `sequence_length`")
         if self.micro_batch_tokens is not None and self.micro_batch_tokens < self.sequence_length:
             raise PydanticCustomError("batch", "`micro_batch_tokens` is smaller than `sequence_length`")
+        if self.patience is not None and self.eval_every_steps is None:
+            raise PydanticCustomError("patience", "`patience` needs `eval_every_steps`")
+        if self.patience is not None and self.average is not None:
+            raise PydanticCustomError(
+                "patience", "`patience` exports the best weights, `average` a mean: use one"
+            )
         if self.method == "full" and "lora" in self.model_fields_set:
             raise PydanticCustomError("lora", '`[train.lora]` has no effect with `method = "full"`')
-        if self.method == "lora" and isinstance(self.model, FromScratch):
+        if self.method != "full" and isinstance(self.model, FromScratch):
             raise PydanticCustomError("lora", 'a model from scratch is trained whole: use `method = "full"`')
         return self
+
+    @property
+    def plugin_callbacks(self) -> tuple[str | dict[str, JsonValue], ...]:
+        """The callbacks that plugins bring, without gristmill's own trackers."""
+        return tuple(written for written in self.callbacks if use_table(written).get("use") not in TRACKERS)

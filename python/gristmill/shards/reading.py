@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -194,6 +194,33 @@ class Shards:
             label=batch.column("label")[row].as_py() if "label" in batch.schema.names else None,
         )
 
+    def find(self, column: str, matches: Callable[[pa.Array], pa.Array]) -> Iterator[int]:
+        """Yield the positions of documents whose value in a column matches. Time: one pass over the column.
+
+        Parameters
+        ----------
+        column
+            ``doc``, ``key`` or ``id``.
+        matches
+            Gives a boolean for each value of an array.
+        """
+        for start, batch in zip(self._starts, self._batches, strict=True):
+            found = pc.indices_nonzero(matches(batch.column(column)))
+            yield from (start + row for row in found.to_pylist())
+
+    def find_doc(self, doc: int) -> list[int]:
+        """Return the positions of a document by its number: several where it was divided, none where it is not here."""
+        return list(self.find("doc", lambda values: pc.equal(values, pa.scalar(doc, values.type))))
+
+    def place(self, index: int) -> tuple[str, int]:
+        """Return the file of a document, as the manifest names it, and its row in that file."""
+        first = 0
+        for file in self._manifest.files:
+            if first <= index < first + file.num_documents:
+                return file.path, index - first
+            first += file.num_documents
+        raise IndexError(f"document {index} of {self._num_documents}")
+
     @property
     def split(self) -> str:
         """The split these documents belong to."""
@@ -226,10 +253,34 @@ class Shards:
         buffers = (pa.memory_map(str(path)).read_buffer() for path in paths)
         return [pa.Array.from_buffers(pa.uint8(), buffer.size, [None, buffer]) for buffer in buffers]
 
+    def columns(self, names: Sequence[str]) -> pa.Table:
+        """Return some columns of all documents, in order; mapped, not read."""
+        batches = list(self.record_batches(names))
+        return pa.Table.from_batches(batches) if batches else pa.table({name: [] for name in names})
+
+    def record_batches(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Yield some columns, a record batch (up to a million tokens) after the other; mapped, not read."""
+        return (batch.select(list(names)) for batch in self._batches)
+
     def lengths(self) -> pa.Array:
         """Return the number of tokens of every document: int32, in order. Memory: 4 bytes a document."""
         lengths = (pc.list_value_length(batch.column("tokens")) for batch in self._batches)
         return _concatenate(lengths, pa.int32())
+
+    def masks(self) -> Iterator[pa.Array]:
+        """Yield the masks of each record batch as a list array; null for documents that are trained whole."""
+        return (batch.column("mask") for batch in self._batches)
+
+    def num_divided(self) -> int:
+        """Return how many rows are further parts of a document that was too long. Memory: 8 bytes a document."""
+        docs = _concatenate((batch.column("doc") for batch in self._batches), pa.uint64())
+        return len(docs) - int(pc.count_distinct(docs).as_py())
+
+    def labels(self) -> pa.Array | None:
+        """Return the number of each document's class: int32, in order, null where it has none; None without labels."""
+        if not all("label" in batch.schema.names for batch in self._batches):
+            return None
+        return _concatenate((batch.column("label") for batch in self._batches), pa.int32())
 
     def source_indices(self) -> pa.Array:
         """Return each document's position in `sources`: int16, in order. Memory: 2 bytes a document."""

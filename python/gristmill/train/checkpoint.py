@@ -2,14 +2,16 @@
 
 One folder a step: `weights.safetensors` (trained parameters only, so adapters only where the model is frozen),
 `optimiser.safetensors`, `random.safetensors`, `state.json`, and `receipt.json` with the digest of every other file.
-It is written beside its place, synced, and renamed; what has no valid receipt does not count.
+It is written beside its place, synced, and renamed; what has no valid receipt does not count. `last.json` and
+`best.json` beside the folders name the latest and the one with the lowest validation loss, for whoever looks; resuming
+goes by the folders themselves.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from torch import Tensor
 from gristmill.shards import digest_file
 from gristmill.train.files import read_json, sync, write_json
 
-FORMAT = 2
+FORMAT = 3
 _PREFIX = "step-"
 
 
@@ -67,10 +69,32 @@ class Checkpoint:
     random: Mapping[str, Tensor] = field(default_factory=random_state)
 
 
-def save_checkpoint(folder: Path, checkpoint: Checkpoint, *, keep: int) -> Path:
-    """Write a checkpoint; drop all but the `keep` latest.
+def folder_of(folder: Path, step: int) -> Path:
+    """Return where the checkpoint of a step lies.
+
+    Examples
+    --------
+    >>> folder_of(Path("checkpoints"), 3).as_posix()
+    'checkpoints/step-00000003'
+    """
+    return folder / f"{_PREFIX}{step:08d}"
+
+
+def save_checkpoint(
+    folder: Path, checkpoint: Checkpoint, *, keep: int, best: int | None = None, also: Collection[int] = ()
+) -> Path:
+    """Write a checkpoint, and drop those that nobody needs.
 
     Returns its folder. After a crash at any moment the folder is whole or absent.
+
+    Parameters
+    ----------
+    keep
+        How many of the latest stay.
+    best
+        Step of the best checkpoint, which stays and is named by `best.json`; None: there is none.
+    also
+        Steps whose checkpoints stay too.
 
     Examples
     --------
@@ -83,7 +107,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, *, keep: int) -> Path:
     3
     """
     folder.mkdir(parents=True, exist_ok=True)
-    final = folder / f"{_PREFIX}{checkpoint.step:08d}"
+    final = folder_of(folder, checkpoint.step)
     unfinished = folder / f".{final.name}.{os.getpid()}.tmp"
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir()
@@ -112,8 +136,13 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, *, keep: int) -> Path:
     shutil.rmtree(final, ignore_errors=True)
     unfinished.replace(final)
     sync(folder)
+    write_json(folder / "last.json", {"step": checkpoint.step, "folder": final.name})
+    if best is not None:
+        write_json(folder / "best.json", {"step": best, "folder": folder_of(folder, best).name})
+    needed = {folder_of(folder, step) for step in (*also, *([] if best is None else [best]))}
     for old in sorted(folder.glob(f"{_PREFIX}*"))[:-keep]:
-        shutil.rmtree(old, ignore_errors=True)
+        if old not in needed:
+            shutil.rmtree(old, ignore_errors=True)
     return final
 
 
@@ -171,7 +200,7 @@ def check(path: Path, fingerprint: str) -> str | None:
 
 def read_checkpoint(folder: Path, step: int, *, rank: int) -> Checkpoint:
     """Return a checkpoint that rank 0 has found whole, with this rank's random generators set if it holds them."""
-    return _read(folder / f"{_PREFIX}{step:08d}", rank=rank)
+    return _read(folder_of(folder, step), rank=rank)
 
 
 def _read(path: Path, *, rank: int) -> Checkpoint:

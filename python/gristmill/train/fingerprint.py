@@ -15,7 +15,7 @@ import torch
 
 from gristmill.shards import Shards, digest_file
 from gristmill.train.config import TrainConfig
-from gristmill.train.models import check_folder
+from gristmill.train.model_source import find_source
 
 ALGORITHM_VERSION = 2
 """Raised when the same settings begin to give other numbers."""
@@ -28,6 +28,11 @@ _OUTSIDE = (
     "precision",
     "allow_unproven_split",
     "sharding",
+    "activation_checkpointing",  # the same numbers, by a test
+    "micro_batch_tokens",  # what it comes to is `rows_each`
+    "seeds",
+    "samples",
+    "chosen",
 )
 
 
@@ -40,8 +45,10 @@ def fingerprint_of(
 ) -> str:
     """Return the fingerprint, ``sha256:<hex>``. Time: one pass over the model's files."""
     settings = {name: value for name, value in asdict(config).items() if name not in _OUTSIDE}
-    if config.method != "lora":
+    if not config.has_adapters:
         settings.pop("lora")
+    if config.average is not None:
+        settings["checkpoint_every_steps"] = config.checkpoint_every_steps
     content = {
         "algorithm": ALGORITHM_VERSION,
         "settings": settings,
@@ -60,9 +67,7 @@ def fingerprint_of(
 def _model_identity(model: str | Path | Mapping[str, object]) -> object:
     if isinstance(model, Mapping):
         return dict(model)
-    check_folder(Path(model))
-    files = [Path(model) / "config.json", *sorted(Path(model).glob("*.safetensors"))]
-    return {file.name: digest_file(file) for file in files}
+    return {file.name: digest_file(file) for file in find_source(model).files()}
 
 
 def _tokenizer_identity(tokenizer: Path | None) -> object:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import importlib.util
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gristmill.errors import GristmillError
 from gristmill.recipe import Recipe, load_recipe, use_table
+from gristmill.shards import open_shards
 from gristmill.train.config import LoraConfig, TrainConfig
+from gristmill.train.events import make_event
+from gristmill.train.stable import with_stable_values
 
 if TYPE_CHECKING:
     from gristmill.plugins.active import ActiveOperator
@@ -58,22 +62,44 @@ def train_config(recipe: Recipe) -> TrainConfig:
         clip_norm=section.clip_norm,
         precision=section.precision,
         seed=section.seed,
+        seeds=section.seeds,
         eval_every_steps=section.eval_every_steps,
+        patience=section.patience,
+        samples=section.samples,
         checkpoint_every_steps=section.checkpoint_every_steps,
         keep_checkpoints=section.keep_checkpoints,
+        average=section.average,
         threads=section.threads,
         weights={source.name: source.weight for source in recipe.sources},
         mixing=None if section.mixing is None else section.mixing.model_dump(mode="json", exclude_none=True),
         tokenizer=None if tokens is None else recipe.resolve(tokens.tokenizer),
         allow_unproven_split=section.allow_unproven_split,
         sharding=section.sharding,
+        activation_checkpointing=section.activation_checkpointing,
         lora=LoraConfig(
             rank=section.lora.rank,
             alpha=section.lora.alpha,
             dropout=section.lora.dropout,
             targets=section.lora.targets,
             rslora=section.lora.rslora,
+            dora=section.lora.dora,
+            also_train=section.lora.also_train,
         ),
+    )
+
+
+def stable_config(recipe: Recipe, config: TrainConfig, run_dir: Path) -> TrainConfig:
+    """Return the configuration with values for little data where the split is small and the recipe leaves them open.
+
+    Without shards of a training split, which training itself complains about, it stays as it is.
+    """
+    assert recipe.train is not None, "a configuration was made of it"
+    try:
+        shards = open_shards(run_dir, "train", verify=False)
+    except GristmillError:
+        return config
+    return with_stable_values(
+        config, recipe.train.model_fields_set, num_documents=len(shards), num_tokens=shards.num_tokens
     )
 
 
@@ -115,9 +141,12 @@ def train_recipe(
     output: Path | None = None,
     on_event: OnEvent,
     should_stop: Callable[[], bool] = lambda: False,
+    seeds: int | None = None,
     processes: int | None = None,
 ) -> TrainResult:
-    """Train as a recipe says, on the shards of its run folder or of `output`; see `gristmill.train.run.train`.
+    """Train as a recipe says, on the shards of its run folder or of `output`; with `seeds` of its own if given.
+
+    `processes` is that of `gristmill.train.run.train`.
 
     Raises
     ------
@@ -126,7 +155,12 @@ def train_recipe(
     """
     recipe = load_recipe(recipe_path)
     config = train_config(recipe)
+    if seeds is not None:
+        config = replace(config, seeds=seeds)
     require_packages()
+    config = stable_config(recipe, config, output or recipe.output)
+    for name, reason in config.chosen.items():
+        on_event(make_event(0, 0, f"chose `{name} = {getattr(config, name):g}`: {reason}"))
     wait_without_spinning()
     from gristmill.train.run import train
 
@@ -146,12 +180,18 @@ def callbacks_of(recipe: Recipe) -> list[ActiveOperator]:
     Raises
     ------
     GristmillError
-        GM-PLUGIN-001 to -009.
+        GM-PLUGIN-001 to -009, ``GM-TRAIN-034`` for a tracker that is not installed.
     """
     if recipe.train is None or not recipe.train.callbacks:
         return []
     from gristmill.plugins.manager import PluginManager
+    from gristmill.train.trackers import TRACKERS, activate_tracker
 
-    tables = [use_table(written) for written in recipe.train.callbacks]
-    manager = PluginManager.load([str(table["use"]) for table in tables], plugins_dir=recipe.plugins_dir)
-    return [manager.activate_as("trainer_callback", table) for table in tables]
+    names = [str(use_table(written)["use"]) for written in recipe.train.plugin_callbacks]
+    manager = PluginManager.load(names, plugins_dir=recipe.plugins_dir)
+    return [
+        activate_tracker(table)
+        if table["use"] in TRACKERS
+        else manager.activate_as("trainer_callback", table)
+        for table in map(use_table, recipe.train.callbacks)
+    ]

@@ -2,7 +2,8 @@
 
 The gradient is that of (sum of the losses of all trained tokens of the step) / (their number), however the rows are
 cut into micro-batches and shared among ranks: the number is known before the first backward pass. A step whose loss or
-gradient is not finite changes nothing, on any rank.
+gradient is not finite changes nothing, on any rank; with float16, one whose gradient alone overflowed is tried with a
+smaller scale from the next step on, and counted apart.
 
 Shapes: T places of a micro-batch.
 """
@@ -23,8 +24,10 @@ from gristmill.errors import GristmillError
 from gristmill.loader import IGNORED, Row
 from gristmill.shards import Shards
 from gristmill.train.batches import collate
+from gristmill.train.digests import row_digest
 from gristmill.train.distributed.parallel import Parallel, as_parallel, clip_gradients
 from gristmill.train.distributed.share import Share
+from gristmill.train.loss_scale import LossScale
 from gristmill.train.models import CausalModel
 from gristmill.train.records import PieceRecord
 
@@ -49,6 +52,8 @@ class StepSetup:
         Largest norm of the gradient; None: not clipped.
     device
         Where the model is.
+    loss_scale
+        With float16; changed by each step.
     """
 
     causal: CausalModel | Parallel
@@ -58,6 +63,7 @@ class StepSetup:
     rows_each: int
     clip_norm: float | None
     device: torch.device
+    loss_scale: LossScale | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,6 +82,8 @@ class StepResult:
         Tokens the loss is the mean of.
     pieces
         What it saw, on all ranks; rank 0 alone knows.
+    is_overflow
+        Whether the scaled gradient overflowed float16 while the loss was finite: the scale was too large.
     """
 
     loss: float | None
@@ -83,11 +91,12 @@ class StepResult:
     num_tokens: int
     num_trained: int
     pieces: tuple[PieceRecord, ...]
+    is_overflow: bool = False
 
     @property
     def is_skipped(self) -> bool:
-        """Whether weights and optimiser stayed as they were."""
-        return self.loss is None or self.gradient_norm is None
+        """Whether weights and optimiser stayed as they were for what the documents or the model gave."""
+        return (self.loss is None or self.gradient_norm is None) and not self.is_overflow
 
 
 def train_step(setup: StepSetup, rows: Sequence[Row], *, step: int) -> StepResult:
@@ -106,17 +115,27 @@ def train_step(setup: StepSetup, rows: Sequence[Row], *, step: int) -> StepResul
             f"step {step} has no trained token",
             context=(f"documents: {', '.join(str(doc) for doc in documents[:20])}",),
         )
+    scale = 1.0 if setup.loss_scale is None else setup.loss_scale.factor
     parallel = as_parallel(setup.causal)
     share = Share(rows=rows, rows_each=setup.rows_each, world=parallel.world)
     losses = []
     for part in share.parts():
         with parallel.accumulating(is_last=part.is_last):
             total, losses_T = parallel.losses(collate(part.rows, setup.device))
-            (total * part.weight / num_trained).backward()  # type: ignore[no-untyped-call]
+            (total * part.weight / (num_trained / scale)).backward()  # type: ignore[no-untyped-call]
         losses.append(losses_T)
+    limit = math.inf if setup.clip_norm is None else setup.clip_norm
     step_losses_T = share.assemble(losses)
-    norm = clip_gradients(setup.parameters.values(), math.inf if setup.clip_norm is None else setup.clip_norm)
+    if setup.loss_scale is not None:
+        for value in setup.parameters.values():
+            if value.grad is not None:
+                value.grad /= scale
+    norm = clip_gradients(setup.parameters.values(), limit)
     loss = float(step_losses_T.sum()) / num_trained
+    is_overflow = False
+    if setup.loss_scale is not None and math.isfinite(loss):
+        is_overflow = setup.loss_scale.can_fall() and not math.isfinite(norm)
+        setup.loss_scale.update(is_overflow=is_overflow)
     is_finite = math.isfinite(loss) and math.isfinite(norm)
     if not parallel.world.any(not is_finite):
         setup.optimiser.step()
@@ -129,6 +148,7 @@ def train_step(setup: StepSetup, rows: Sequence[Row], *, step: int) -> StepResul
         pieces=tuple(_piece_records(rows, step_losses_T, step=step, shards=setup.shards))
         if parallel.world.is_main
         else (),
+        is_overflow=is_overflow,
     )
 
 
@@ -138,7 +158,7 @@ def _piece_records(
     records = []
     place = 0
     for number, row in enumerate(rows):
-        start = 0
+        start, digest = 0, row_digest(row)
         for piece in row.pieces:
             stop = start + piece.length
             loss = float(losses_T[place + start : place + stop].sum())
@@ -154,6 +174,8 @@ def _piece_records(
                     stop=piece.stop,
                     trained=int(np.count_nonzero(row.targets[start:stop] != IGNORED)),
                     loss=loss if math.isfinite(loss) else None,
+                    source=document.source,
+                    row_digest=digest,
                 )
             )
             start = stop

@@ -1,38 +1,29 @@
-"""The network: loaded from a folder or made from a configuration, cut into backbone and head, and proven on a probe.
+"""The network as the loop uses it: cut into backbone and head, guarded, and proven on a probe before training starts.
 
-Only safetensors and built-in architectures are loaded; code in a model folder is never run. Before training starts,
-a probe compares packed losses with those of the plain model on separate documents, so an architecture that mixes
-packed documents, or treats its logits in a way we do not know, is refused rather than trained wrongly.
-
-Shapes: T tokens, H hidden size, V vocabulary.
+Shapes: T tokens, H hidden size.
 """
-
-# ruff: noqa: N806 - the suffixes of tensors are their shapes
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from gristmill.errors import GristmillError
-from gristmill.loader import Piece
-from gristmill.train import packed_attention
+from gristmill.train.adapter_folder import load_adapter
+from gristmill.train.also_train import find_modules
 from gristmill.train.batches import MicroBatch
 from gristmill.train.kernels import token_cross_entropy
-
-if TYPE_CHECKING:
-    from transformers import PretrainedConfig
-
-PROBE_LENGTHS = (7, 12, 5)
-PROBE_TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 5e-2}
-"""Largest relative difference of losses: rounding of the order of summation, far below the 0.4 of mixed documents."""
+from gristmill.train.loading import load_network
+from gristmill.train.merging import merge_adapters
+from gristmill.train.model_source import ModelSource, find_source
+from gristmill.train.nf4 import quantise_layers
+from gristmill.train.packed_attention import guard
+from gristmill.train.probe import prove
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,8 +53,19 @@ class CausalModel:
 
     def losses(self, batch: MicroBatch) -> tuple[Tensor, Tensor]:
         """Return the summed loss of a micro-batch, with gradient, and the loss of each place, [T], without."""
-        device_type = batch.tokens_T.device.type
-        with torch.autocast(device_type, torch.bfloat16, enabled=self.compute_dtype == torch.bfloat16):
+        with self.arithmetic(batch.tokens_T.device):
+            return token_cross_entropy(
+                self.hidden(batch),
+                self.head.weight,
+                batch.targets_T,
+                bias_V=self.head.bias,
+                scale=self.scale,
+                softcap=self.softcap,
+            )
+
+    def hidden(self, batch: MicroBatch) -> Tensor:
+        """Return what the backbone makes of each place, [T, H], in `compute_dtype`."""
+        with self.arithmetic(batch.tokens_T.device):
             output = self.backbone(
                 input_ids=batch.tokens_T[None],
                 position_ids=batch.positions_T[None],
@@ -74,23 +76,34 @@ class CausalModel:
                 max_length_q=batch.max_length,
                 max_length_k=batch.max_length,
             )
-            hidden_TH = cast(Tensor, output.last_hidden_state)[0].to(self.compute_dtype)
-            return token_cross_entropy(
-                hidden_TH,
-                self.head.weight,
-                batch.targets_T,
-                bias_V=self.head.bias,
-                scale=self.scale,
-                softcap=self.softcap,
-            )
+            return cast(Tensor, output.last_hidden_state)[0].to(self.compute_dtype)
+
+    def arithmetic(self, device: torch.device) -> torch.autocast:
+        """Return the context in which matrix products are computed in `compute_dtype`."""
+        return autocast(device.type, self.compute_dtype)
 
     def trainable(self) -> dict[str, nn.Parameter]:
         """Return the parameters that are trained, by name, in the model's order."""
         return {name: value for name, value in self.model.named_parameters() if value.requires_grad}
 
 
+def autocast(device_type: str, compute_dtype: torch.dtype) -> torch.autocast:
+    """Return the context in which matrix products are of this dtype; float32 and float64 need none.
+
+    Examples
+    --------
+    >>> with autocast("cpu", torch.bfloat16):
+    ...     (torch.ones(2, 2) @ torch.ones(2, 2)).dtype
+    torch.bfloat16
+    """
+    is_half = compute_dtype in (torch.bfloat16, torch.float16)
+    return torch.autocast(device_type, compute_dtype if is_half else torch.bfloat16, enabled=is_half)
+
+
 def resolve_precision(precision: str, device: torch.device) -> torch.dtype:
-    """Return the dtype of matrix products: ``auto`` is bf16 on a GPU that computes in it, else float32.
+    """Return the dtype of matrix products.
+
+    ``auto`` is bf16 on a GPU that computes in it, fp16 on one that does not, and float32 on a CPU.
 
     Examples
     --------
@@ -98,120 +111,55 @@ def resolve_precision(precision: str, device: torch.device) -> torch.dtype:
     (torch.float32, torch.bfloat16)
     """
     if precision == "auto":
-        has_bf16 = device.type == "cuda" and torch.cuda.is_bf16_supported()
-        return torch.bfloat16 if has_bf16 else torch.float32
-    return torch.bfloat16 if precision == "bf16" else torch.float32
+        if device.type != "cuda":
+            return torch.float32
+        has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
+        return torch.bfloat16 if has_bf16 else torch.float16
+    return {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}[precision]
 
 
 def load_model(
-    model: str | Path | Mapping[str, object],
+    model: str | Path | ModelSource | Mapping[str, object],
     *,
     device: torch.device,
     compute_dtype: torch.dtype,
     is_frozen: bool,
     seed: int,
+    is_quantised: bool = False,
+    keep: Sequence[str] = (),
 ) -> CausalModel:
     """Return a model ready to train, after its probe.
+
+    An adapter that `model` names is merged in when the weights are to be trained, and left out when they are frozen.
 
     Parameters
     ----------
     model
-        A folder, or a configuration for random weights (which `seed` decides).
+        A folder or file as in `find_source`, or a configuration for random weights (which `seed` decides).
     is_frozen
         Whether its own weights stay as they are; then they are stored in `compute_dtype`, else in float32.
+    is_quantised
+        Whether its linear layers are kept in four bits, but for the head and `keep`, which `also_train` names.
 
     Raises
     ------
     GristmillError
-        ``GM-TRAIN-003`` for a folder that cannot be used, ``GM-TRAIN-004`` for a configuration that cannot,
-        ``GM-TRAIN-011`` for an architecture whose probe fails.
+        ``GM-TRAIN-003`` for a folder that cannot be used, ``GM-TRAIN-022`` for such a GGUF file, ``GM-TRAIN-004`` for
+        a configuration that cannot, ``GM-TRAIN-011`` for an architecture whose probe fails.
     """
-    packed_attention.register()
     dtype = compute_dtype if is_frozen else torch.float32
     torch.manual_seed(seed)
-    network = _from_config(model) if isinstance(model, Mapping) else _from_folder(Path(model), dtype)
-    network = network.to(device=device, dtype=dtype)
-    causal = split_head(network, compute_dtype)
+    source = find_source(model) if isinstance(model, (str, Path)) else model
+    network = load_network(source, dtype=dtype)
+    if not is_frozen and isinstance(source, ModelSource) and source.adapter is not None:
+        network, _ = merge_adapters(load_adapter(network, source.adapter, is_trainable=False))
+        network.requires_grad_(True)  # the one fact that the method takes
+    if is_quantised:
+        kept = [network.get_submodule(name) for name in find_modules(network, keep)]
+        quantise_layers(network, dtype=dtype, device=device, keep=kept)
+    causal = split_head(network.to(device), compute_dtype)
     prove(causal, device)
     return causal
-
-
-def _from_folder(folder: Path, dtype: torch.dtype) -> nn.Module:
-    from safetensors import SafetensorError
-    from transformers import AutoModelForCausalLM
-
-    check_folder(folder)
-    try:
-        loaded: object = AutoModelForCausalLM.from_pretrained(
-            str(folder),
-            dtype=dtype,
-            attn_implementation=packed_attention.NAME,
-            local_files_only=True,
-            trust_remote_code=False,
-            use_safetensors=True,
-            output_loading_info=True,
-        )
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise GristmillError("GM-TRAIN-003", f"the model in `{folder}` cannot be loaded: {error}") from error
-    network, found = cast("tuple[nn.Module, Mapping[str, Iterable[object]]]", loaded)
-    absent = sorted(str(name) for kind in ("missing_keys", "mismatched_keys") for name in found[kind])
-    if absent:
-        # The library would fill them with random numbers and go on.
-        raise GristmillError(
-            "GM-TRAIN-003",
-            f"the weights in `{folder}` do not fit its configuration",
-            context=(f"missing or of another shape: {', '.join(absent[:10])}",),
-        )
-    return network
-
-
-def check_folder(folder: Path) -> Mapping[str, object]:
-    """Return the configuration of a model folder; raise ``GM-TRAIN-003`` unless it is a plain safetensors model.
-
-    Examples
-    --------
-    >>> check_folder(Path("no/such/model"))
-    Traceback (most recent call last):
-    gristmill.errors.GristmillError: `no/such/model` is no model folder: it holds no `config.json`
-    """
-    try:
-        config: object = json.loads((folder / "config.json").read_bytes())
-    except FileNotFoundError as error:
-        raise GristmillError(
-            "GM-TRAIN-003",
-            f"`{folder}` is no model folder: it holds no `config.json`",
-            hint="set `model` in `[train]` to a folder that `save_pretrained` wrote",
-        ) from error
-    except ValueError as error:
-        raise GristmillError("GM-TRAIN-003", f"`{folder}/config.json` is not JSON: {error}") from error
-    if not isinstance(config, Mapping):
-        raise GristmillError("GM-TRAIN-003", f"`{folder}/config.json` holds no object")
-    if "auto_map" in config:
-        raise GristmillError(
-            "GM-TRAIN-003",
-            f"the model in `{folder}` brings its own code, which is never run",
-            hint="use an architecture that `transformers` has built in",
-        )
-    if not any(folder.glob("*.safetensors")):
-        raise GristmillError("GM-TRAIN-003", f"`{folder}` holds no `*.safetensors` weights")
-    return config
-
-
-def _from_config(config: Mapping[str, object]) -> nn.Module:
-    from transformers import AutoConfig, AutoModelForCausalLM
-
-    values = dict(config)
-    try:
-        kind = str(values.pop("model_type"))
-        made = AutoConfig.for_model(kind, **values)
-        return cast(
-            nn.Module,
-            AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
-                made, attn_implementation=packed_attention.NAME
-            ),
-        )
-    except (KeyError, ValueError, TypeError, ArithmeticError, RuntimeError) as error:
-        raise GristmillError("GM-TRAIN-004", f"no model can be made of `{dict(config)}`: {error}") from error
 
 
 def split_head(network: nn.Module, compute_dtype: torch.dtype) -> CausalModel:
@@ -223,14 +171,15 @@ def split_head(network: nn.Module, compute_dtype: torch.dtype) -> CausalModel:
         ``GM-TRAIN-011`` when there is no plain linear head.
     """
     base = cast(nn.Module, network.get_base_model()) if hasattr(network, "get_base_model") else network  # type: ignore[operator]
-    head = base.get_output_embeddings()  # type: ignore[operator]
-    backbone = getattr(base, str(getattr(base, "base_model_prefix", "")), None)
+    head = trained_copy(base.get_output_embeddings())  # type: ignore[operator]
+    backbone = getattr(base, str(getattr(base, "base_model_prefix", "")), getattr(base, "model", None))
     if type(head) is not nn.Linear or not isinstance(backbone, nn.Module):
         raise GristmillError(
             "GM-TRAIN-011",
             f"`{type(base).__name__}` has no plain linear head on a backbone",
             hint="leave the output layer out of `lora.targets`, or use another architecture",
         )
+    guard(backbone)
     config = base.config
     return CausalModel(
         model=network,
@@ -243,9 +192,16 @@ def split_head(network: nn.Module, compute_dtype: torch.dtype) -> CausalModel:
     )
 
 
+def trained_copy(head: nn.Module | None) -> nn.Module | None:
+    """Return the copy of a head that is trained beside adapters, where `peft` keeps one; else the head."""
+    copies = getattr(head, "modules_to_save", None)
+    return next(iter(copies.values()), head) if isinstance(copies, nn.ModuleDict) else head
+
+
 def vocabulary_size(causal: CausalModel) -> int:
     """Return how many ids the model knows."""
-    return int(causal.head.weight.shape[0])
+    embeddings = cast(Any, causal.backbone).get_input_embeddings()
+    return int(embeddings.weight.shape[0])
 
 
 def max_positions(causal: CausalModel) -> int | None:
@@ -254,78 +210,17 @@ def max_positions(causal: CausalModel) -> int | None:
     return found if isinstance(found, int) else None
 
 
-def probe_batch(num_ids: int, device: torch.device) -> MicroBatch:
-    """Return three short documents of fixed made-up ids, packed.
+def shared_position_limit(causal: CausalModel) -> int | None:
+    """Return how long a document may be before it changes the positions of those beside it; None for any length.
 
-    Examples
-    --------
-    >>> probe_batch(64, torch.device("cpu")).bounds.tolist()
-    [0, 7, 19, 24]
+    "LongRoPE" (Ding et al. 2024) chooses its frequencies by the longest document of a forward pass, so a long one
+    would change the losses of short ones in the same row.
     """
-    lengths = torch.tensor(PROBE_LENGTHS)
-    places = torch.arange(int(lengths.sum()))
-    tokens_T = (places * 7919 + 13) % num_ids
-    bounds = torch.cat([torch.zeros(1, dtype=torch.int64), lengths.cumsum(0)])
-    positions_T = torch.cat([torch.arange(int(length)) for length in lengths])
-    targets_T = torch.cat([tokens_T[1:], tokens_T[:1]])
-    targets_T[bounds[1:] - 1] = -100
-    return MicroBatch(
-        tokens_T=tokens_T.to(device),
-        positions_T=positions_T.to(device),
-        targets_T=targets_T.to(device),
-        bounds=bounds.to(device, torch.int32),
-        max_length=int(lengths.max()),
-        pieces=tuple(Piece(number, 0, int(length)) for number, length in enumerate(lengths)),
-    )
-
-
-def prove(causal: CausalModel, device: torch.device) -> float:
-    """Return the largest relative difference between packed losses and the plain model's on separate documents.
-
-    Raises
-    ------
-    GristmillError
-        ``GM-TRAIN-011`` when it is above `PROBE_TOLERANCE`, or the model cannot be run in this way.
-    """
-    batch = probe_batch(vocabulary_size(causal), device)
-    network = causal.model
-    was_training = network.training
-    network.eval()
-    try:
-        with torch.no_grad():
-            _, packed_T = causal.losses(batch)
-            plain_T = torch.cat(_plain_losses(causal, batch))
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise GristmillError(
-            "GM-TRAIN-011", f"`{type(network).__name__}` cannot be run on packed documents: {error}"
-        ) from error
-    finally:
-        network.train(was_training)
-    difference = float((packed_T - plain_T).abs().max() / plain_T.abs().max())
-    tolerance = PROBE_TOLERANCE[causal.compute_dtype]
-    if not difference <= tolerance:
-        raise GristmillError(
-            "GM-TRAIN-011",
-            f"`{type(network).__name__}` gives other losses for packed documents than for separate ones: "
-            f"relative difference {difference:.2g}, allowed {tolerance:.0e}",
-        )
-    return difference
-
-
-def _plain_losses(causal: CausalModel, batch: MicroBatch) -> list[Tensor]:
-    """Return the losses of each document by itself, through the model's own head and its own eager attention."""
-    # Layers read this attribute at each call, which makes it the one switch that leaves the model as it is.
-    config = cast("PretrainedConfig", causal.backbone.config)
-    config._attn_implementation = "eager"  # noqa: SLF001
-    try:
-        losses = []
-        for piece, start in zip(batch.pieces, batch.bounds.tolist(), strict=False):
-            ids = batch.tokens_T[start : start + piece.length]
-            device_type = ids.device.type
-            with torch.autocast(device_type, torch.bfloat16, enabled=causal.compute_dtype == torch.bfloat16):
-                logits_TV = causal.model(input_ids=ids[None], use_cache=False).logits[0].float()
-            loss = functional.cross_entropy(logits_TV[:-1], ids[1:], reduction="none")
-            losses.append(torch.cat([loss, loss.new_zeros(1)]))
-        return losses
-    finally:
-        config._attn_implementation = packed_attention.NAME  # noqa: SLF001
+    found = getattr(causal.backbone.config, "rope_parameters", None)
+    tables = [found, *found.values()] if isinstance(found, dict) else []
+    limits = [
+        table.get("original_max_position_embeddings")
+        for table in tables
+        if isinstance(table, dict) and table.get("rope_type") == "longrope"
+    ]
+    return min((limit for limit in limits if isinstance(limit, int)), default=None)

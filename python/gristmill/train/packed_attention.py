@@ -10,6 +10,7 @@ Shapes: [1, A, T, D]: A heads, T tokens, D head size; K key heads.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
 
 import torch
@@ -19,6 +20,8 @@ from torch.nn import functional
 from gristmill.errors import GristmillError
 
 NAME = "gristmill_packed"
+NOT_COMPUTED = ("s_aux", "position_bias", "attention_bias", "head_mask", "block_mask")
+"""What some models pass to their attention function and this one does not compute."""
 
 
 def register() -> str:
@@ -35,6 +38,45 @@ def register() -> str:
     return NAME
 
 
+def guard(backbone: nn.Module) -> None:
+    """Refuse, at every later call of a backbone with this attention, what would let documents see each other.
+
+    `transformers` makes masks, caches and positions above the attention function, which therefore cannot see that it
+    was given none, or the wrong ones. A second call changes nothing.
+
+    Examples
+    --------
+    >>> backbone = nn.Module()
+    >>> guard(backbone)
+    >>> len(backbone._forward_pre_hooks)
+    1
+    """
+    if _refuse_traps not in backbone._forward_pre_hooks.values():  # noqa: SLF001
+        backbone.register_forward_pre_hook(_refuse_traps, with_kwargs=True)
+
+
+def _refuse_traps(backbone: nn.Module, positional: tuple[object, ...], given: Mapping[str, object]) -> None:
+    if getattr(backbone.config, "_attn_implementation", None) != NAME:
+        return
+    inputs = given.get("input_ids") if given.get("input_ids") is not None else given.get("inputs_embeds")
+    problem = None
+    if positional:
+        problem = "inputs are passed by position"
+    elif given.get("attention_mask") is not None:
+        # Even one of all ones: with other attention functions it turns packing off, silently.
+        problem = "an attention mask is passed"
+    elif given.get("use_cache") is not False or given.get("past_key_values") is not None:
+        problem = "a cache is asked for"
+    elif given.get("cu_seq_lens_q") is None:
+        problem = "no document bounds are passed"
+    elif given.get("position_ids") is None:
+        problem = "no positions are passed, so they would not start anew at each document"
+    elif not isinstance(inputs, Tensor) or inputs.shape[0] != 1:
+        problem = "not exactly one sequence is passed"
+    if problem:
+        raise GristmillError("GM-TRAIN-010", f"`{type(backbone).__name__}`: {problem}")
+
+
 def packed_attention(  # noqa: PLR0913 - the signature is that of `transformers`
     module: nn.Module,
     query: Tensor,
@@ -48,7 +90,8 @@ def packed_attention(  # noqa: PLR0913 - the signature is that of `transformers`
     softcap: float | None = None,
     cu_seq_lens_q: Tensor | None = None,
     max_length_q: int | None = None,
-    **_ignored: object,
+    is_causal: bool | None = None,
+    **others: object,
 ) -> tuple[Tensor, None]:
     """Return causal attention within each document, [1, T, A, D], and None for the weights.
 
@@ -65,6 +108,10 @@ def packed_attention(  # noqa: PLR0913 - the signature is that of `transformers`
     >>> torch.equal(output[0, 2], states[0, :, 2])  # the first token of a document sees only itself
     True
     """
+    wanted = [name for name in NOT_COMPUTED if others.get(name) is not None]
+    if wanted or is_causal is False:
+        problem = f"it passes {', '.join(f'`{name}`' for name in wanted)}" if wanted else "it is not causal"
+        raise GristmillError("GM-TRAIN-010", f"`{type(module).__name__}`: {problem}")
     _check(module, query, key, attention_mask, cu_seq_lens_q)
     assert cu_seq_lens_q is not None
     if query.is_cuda and softcap is None and dropout == 0.0:
@@ -75,6 +122,11 @@ def packed_attention(  # noqa: PLR0913 - the signature is that of `transformers`
     if groups > 1:
         key, value = key.repeat_interleave(groups, dim=1), value.repeat_interleave(groups, dim=1)
     bounds = cu_seq_lens_q.tolist()
+    if bounds != sorted(set(bounds)) or bounds[0] != 0 or bounds[-1] != query.shape[2]:
+        raise GristmillError(
+            "GM-TRAIN-010",
+            f"`{type(module).__name__}`: the bounds {bounds} do not cut {query.shape[2]} tokens into documents",
+        )
     parts = [
         _attend(
             query[:, :, start:stop],

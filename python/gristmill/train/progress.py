@@ -22,11 +22,15 @@ class Progress:
 
     step: int = 0
     skipped_in_a_row: int = 0
+    overflows: int = 0
     trained_tokens: int = 0
     placed_tokens: int = 0
     last_loss: float | None = None
     first_validation_loss: float | None = None
     last_validation_loss: float | None = None
+    best_validation_loss: float | None = None
+    best_step: int | None = None
+    evaluations_since_best: int = 0
 
 
 class Announcer:

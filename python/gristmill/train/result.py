@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from gristmill.shards import digest_file
@@ -35,9 +35,20 @@ class TrainResult:
     model
         The exported model; None before the end.
     adapter
-        The exported adapter, for `method = "lora"`.
+        The exported adapter, for `method = "lora"` and `"qlora"`.
+    merge
+        What of the adapters' update would be lost if the merged model was saved in bf16: `unchanged_share` of the
+        changed weights, `relative_error` of the update, and the numbers they are made of; None without adapters.
     seconds
         What this call took.
+    exported
+        ``weights`` (``last``, ``best`` or ``average``), the ``steps`` of the checkpoints they are, and their
+        ``validation_loss``.
+    waits
+        Shares of the time of all steps: ``for_loader``, in which a step waited for its rows, and ``for_step``, in which
+        the loader had nothing to do.
+    seeds
+        Where several were trained: what `gristmill.train.seeds.summarise` found.
     """
 
     folder: Path
@@ -51,7 +62,11 @@ class TrainResult:
     ledger: Mapping[str, int]
     model: Path | None
     adapter: Path | None
+    merge: Mapping[str, object] | None
     seconds: float
+    exported: Mapping[str, object] = field(default_factory=dict)
+    waits: Mapping[str, float] = field(default_factory=dict)
+    seeds: Mapping[str, object] = field(default_factory=dict)
 
 
 WRITTEN = {
@@ -61,6 +76,10 @@ WRITTEN = {
     "last_validation_loss",
     "trained_tokens",
     "ledger",
+    "merge",
+    "exported",
+    "waits",
+    "seeds",
     "files",
 }
 """What `result.json` holds beside the fingerprint."""
@@ -80,6 +99,10 @@ def write_result(folder: Path, fingerprint: str, result: TrainResult) -> None:
             "last_validation_loss": result.last_validation_loss,
             "trained_tokens": result.trained_tokens,
             "ledger": dict(result.ledger),
+            "merge": result.merge,
+            "exported": dict(result.exported),
+            "waits": dict(result.waits),
+            "seeds": dict(result.seeds),
             "files": {file.relative_to(folder).as_posix(): digest_file(file) for file in files},
         },
     )

@@ -5,6 +5,7 @@ Everything lies in `train/` of the run folder. Not here: the loop over steps (`s
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +20,7 @@ from gristmill.plugins.active import ActiveOperator
 from gristmill.shards import Shards, open_shards
 from gristmill.shards.split_proof import require_proof
 from gristmill.train.callbacks import Callbacks, LinkedCallbacks
-from gristmill.train.config import TrainConfig
+from gristmill.train.config import Sharding, TrainConfig
 from gristmill.train.distributed.launch import launch, num_processes
 from gristmill.train.distributed.parallel import distribute
 from gristmill.train.distributed.state import seed_rank
@@ -28,13 +29,27 @@ from gristmill.train.distributed.world import World
 from gristmill.train.events import OnEvent, make_event
 from gristmill.train.files import faults_of_the_machine, lock, read_json, write_json
 from gristmill.train.fingerprint import fingerprint_of
-from gristmill.train.lora import add_adapters
-from gristmill.train.models import CausalModel, load_model, max_positions, resolve_precision, vocabulary_size
+from gristmill.train.make_model import make_model
+from gristmill.train.memory.settle import chosen_values, record_outcome, settle, with_known_choice
+from gristmill.train.models import CausalModel, resolve_precision
+from gristmill.train.proof import prove_splits
 from gristmill.train.quiet import without_progress_bars
 from gristmill.train.result import TrainResult, finished_result
 from gristmill.train.session import Session
+from gristmill.train.tasks import check_task
 
-OWNED = ("checkpoints", "batches", "model", "adapter", "metrics.jsonl", "timings.jsonl", "result.json")
+OWNED = (
+    "checkpoints",
+    "batches",
+    "model",
+    "adapter",
+    "metrics.jsonl",
+    "timings.jsonl",
+    "samples.jsonl",
+    "document_losses.parquet",
+    "proof.json",
+    "result.json",
+)
 """What a training makes in its folder, and what a training with other settings replaces."""
 
 
@@ -75,6 +90,18 @@ def train(
     GristmillError
         ``GM-SHARDS-*``, ``GM-SPLIT-005``, ``GM-LOADER-*`` and ``GM-TRAIN-*``: see their pages.
     """
+    if config.seeds > 1:
+        from gristmill.train.seeds import train_seeds
+
+        return train_seeds(
+            config,
+            run_dir,
+            on_event=on_event,
+            should_stop=should_stop,
+            callbacks=callbacks,
+            folder=folder,
+            processes=processes,
+        )
     folder = run_dir / "train" if folder is None else folder
     told = Callbacks(callbacks, on_event=on_event, seed=config.seed)
     size = num_processes(processes)
@@ -95,9 +122,7 @@ def train(
     return result
 
 
-def _train_as_rank(
-    world: World, link: Link, config: TrainConfig, run_dir: Path, folder: Path
-) -> TrainResult:
+def _train_as_rank(world: World, link: Link, config: TrainConfig, run_dir: Path, folder: Path) -> TrainResult:
     """Be one of several processes. Ranks above 0 speak to nobody and write into a folder that is thrown away."""
     if config.threads is None and world.device.type == "cpu":
         torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // world.size))
@@ -128,26 +153,55 @@ def train_in(
     with lock(folder):
         if config.threads is not None:
             torch.set_num_threads(config.threads)
-        compute_dtype = resolve_precision(config.precision, world.device)
+        device = world.device
+        compute_dtype = resolve_precision(config.precision, device)
+        settings = _settings(config, device)
+        foresight = None
+        if world.is_main:
+            known = with_known_choice(config, _known_choice(folder, settings))
+            config, foresight = settle(known, device=device, compute_dtype=compute_dtype, on_event=on_event)
+        config = world.broadcast(config)
         fingerprint = done = None
         if world.is_main:
-            fingerprint = fingerprint_of(config, shards, validation, compute_dtype, world.device)
+            fingerprint = fingerprint_of(config, shards, validation, compute_dtype, device)
             done = finished_result(folder, fingerprint)
         fingerprint, done = world.broadcast((fingerprint, done))
         assert fingerprint is not None, "rank 0 has made it"
         if done is not None:
             on_event(make_event(done.steps, done.steps, "nothing to do: this training is finished"))
             return done
-        _claim(folder, fingerprint, config, on_event)
-        make = partial(_make_model, config, shards, compute_dtype=compute_dtype, on_event=on_event)
+        training = {"fingerprint": fingerprint, "config": settings, "chosen": chosen_values(foresight)}
+        _claim(folder, training, on_event)
+        if world.is_main:
+            prove_splits(run_dir, folder, shards, validation, config.tokenizer, on_event)
+
+        def make(place: torch.device) -> CausalModel:
+            return make_model(config, shards, device=place, compute_dtype=compute_dtype, on_event=on_event)
+
         with without_progress_bars():
-            parallel = distribute(world, config.sharding, make)
+            parallel = distribute(world, _sharding(config), make)
         seed_rank(world, config.seed, step=0)
         with callbacks as told, without_progress_bars(), faults_of_the_machine(folder):
             session = Session(
-                config, folder, shards, validation, parallel, world.device, fingerprint, on_event, callbacks=told
+                config, folder, shards, validation, parallel, device, fingerprint, on_event, callbacks=told
             )
-            return session.train(should_stop)
+            result = session.train(should_stop)
+            if result.is_complete and world.is_main:
+                record_outcome(folder, foresight, device)
+            return result
+
+
+def _sharding(config: TrainConfig) -> Sharding:
+    """Return how a model is shared out: heads of classes are read outside of the parts that are put together."""
+    if config.task != "classify":
+        return config.sharding
+    if config.sharding == "fsdp":
+        raise GristmillError(
+            "GM-TRAIN-040",
+            '`sharding = "fsdp"` trains no classifiers',
+            hint='leave it out: with `task = "classify"` every process has a copy of the model',
+        )
+    return "ddp"
 
 
 def _open(
@@ -159,6 +213,7 @@ def _open(
         shards = open_shards(run_dir, "train")
         if not config.allow_unproven_split:
             require_proof(run_dir)
+        check_task(config.task, run_dir, shards, sequence_length=config.sequence_length)
         found = (shards, _open_validation(run_dir, on_event))
     manifests = world.broadcast(found and tuple(split and split.manifest for split in found))
     if found is not None:
@@ -182,11 +237,27 @@ def _open_validation(run_dir: Path, on_event: OnEvent) -> Shards | None:
     return validation
 
 
-def _claim(folder: Path, fingerprint: str, config: TrainConfig, on_event: OnEvent) -> None:
+def _settings(config: TrainConfig, device: torch.device) -> dict[str, object]:
+    """Return what is asked for as JSON values, before anything is chosen."""
+    settings = asdict(config)
+    settings["model"] = dict(config.model) if isinstance(config.model, Mapping) else str(config.model)
+    settings["tokenizer"] = None if config.tokenizer is None else str(config.tokenizer)
+    settings["device"] = device.type
+    return settings
+
+
+def _known_choice(folder: Path, settings: Mapping[str, object]) -> object:
+    """Return what an earlier call with the same settings chose."""
+    known = read_json(folder / "training.json") or {}
+    # Through JSON, so that tuples and lists do not differ.
+    return known.get("chosen") if known.get("config") == json.loads(json.dumps(settings)) else None
+
+
+def _claim(folder: Path, training: Mapping[str, object], on_event: OnEvent) -> None:
     """Make the folder this training's own: what one with other settings left is removed."""
     path = folder / "training.json"
     known = read_json(path)
-    if known is not None and known.get("fingerprint") == fingerprint:
+    if known is not None and known.get("fingerprint") == training["fingerprint"]:
         return
     left = [name for name in OWNED if (folder / name).exists()]
     if left:
@@ -197,42 +268,4 @@ def _claim(folder: Path, fingerprint: str, config: TrainConfig, on_event: OnEven
             shutil.rmtree(target)
         else:
             target.unlink()
-    settings = asdict(config)
-    settings["model"] = dict(config.model) if isinstance(config.model, Mapping) else str(config.model)
-    settings["tokenizer"] = None if config.tokenizer is None else str(config.tokenizer)
-    write_json(path, {"fingerprint": fingerprint, "config": settings})
-
-
-def _make_model(
-    config: TrainConfig,
-    shards: Shards,
-    device: torch.device,
-    *,
-    compute_dtype: torch.dtype,
-    on_event: OnEvent,
-) -> CausalModel:
-    is_lora = config.method == "lora"
-    if is_lora and isinstance(config.model, Mapping):
-        raise GristmillError(
-            "GM-TRAIN-009",
-            '`method = "lora"` needs trained weights, but the model starts from random ones',
-            hint='set `method = "full"`, or `model` to a folder',
-        )
-    on_event(make_event(0, 0, "loading the model"))
-    causal = load_model(
-        config.model, device=device, compute_dtype=compute_dtype, is_frozen=is_lora, seed=config.seed
-    )
-    if vocabulary_size(causal) < shards.metadata.vocabulary_size:
-        raise GristmillError(
-            "GM-TRAIN-008",
-            f"the shards hold ids up to {shards.metadata.vocabulary_size - 1}, "
-            f"the model knows {vocabulary_size(causal)}",
-            hint="curate with the model's own tokenizer, or give the model a larger `vocab_size`",
-        )
-    limit = max_positions(causal)
-    if limit is not None and config.sequence_length > limit:
-        raise GristmillError(
-            "GM-TRAIN-008",
-            f"`sequence_length` is {config.sequence_length}, the model was made for {limit} positions",
-        )
-    return add_adapters(causal, config.lora, seed=config.seed) if is_lora else causal
+    write_json(path, training)

@@ -14,6 +14,7 @@ use gristmill_core::minhash::{MinHashConfig, MinHasher};
 use gristmill_core::segment::{Segmentation, Segmenter};
 use gristmill_core::signals::{Cache, Document, NoColumns, Rule, entries, make};
 use gristmill_engine::map::token_statistics::{self, TokenStatistics};
+use gristmill_engine::task::Session;
 use gristmill_engine::tokenise::TokenizerSpec;
 use gristmill_engine::tokenizer::SpecialMode;
 use serde_json::{Value as Json, json};
@@ -118,13 +119,14 @@ fn cpu_s() -> f64 {
 /// Counts the ids of a tokenizer in plain mode.
 fn count_with(path: &Path) -> Result<TokenStatistics, Box<dyn Error>> {
     let digest = format!("blake3:{}", blake3::hash(&fs::read(path)?).to_hex());
-    Ok(TokenStatistics::new(&TokenizerSpec {
+    let planned = TokenizerSpec {
         path: path.to_owned(),
         digest,
         special: SpecialMode::Plain,
         end_of_text: Vec::new(),
         only_library: false,
-    })?)
+    };
+    Ok(TokenStatistics::new(&planned, &Session::default())?)
 }
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -1,23 +1,29 @@
 //! Token ids of documents, for shingles that are made of them.
 
+use std::sync::Arc;
+
 use gristmill_core::shingle::ShingleUnit;
 
 use crate::error::{EngineError, Result};
-use crate::tokenise::{TokenizerSpec, load_tokenizer};
+use crate::tokenise::TokenizerSpec;
 use crate::tokenizer::Tokenizer;
 
 /// Gives the ids of one document after the other. Memory: the tokenizer, and the ids of the longest document.
 pub(crate) struct ShingleIds {
-    tokenizer: Tokenizer,
+    tokenizer: Arc<Tokenizer>,
     ids: Vec<u32>,
 }
 
 impl ShingleIds {
-    /// Loads the tokenizer if shingles of that unit need one.
+    /// Gets the tokenizer by `load` if shingles of that unit need one.
     ///
     /// # Errors
     /// When there is none, or it is not the one of the plan.
-    pub(crate) fn for_unit(unit: ShingleUnit, tokenizer: Option<&TokenizerSpec>) -> Result<Option<Self>> {
+    pub(crate) fn for_unit(
+        unit: ShingleUnit,
+        tokenizer: Option<&TokenizerSpec>,
+        load: impl FnOnce(&TokenizerSpec) -> Result<Arc<Tokenizer>>,
+    ) -> Result<Option<Self>> {
         if unit != ShingleUnit::Token {
             return Ok(None);
         }
@@ -25,7 +31,7 @@ impl ShingleIds {
             EngineError::Spec("shingles of tokens need a tokenizer, and the task names none".to_owned())
         })?;
         Ok(Some(Self {
-            tokenizer: load_tokenizer(spec)?,
+            tokenizer: load(spec)?,
             ids: Vec::new(),
         }))
     }

@@ -17,6 +17,7 @@ use crate::map::steps::{CLEAN_COLUMNS, NativeStep, Scratch, run};
 use crate::map::supervised::Supervised;
 use crate::map::token_statistics;
 use crate::read::FloatLists;
+use crate::task::Session;
 
 /// Runs native steps over texts and returns the texts they leave and the columns they make, a row each, in order.
 ///
@@ -32,13 +33,14 @@ pub fn run_steps(
     steps: &str,
     edits: bool,
     columns: Option<&RecordBatch>,
+    session: &Session,
 ) -> Result<(LargeStringArray, RecordBatch)> {
     let specs: Vec<StepSpec> =
         serde_json::from_str(steps).map_err(|error| EngineError::Spec(error.to_string()))?;
     let mut steps = specs
         .iter()
         .map(|spec| {
-            let mut step = NativeStep::new(spec)?
+            let mut step = NativeStep::new(spec, session)?
                 .ok_or_else(|| EngineError::Spec(format!("`{}` runs outside the engine", spec.name)))?;
             if !edits {
                 step.only_measure();

@@ -2,20 +2,24 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use serde::Deserialize;
 
 use crate::commit::{Artefact, TaskManifest, open_verified};
 use crate::error::{EngineError, Result};
+use crate::tokenise::TokenizerSpec;
+use crate::tokenizer::Tokenizer;
+use crate::tokenizer::loaded::LoadedTokenizers;
 use crate::{choose, cut, decide, dedup, dedup_index, shard, split, substring, tokenise};
 
-/// What the tasks of one process share: the request to stop, and which files have been verified already.
+/// What the tasks of one process share: the request to stop, which files have been verified already, and tokenizers.
 #[derive(Debug, Default)]
 pub struct Session {
     cancelled: AtomicBool,
     verified: Mutex<HashSet<PathBuf>>,
+    tokenizers: LoadedTokenizers,
 }
 
 impl Session {
@@ -58,6 +62,14 @@ impl Session {
         }
         Ok(path)
     }
+
+    /// Returns the tokenizer of a plan; its file is read at the first use in this process.
+    ///
+    /// # Errors
+    /// When the file is not the one of the plan, or holds no tokenizer.
+    pub(crate) fn tokenizer(&self, spec: &TokenizerSpec) -> Result<Arc<Tokenizer>> {
+        self.tokenizers.get(spec)
+    }
 }
 
 /// The description of a native task.
@@ -81,6 +93,7 @@ enum TaskSpec {
     Features(choose::features::FeaturesSpec),
     Target(choose::features::TargetSpec),
     Scores(choose::features::ScoresSpec),
+    GroupRows(Box<choose::group_rows::GroupRowsSpec>),
     Choose(Box<choose::spec::ChooseSpec>),
     Check(dedup_index::check::CheckSpec),
     Segment(dedup_index::build::SegmentSpec),
@@ -118,6 +131,7 @@ pub fn run(spec: &str, session: &Session) -> Result<TaskManifest> {
         TaskSpec::Features(spec) => choose::features::features(&spec, session),
         TaskSpec::Target(spec) => choose::features::target(&spec, session),
         TaskSpec::Scores(spec) => choose::features::scores(&spec, session),
+        TaskSpec::GroupRows(spec) => choose::group_rows::run(&spec, session),
         TaskSpec::Choose(spec) => choose::task::run(&spec, session),
         TaskSpec::Check(spec) => dedup_index::check::check(&spec, session),
         TaskSpec::Segment(spec) => dedup_index::build::build(&spec, session),

@@ -38,7 +38,7 @@ impl MapTask {
 impl MapTask {
     #[new]
     fn new(py: Python<'_>, spec: &str, session: &Session) -> PyResult<Self> {
-        let task = enter_native(py, &session.inner, || EngineMapTask::open(spec))?;
+        let task = enter_native(py, &session.inner, || EngineMapTask::open(spec, &session.inner))?;
         Ok(Self {
             inner: Mutex::new(Some(task)),
         })

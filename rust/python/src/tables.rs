@@ -42,7 +42,13 @@ pub(crate) fn run_steps(
 ) -> PyResult<(Py<PyAny>, Py<PyAny>)> {
     let texts = large_strings(texts)?;
     let (left, columns) = enter_native(py, &session.inner, || {
-        tables::run_steps(&texts, steps, edits, columns.as_ref().map(PyRecordBatch::as_ref))
+        tables::run_steps(
+            &texts,
+            steps,
+            edits,
+            columns.as_ref().map(PyRecordBatch::as_ref),
+            &session.inner,
+        )
     })?;
     Ok((
         to_pyarrow(py, Arc::new(left))?,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import struct
 from pathlib import Path
@@ -41,6 +42,16 @@ def test_inspect_a_table_shows_no_control_character(
     assert "bad\\u{1B}[31m text\\u{202E}\\nsecond line" in text
     assert "\x1b" not in text
     assert "\u202e" not in text
+
+
+def test_inspect_a_folder_of_tables_as_one(finished_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = finished_run / "documents"
+    files = sorted(folder.glob("*.parquet"))
+    pq.write_table(pq.read_table(files[0]).slice(0, 1), folder / "part-00009.parquet")
+    found = values(["inspect", str(folder), "--rows", "9"], capsys)
+    assert (found["kind"], found["files"], found["rows"]) == ("table", len(files) + 1, 3)
+    assert found["sample_rows"] == [0, 1, 2]
+    assert "3 rows" in output(["inspect", str(folder)], capsys)
 
 
 def test_inspect_a_shard(finished_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -266,3 +277,12 @@ def test_processor_features(tmp_path: Path) -> None:
     (tmp_path / "cpuinfo").write_text("flags : fpu avx2 avx512f\n", encoding="utf-8")
     assert cpu_features(tmp_path / "cpuinfo") == ["avx2", "avx512f"]
     assert cpu_features(tmp_path / "none") == []
+
+
+def test_doctor_lists_every_dependency_and_extra(capsys: pytest.CaptureFixture[str]) -> None:
+    found = values(["doctor"], capsys)["doctor"]
+    assert isinstance(found, dict)
+    metadata = importlib.metadata.metadata("gristmill")
+    extras = set(metadata.get_all("Provides-Extra") or ()) & {"chat", "train", "ray"}
+    assert {f"extra {name}" for name in extras} <= set(found)
+    assert {"numpy", "pyarrow", "polars", "pydantic", "pluggy", "extra chat"} <= set(found)

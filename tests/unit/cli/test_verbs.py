@@ -120,6 +120,9 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Calls:
             trained_tokens=999,
             model=None,
             adapter=run_dir / "train/adapter",
+            exported={},
+            waits={},
+            seeds={},
             seconds=1.0,
         )
 
@@ -264,12 +267,21 @@ def test_check_looks_at_the_model(
     model.mkdir()
     (model / "config.json").write_text('{"vocab_size": 9}', encoding="utf-8")
     assert main(["check", str(recipe)]) == 2
-    assert "no safetensors weights" in capsys.readouterr().err
+    assert "no `*.safetensors` weights" in capsys.readouterr().err
     (model / "model.safetensors").write_bytes(b"")
     assert main(["check", str(recipe)]) == 2
     assert "GM-CLI-007" in capsys.readouterr().err
-    (model / "config.json").write_text('{"vocab_size": 10}', encoding="utf-8")
+    tiny = {
+        "model_type": "llama",
+        "vocab_size": 10,
+        "hidden_size": 16,
+        "intermediate_size": 16,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+    }
+    (model / "config.json").write_text(json.dumps(tiny), encoding="utf-8")
     assert main(["check", str(recipe)]) == 0
+    assert "memory: a step of" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("ok", "exit_code", "word"), [(True, 0, "ok  "), (False, 1, "FAIL")])

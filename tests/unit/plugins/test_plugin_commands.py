@@ -119,3 +119,21 @@ def test_a_single_file_has_commands_too(
     monkeypatch.setenv("GRISTMILL_PLUGINS_DIR", str(tmp_path))
     assert main(["single", "greet", "you"]) == 0
     assert capsys.readouterr().out == "hello you\n"
+
+
+def test_the_verb_plugin_looks_into_the_folder_of_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "single.py").write_text(PLUGIN, encoding="utf-8")
+    monkeypatch.setenv("GRISTMILL_PLUGINS_DIR", str(tmp_path))
+    assert main(["plugin", "test", "single"]) == 0
+    assert main(["plugin", "show", "single"]) == 0
+    assert "Greet somebody." in capsys.readouterr().out
+
+
+def test_no_plugin_is_made_whose_commands_could_not_be_called(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["plugin", "new", "run", "--directory", str(tmp_path)]) == 2
+    assert "GM-PLUGIN-016" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

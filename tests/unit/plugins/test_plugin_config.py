@@ -79,3 +79,10 @@ def test_required_field() -> None:
     with pytest.raises(GristmillError) as caught:
         parse_config(Required, {}, operator="demo.x")
     assert caught.value.code == "GM-PLUGIN-009"
+
+
+@pytest.mark.parametrize(("value", "shown"), [("2", '`"2"`'), (True, "`true`"), ([1], "`[1]`")])
+def test_a_wrong_value_is_shown_as_the_recipe_has_it(value: object, shown: str) -> None:
+    with pytest.raises(GristmillError) as caught:
+        parse_config(Config, {"limit": value}, operator="demo.x")
+    assert caught.value.message == f"`demo.x`: key `limit` must be a whole number, not {shown}"

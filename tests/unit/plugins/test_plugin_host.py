@@ -114,6 +114,9 @@ def test_wrong_columns_and_types_stop_the_run(value: object, declared: str) -> N
     error = refused(returning(value, declared))
     assert error.code == "GM-PLUGIN-012"
     assert error.exit_code == ExitCode.PARTIAL
+    # Of no package, so that it is a single file.
+    assert error.hint is not None
+    assert error.hint.endswith("--plugins-dir DIR`")
 
 
 def test_a_wrong_length_for_one_document_is_its_failure_to_explain() -> None:

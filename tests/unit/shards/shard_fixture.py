@@ -22,6 +22,7 @@ class Made:
     source: str = "web"
     mask: Sequence[int] | None = None
     id: str | None = None
+    label: int | None = None
 
 
 def made_documents(num_documents: int, *, num_ids: int = 64, longest: int = 60, seed: int = 3) -> list[Made]:
@@ -36,7 +37,9 @@ def made_documents(num_documents: int, *, num_ids: int = 64, longest: int = 60, 
     return documents
 
 
-def schema(*, is_narrow: bool = True, split: str = "train", **metadata: str) -> pa.Schema:
+def schema(
+    *, is_narrow: bool = True, split: str = "train", has_labels: bool = False, **metadata: str
+) -> pa.Schema:
     """Return the schema of a token shard."""
     token = pa.uint16() if is_narrow else pa.uint32()
     entries = {
@@ -56,6 +59,7 @@ def schema(*, is_narrow: bool = True, split: str = "train", **metadata: str) -> 
             pa.field("source", pa.dictionary(pa.int16(), pa.string()), nullable=False),
             pa.field("tokens", pa.list_(pa.field("item", token, nullable=False)), nullable=False),
             pa.field("mask", pa.list_(pa.field("item", pa.uint32(), nullable=False))),
+            *([pa.field("label", pa.int32())] if has_labels else []),
         ],
         metadata={f"gristmill.{key}": value for key, value in entries.items()},
     )
@@ -78,6 +82,8 @@ def write_shard(path: Path, documents: Sequence[Made], shape: pa.Schema, *, firs
                 pa.array([list(document.tokens) for document in part], shape.field("tokens").type),
                 pa.array([document.mask for document in part], shape.field("mask").type),
             ]
+            if "label" in shape.names:
+                columns.append(pa.array([document.label for document in part], pa.int32()))
             writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=shape))
 
 
@@ -89,9 +95,10 @@ def write_run(
     num_shards: int = 2,
     rows: int = 7,
     is_narrow: bool = True,
+    label_names: Sequence[str] = (),
     **metadata: str,
 ) -> Path:
-    """Write a finished run with these splits and return its folder."""
+    """Write a finished run with these splits, with labels where they have names, and return its folder."""
     files = []
     for split, documents in (("train", train), ("validation", validation)):
         if split == "validation" and not documents:
@@ -100,7 +107,7 @@ def write_run(
         for number in range(num_shards):
             path = folder / f"tokens/{split}/shard-{number:05d}.arrow"
             part = documents[number * size : (number + 1) * size]
-            shape = schema(is_narrow=is_narrow, split=split, **metadata)
+            shape = schema(is_narrow=is_narrow, split=split, has_labels=bool(label_names), **metadata)
             write_shard(path, part, shape, first=number * size + (split == "validation") * 10_000, rows=rows)
             content = path.read_bytes()
             files.append(
@@ -123,5 +130,7 @@ def write_run(
             "proof": {"pairs": 0},
         },
     }
+    if label_names:
+        manifest["supervised"] = {"label": {"field": "class", "names": list(label_names)}}
     (folder / "manifest.json").write_text(json.dumps(manifest))
     return folder

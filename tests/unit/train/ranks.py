@@ -99,7 +99,7 @@ def all_ways(world: World, _: Link, run_dir: Path) -> dict[tuple[str, str, str],
     rows = rows_of(shards)
     found = {}
     for method in ("full", "lora"):
-        for dtype in (torch.float64, torch.float32):
+        for dtype in (torch.float64,):
             for sharding in ("ddp", "fsdp"):
                 parallel = distribute(world, sharding, lambda device, m=method, d=dtype: make(m, d, device))
                 assert parallel.sharding == sharding

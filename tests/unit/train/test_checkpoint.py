@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from gristmill.train.checkpoint import Checkpoint, load_latest, save_checkpoint
+from gristmill.train.files import read_json
 
 
 def checkpoint(step: int, fingerprint: str = "f") -> Checkpoint:
@@ -44,7 +45,18 @@ def test_a_checkpoint_comes_back_with_the_random_state(tmp_path: Path) -> None:
 def test_only_the_latest_stay(tmp_path: Path) -> None:
     for step in (1, 2, 10):
         save_checkpoint(tmp_path, checkpoint(step), keep=2)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["step-00000002", "step-00000010"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["last.json", "step-00000002", "step-00000010"]
+
+
+def test_the_best_and_those_asked_for_stay_and_pointers_name_them(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path, checkpoint(1), keep=1, best=1)
+    for step in (2, 3, 4, 5):
+        save_checkpoint(tmp_path, checkpoint(step), keep=1, best=1, also=(3, 4))
+    assert sorted(path.name for path in tmp_path.glob("step-*")) == [
+        f"step-{step:08d}" for step in (1, 3, 4, 5)
+    ]
+    assert read_json(tmp_path / "best.json") == {"step": 1, "folder": "step-00000001"}
+    assert read_json(tmp_path / "last.json") == {"step": 5, "folder": "step-00000005"}
 
 
 def test_only_plain_formats_are_written(tmp_path: Path) -> None:

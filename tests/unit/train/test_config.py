@@ -22,7 +22,8 @@ def test_exactly_one_length_is_given(lengths) -> None:
     [
         {"steps": 0},
         {"epochs": float("inf")},
-        {"method": "qlora"},
+        {"method": "prefix"},
+        {"method": "qlora", "lora": LoraConfig(dora=True, dropout=0.1)},
         {"task": "classify"},
         {"precision": "fp8"},
         {"sequence_length": 1},

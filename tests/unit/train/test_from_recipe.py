@@ -14,7 +14,9 @@ import gristmill.train
 from gristmill.errors import GristmillError
 from gristmill.loader import Mixing, Phase
 from gristmill.recipe import load_recipe
+from gristmill.train.config import TrainConfig
 from gristmill.train.from_recipe import train_config, train_recipe
+from gristmill.train.stable import with_stable_values
 
 RECIPE = """
 [run]
@@ -49,11 +51,15 @@ SETTINGS = {
     "clip_norm": 2.0,
     "precision": "fp32",
     "seed": 5,
+    "seeds": 1,
     "eval_every_steps": 2,
+    "patience": 3,
+    "samples": ["Once upon"],
     "checkpoint_every_steps": 1,
     "keep_checkpoints": 1,
     "threads": 1,
     "allow_unproven_split": True,
+    "activation_checkpointing": True,
 }
 
 
@@ -102,20 +108,61 @@ def test_every_key_of_the_section_reaches_the_training(tmp_path: Path) -> None:
         "tokens",
         "lora",
         "mixing",
+        "average",  # excludes `patience`; below
         "callbacks",  # no setting: they change nothing, and reach the training by another way
         *SETTINGS,
     }
+    averaged = load_recipe(written(tmp_path, '[train]\nmodel = "m"\nepochs = 1\naverage = 3\n'))
+    assert train_config(averaged).average == 3
 
 
 def test_a_recipe_is_trained_into_its_run_folder(tmp_path: Path) -> None:
     run_folder(tmp_path / "run")
-    section = SETTINGS | {"model": {"config": LLAMA}}
+    section = SETTINGS | {"model": {"config": LLAMA}, "samples": []}
     text = "[train]\n" + "".join(f"{key} = {toml_of(value)}\n" for key, value in section.items())
     result = train_recipe(written(tmp_path, text), on_event=lambda _: None)
     assert result.is_complete
     assert result.folder == tmp_path / "run/train"
     again = train_recipe(written(tmp_path, text), output=tmp_path / "run", on_event=lambda _: None)
     assert again.was_finished
+
+
+def test_little_data_chooses_what_the_recipe_leaves_open(tmp_path: Path) -> None:
+    run_folder(tmp_path / "base")
+    section = SETTINGS | {"model": {"config": LLAMA}, "samples": [], "steps": 1}
+    text = "[train]\n" + "".join(f"{key} = {toml_of(value)}\n" for key, value in section.items())
+    base = train_recipe(written(tmp_path, text), output=tmp_path / "base", on_event=lambda _: None)
+    run_folder(tmp_path / "run")
+    text = f"""[train]
+model = {str(base.model)!r}
+method = "full"
+sequence_length = 64
+steps = 1
+warmup_fraction = 0.5
+threads = 1
+"""
+    events: list[dict[str, object]] = []
+    train_recipe(written(tmp_path, text), on_event=events.append)
+    chosen = [str(event["message"]) for event in events if str(event["message"]).startswith("chose ")]
+    assert [line.split(":")[0] for line in chosen] == [
+        "chose `batch_tokens = 576`",  # nine rows for 16 documents of 36 tokens
+        "chose `learning_rate = 2e-05`",
+    ]
+    training = json.loads((tmp_path / "run/train/training.json").read_text())
+    assert training["config"]["learning_rate"] == 2e-5
+    assert training["config"]["warmup_fraction"] == 0.5
+    assert set(training["config"]["chosen"]) == {"batch_tokens", "learning_rate"}
+
+
+def test_large_splits_and_models_from_scratch_keep_the_defaults() -> None:
+    folder = TrainConfig(model="m", method="full", epochs=1)
+    scratch = TrainConfig(model=LLAMA, method="full", epochs=1)
+    assert with_stable_values(folder, (), num_documents=10_000, num_tokens=10**6) is folder
+    assert with_stable_values(scratch, (), num_documents=100, num_tokens=10**4) is scratch
+    adapters = with_stable_values(
+        TrainConfig(model="m", epochs=1), (), num_documents=100, num_tokens=100 * 1024
+    )
+    assert (adapters.learning_rate, adapters.batch_tokens) == (2e-4, 8 * 2048)
 
 
 def test_a_recipe_without_the_section(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,10 @@ from tiny import LLAMA, relative_error
 from gristmill.errors import GristmillError
 from gristmill.loader import Loader
 from gristmill.shards import open_shards
+from gristmill.train.batches import collate
 from gristmill.train.evaluation import evaluate_loss
 from gristmill.train.loop import StepSetup, train_step
+from gristmill.train.loss_scale import LossScale
 from gristmill.train.models import load_model
 from gristmill.train.optimiser import load_state_tensors, make_optimiser, set_learning_rate, state_tensors
 
@@ -193,3 +196,105 @@ def test_a_validation_loss_that_is_not_finite_is_none(run: Path) -> None:
     assert found.num_tokens > 0
     assert found.loss is None
     assert found.perplexity is None
+
+
+def doubled(causal):
+    """The same model in float64, through the plain twin of attention and the loss as they are."""
+    return replace(causal, model=causal.model.double(), compute_dtype=torch.float64)
+
+
+@pytest.mark.parametrize("num_rows", [8, 7, 1])
+def test_accumulation_changes_no_gradient_in_float64(tmp_path: Path, num_rows: int) -> None:
+    """8 x 1, 4 x 2, ragged cuts (3 + 3 + 2), and the short last window of a training are one and the same gradient."""
+    write_run(tmp_path, made_documents(60))
+    shards = open_shards(tmp_path)
+    rows = Loader(shards, sequence_length=64, seed=0).take(8)[:num_rows]
+    assert num_rows == 1 or len({row.num_trained for row in rows}) > 1
+    found: dict[int, dict[str, torch.Tensor]] = {}
+    for rows_each in (1, 2, 3, 8):
+        setup, _ = setup_of(tmp_path)
+        causal = doubled(setup.causal)
+        taken: dict[str, torch.Tensor] = {}
+        setup = replace(setup, causal=causal, parameters=causal.trainable(), rows_each=rows_each)
+        setup.optimiser.register_step_pre_hook(
+            lambda *_, setup=setup, taken=taken: taken.update(
+                {name: value.grad.clone() for name, value in setup.parameters.items()}
+            )
+        )
+        train_step(setup, rows, step=1)
+        found[rows_each] = taken
+    for rows_each, gradients in found.items():
+        for name, value in gradients.items():
+            assert value.dtype == torch.float64
+            assert relative_error(value, found[8][name]) <= 1e-12, (rows_each, name)
+    if num_rows == 1:
+        return
+    # The mistake that this is about: the mean over micro-batches of their means points elsewhere.
+    wrong = {name: torch.zeros_like(value) for name, value in found[8].items()}
+    for row in rows:
+        setup, _ = setup_of(tmp_path)
+        causal = doubled(setup.causal)
+        total, _ = causal.losses(collate([row], CPU))
+        (total / row.num_trained / num_rows).backward()
+        for name, value in causal.trainable().items():
+            wrong[name] += value.grad
+    assert max(relative_error(wrong[name], value) for name, value in found[8].items()) > 1e-3
+
+
+def half(folder: Path, scale: LossScale):
+    causal = load_model(LLAMA, device=CPU, compute_dtype=torch.float16, is_frozen=False, seed=1)
+    setup, rows = setup_of(folder)
+    optimiser = make_optimiser(causal.trainable(), betas=(0.9, 0.95), weight_decay=0.1)
+    set_learning_rate(optimiser, 0.01)
+    return replace(
+        setup, causal=causal, parameters=causal.trainable(), optimiser=optimiser, loss_scale=scale
+    ), rows
+
+
+def test_fp16_steps_like_fp32_and_keeps_float32_weights(run: Path) -> None:
+    exact, rows = setup_of(run)
+    setup, _ = half(run, LossScale())
+    for one in (exact, setup):
+        one.optimiser.register_step_pre_hook(
+            lambda *_, one=one: grads.update(
+                {id(one): {k: v.grad.clone() for k, v in one.parameters.items()}}
+            )
+        )
+    grads: dict[int, dict[str, torch.Tensor]] = {}
+    results = [train_step(one, rows, step=1) for one in (exact, setup)]
+    assert results[1].loss == pytest.approx(results[0].loss, rel=1e-3)
+    for name, value in grads[id(exact)].items():
+        found = grads[id(setup)][name]
+        assert found.dtype == torch.float32
+        # float16 has 11 bits; sums over a layer lose a few of them.
+        assert relative_error(found, value) < 2e-2, name
+
+
+def test_an_overflow_halves_the_scale_and_is_no_skipped_step(run: Path) -> None:
+    scale = LossScale(factor=2.0**60)
+    setup, rows = half(run, scale)
+    before = {name: value.detach().clone() for name, value in setup.parameters.items()}
+    result = train_step(setup, rows, step=1)
+    assert (result.is_overflow, result.is_skipped, result.gradient_norm) == (True, False, None)
+    assert math.isfinite(result.loss)
+    assert scale.factor == 2.0**59
+    for name, value in setup.parameters.items():
+        assert torch.equal(value, before[name]), name
+    scale.factor = 1.0
+    with torch.no_grad():
+        setup.causal.head.weight[3, 3] = float("nan")
+    result = train_step(setup, rows, step=2)
+    assert (result.is_overflow, result.is_skipped) == (False, True)
+
+
+def test_the_scale_grows_after_many_good_steps_and_never_below_one() -> None:
+    scale = LossScale(factor=8.0)
+    for _ in range(1999):
+        scale.update(is_overflow=False)
+    assert scale.factor == 8.0
+    scale.update(is_overflow=False)
+    assert (scale.factor, scale.num_steps) == (16.0, 0)
+    for _ in range(10):
+        scale.update(is_overflow=True)
+    assert scale.factor == 1.0
+    assert not scale.can_fall()

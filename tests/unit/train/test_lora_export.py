@@ -5,14 +5,16 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from tiny import config, relative_error, run_folder, trained
+from tiny import FAMILIES, config, relative_error, run_folder, trained
 
 from gristmill.errors import GristmillError
-from gristmill.train import session
+from gristmill.train import outcome
 from gristmill.train.config import LoraConfig
 from gristmill.train.export import export_model
 from gristmill.train.lora import add_adapters
-from gristmill.train.models import load_model, probe_batch
+from gristmill.train.models import load_model
+from gristmill.train.nf4 import dequantise, quantise
+from gristmill.train.probe import plain_attention, probe_batch
 from gristmill.train.run import train
 
 CPU = torch.device("cpu")
@@ -24,27 +26,34 @@ def base(tmp_path: Path) -> Path:
     return trained(tmp_path / "base", steps=2).model
 
 
-def train_adapter(folder: Path, base: Path, monkeypatch: pytest.MonkeyPatch, **lora):
+def train_adapter(folder: Path, base: Path, monkeypatch: pytest.MonkeyPatch, method: str = "lora", **lora):
     """Train, and return the result with the logits the trained network gave just before it was exported."""
     logits = {}
 
     def export(network, target, **options):
         network.eval()
-        base_config = network.get_base_model().config
-        base_config._attn_implementation = "eager"
-        with torch.no_grad():
+        with plain_attention(network.get_base_model()), torch.no_grad():
             logits["trained"] = network(input_ids=IDS, use_cache=False).logits
         return export_model(network, target, **options)
 
-    monkeypatch.setattr(session, "export_model", export)
+    monkeypatch.setattr(outcome, "export_model", export)
     run_folder(folder)
-    settings = config(model=base, method="lora", steps=5, lora=LoraConfig(**({"rank": 4} | lora)))
+    settings = config(model=base, method=method, steps=5, lora=LoraConfig(**({"rank": 4} | lora)))
     return train(settings, folder, on_event=lambda _: None), logits["trained"]
 
 
 @pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
 @pytest.mark.parametrize(
-    "lora", [{}, {"rslora": True}, {"targets": ("q_proj", "v_proj")}, {"dropout": 0.3, "alpha": 7.0}]
+    "lora",
+    [
+        {},
+        {"rslora": True},
+        {"targets": ("q_proj", "v_proj")},
+        {"dropout": 0.3, "alpha": 7.0},
+        {"dora": True},
+        {"dora": True, "dropout": 0.3},
+        {"also_train": ("norm", "lm_head", "embed_tokens")},
+    ],
 )
 def test_the_exported_adapter_gives_the_trained_logits_in_peft(tmp_path, base, monkeypatch, lora) -> None:
     from peft import PeftModel
@@ -59,6 +68,53 @@ def test_the_exported_adapter_gives_the_trained_logits_in_peft(tmp_path, base, m
     assert relative_error(before, expected) > 1e-3
     assert relative_error(found, expected) <= 1e-5
     assert relative_error(merged, expected) <= 1e-5
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
+@pytest.mark.parametrize("names", [("embed_tokens",), ("lm_head", "norm")])
+def test_embeddings_that_the_head_shares_stay_one_matrix(tmp_path, monkeypatch, names) -> None:
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    base = trained(tmp_path / "base", steps=2, model=FAMILIES["llama-tied"]).model
+    result, expected = train_adapter(tmp_path / "run", base, monkeypatch, also_train=names)
+    plain = AutoModelForCausalLM.from_pretrained(base).eval()
+    before = plain.lm_head.weight.detach().clone()
+    with torch.no_grad():
+        found = PeftModel.from_pretrained(plain, result.adapter).eval()(input_ids=IDS).logits
+        merged = AutoModelForCausalLM.from_pretrained(result.model).eval()
+        assert relative_error(merged(input_ids=IDS).logits, expected) <= 1e-5
+    assert merged.lm_head.weight is merged.model.embed_tokens.weight
+    assert not torch.equal(merged.lm_head.weight, before)
+    assert relative_error(found, expected) <= 1e-5
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
+@pytest.mark.parametrize("lora", [{}, {"dora": True}, {"also_train": ("lm_head",)}])
+def test_adapters_on_four_bits_are_merged_onto_the_original_weights(
+    tmp_path, base, monkeypatch, lora
+) -> None:
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    result, expected = train_adapter(tmp_path / "run", base, monkeypatch, "qlora", **lora)
+    original = AutoModelForCausalLM.from_pretrained(base)
+    rounded = AutoModelForCausalLM.from_pretrained(base)
+    four_bits(rounded)
+    with torch.no_grad():
+        found = PeftModel.from_pretrained(rounded, result.adapter).eval()(input_ids=IDS).logits
+    assert relative_error(found, expected) <= 1e-5
+    wanted = PeftModel.from_pretrained(original, result.adapter).merge_and_unload().state_dict()
+    exported = load_file(result.model / "model.safetensors")
+    for name, value in exported.items():
+        torch.testing.assert_close(value, wanted[name], rtol=1e-6, atol=1e-7)
+
+
+def four_bits(network: torch.nn.Module) -> None:
+    """Round the linear layers of a plain network as `qlora` keeps them."""
+    for name, module in network.named_modules():
+        if type(module) is torch.nn.Linear and name != "lm_head":
+            module.weight.data = dequantise(quantise(module.weight), module.weight.shape, torch.float32)
 
 
 @pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
@@ -82,8 +138,10 @@ def test_only_adapters_are_trained_checkpointed_and_exported(tmp_path, base, mon
     assert weights
     assert all("lora_" in name and "q_proj" in name for name in weights)
     assert {path.name for path in result.adapter.iterdir()} == {
+        "README.md",
         "adapter_config.json",
         "adapter_model.safetensors",
+        "lineage.json",
     }
     unchanged, changed = load_file(base / "model.safetensors"), load_file(result.model / "model.safetensors")
     assert {name for name in changed if not torch.equal(unchanged[name], changed[name])} == {

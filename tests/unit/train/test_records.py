@@ -18,6 +18,8 @@ def piece(step: int) -> PieceRecord:
         stop=4,
         trained=3,
         loss=None if step == 2 else 1.5,
+        source="web",
+        row_digest=bytes(16),
     )
 
 

@@ -37,9 +37,11 @@ def test_training_learns_and_writes_what_it_promises(tmp_path: Path) -> None:
     assert {path.name for path in folder.iterdir()} == {
         "batches",
         "checkpoints",
+        "document_losses.parquet",
         "lock",
         "metrics.jsonl",
         "model",
+        "proof.json",
         "result.json",
         "timings.jsonl",
         "training.json",

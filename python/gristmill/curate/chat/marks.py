@@ -100,6 +100,11 @@ class ControlTokens:
                 spans.append((start, match.end(1)))
         return spans
 
+    def first_in(self, text: str) -> tuple[int, int] | None:
+        """Return where the first control token of a text stands, the longest of those that begin there."""
+        found = None if self._pattern is None else self._pattern.search(text)
+        return None if found is None else (found.start(), found.end(1))
+
     def last_in(self, text: str, start: int, end: int) -> tuple[int, int] | None:
         """Return where the last control token that ends by `end` stands in a text, searching from `start` on."""
         last = None

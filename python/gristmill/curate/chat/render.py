@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from gristmill.curate.chat.environment import Template
 from gristmill.curate.chat.marks import ControlTokens, Unmarked, free_mark, take_marks_out
+from gristmill.curate.chat.shape import TurnShape, shape_of
 from gristmill.curate.chat.spans import Messages, NotStableError, find_breaks, find_turns
 
 if TYPE_CHECKING:
@@ -122,6 +123,15 @@ class Renderer:
             breaks=[found.moved(place) for place in breaks],
             spelled=self._controls.spelled(found),
         )
+
+    def shape(self) -> TurnShape | None:
+        """Return what the template puts around an answer; None where that cannot be seen."""
+
+        def render(messages: Messages) -> tuple[str, list[tuple[int, int]]]:
+            text, spans, _ = self._places(0, messages, None)
+            return text, spans
+
+        return shape_of(render, self._ends)
 
     def _spells(self, messages: object, tools: object) -> bool:
         return any(text in self._controls for text in _strings([messages, tools]))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gristmill.curate.chat.environment import require_jinja
 from gristmill.curate.chat.marks import control_tokens_of
 from gristmill.curate.chat.render import Renderer, RenderError
+from gristmill.curate.chat.shape import TurnShape
 from gristmill.errors import GristmillError
 
 TOKEN_VARIABLES = (
@@ -57,6 +58,8 @@ class ChatTemplates:
         Whether places are looked for where a conversation can be divided.
     marks_itself
         Whether the template marks what is generated.
+    turns
+        What stands around an answer; None where that cannot be seen. Decides nothing.
     """
 
     name: str
@@ -68,6 +71,7 @@ class ChatTemplates:
     train_on: str
     divides: bool
     marks_itself: bool
+    turns: TurnShape | None = None
 
     def describe(self, *, max_characters: int) -> dict[str, object]:
         """Return what `Renderer` takes, as JSON values."""
@@ -145,8 +149,7 @@ def resolve_templates(
         divides=divides,
         marks_itself="generation" in _tags(source),
     )
-    _try(found)
-    return found
+    return replace(found, turns=_try(found))
 
 
 def _of_model(folder: Path) -> tuple[str, str | None]:
@@ -241,7 +244,7 @@ def _tags(source: str) -> set[str]:
     }
 
 
-def _try(templates: ChatTemplates) -> None:
+def _try(templates: ChatTemplates) -> TurnShape | None:
     renderer = Renderer(templates.describe(max_characters=1 << 20))
     try:
         renderer.render(json.dumps({"messages": PROBE}))
@@ -258,3 +261,4 @@ def _try(templates: ChatTemplates) -> None:
             f"the chat template fails on a small conversation: {error}",
             hint="what it misses may be a variable: `chat = { variables = { ... } }`; no template is given the date",
         ) from error
+    return renderer.shape()

@@ -18,6 +18,7 @@ from gristmill.plugins.discovery import NAMESPACE_PATTERN
 KINDS = (
     "signal",
     "filter",
+    "decider",
     "transform",
     "reader",
     "extractor",

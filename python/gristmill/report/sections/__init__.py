@@ -32,6 +32,7 @@ from gristmill.report.sections import (
     summary,
     supervised,
     training,
+    training_documents,
 )
 
 
@@ -59,6 +60,9 @@ STANDARD: tuple[Section, ...] = (
     Section(name="split", title="Held out", build=split.build),
     Section(name="supervised", title="What documents teach", build=supervised.build),
     Section(name="training", title="Training", build=training.build),
+    Section(
+        name="training-documents", title="What training says of the documents", build=training_documents.build
+    ),
     Section(name="provenance", title="Recipe, versions, digests", build=provenance.build),
 )
 

@@ -19,7 +19,8 @@ def build(run: RunFolder) -> list[Block]:
         return []
     rows: list[Sequence[Cell]] = []
     for one in choices:
-        numbers = [int(cast(int, one[name])) for name in ("documents", "kept", "beyond", "nothing_new")]
+        numbers = [int(cast(int, one[name])) for name in ("documents", "kept")]
+        numbers += [int(cast(int, one.get(name, 0))) for name in ("beyond", "nothing_new")]
         rows.append(
             [
                 str(one["step"]),
@@ -45,6 +46,7 @@ def build(run: RunFolder) -> list[Block]:
     for one in choices:
         blocks += _notes(one)
         blocks += _strata(one)
+        blocks += _decided(one)
     return blocks
 
 
@@ -71,6 +73,27 @@ def _notes(one: Choice) -> list[Block]:
         )
         notes.append(Note(text=text))
     return notes
+
+
+def _decided(one: Choice) -> list[Block]:
+    """Return why a plugin left documents of groups out, and what it failed on."""
+    left_out = cast("Mapping[str, int] | None", one.get("left_out"))
+    if left_out is None:
+        return []
+    reasons = cast(Mapping[str, str], one["reasons"])
+    columns = [
+        Column(label="rule", kind="code"),
+        Column(label="because"),
+        Column(label="documents", kind="count"),
+    ]
+    rows: list[Sequence[Cell]] = [[rule, reasons[rule], count] for rule, count in left_out.items()]
+    caption = f"{one['step']}: {one['in_groups']:,} documents in {one['groups']:,} groups by {one['by']}"
+    blocks: list[Block] = [Table(caption=caption, columns=columns, rows=rows)]
+    failures = cast("Sequence[Mapping[str, object]]", one.get("failures") or [])
+    if failures:
+        details = "; ".join(f"{item['documents']:,} documents: {item['detail']}" for item in failures)
+        blocks.append(Note(text=f"It failed on groups. {details}"))
+    return blocks
 
 
 def _strata(one: Choice) -> list[Block]:

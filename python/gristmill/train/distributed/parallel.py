@@ -157,7 +157,7 @@ def distribute(world: World, sharding: Sharding, make: Callable[[torch.device], 
 
 
 def choose_sharding(causal: CausalModel, device: torch.device) -> Literal["ddp", "fsdp"]:
-    """Return ``ddp`` when what a copy holds between steps takes at most `SHARE_OF_MEMORY` of a device, else ``fsdp``."""
+    """Return ``ddp`` where what a copy holds between steps takes at most `SHARE_OF_MEMORY`, else ``fsdp``."""
     needed = sum(
         value.numel() * (BYTES_TRAINED if value.requires_grad else value.element_size())
         for value in causal.model.parameters()
@@ -185,9 +185,7 @@ def _replicate(causal: CausalModel, world: World) -> Parallel:
     causal.model.to(world.device)
     if world.device.type != "cpu":
         prove(causal, world.device)
-    replicas = DistributedDataParallel(
-        _WithLosses(causal), gradient_as_bucket_view=True
-    )
+    replicas = DistributedDataParallel(_WithLosses(causal), gradient_as_bucket_view=True)
     # Tables of positions, the same everywhere. The argument for this has another name in each version of torch.
     replicas.broadcast_buffers = False
     # torch compares annotations, which here are strings; a lambda has none.

@@ -6,7 +6,7 @@ are trained before the first forward pass, and nothing about them has to be sent
 Shapes: T places of a step, in the order of its rows.
 """
 
-# ruff: noqa: N803, N806 - the suffixes of tensors are their shapes
+# ruff: noqa: N806 - the suffixes of tensors are their shapes
 
 from __future__ import annotations
 

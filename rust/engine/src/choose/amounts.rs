@@ -1,6 +1,7 @@
 //! The amounts task: words or tokens of each document of a partition, where a choice is counted in them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Deserialize;
 
@@ -10,7 +11,8 @@ use crate::cut::texts::TextStream;
 use crate::dedup::stages::PartitionSpec;
 use crate::error::{EngineError, Result};
 use crate::task::Session;
-use crate::tokenise::{TokenizerSpec, load_tokenizer};
+use crate::tokenise::TokenizerSpec;
+use crate::tokenizer::Tokenizer;
 
 /// Bytes of a record of `amounts.bin`: u32 LE, 0 for a document that is not in the flow; in input order.
 pub const AMOUNT_BYTES: usize = 4;
@@ -50,7 +52,7 @@ pub fn run(spec: &AmountsSpec, session: &Session) -> Result<TaskManifest> {
     let place = &spec.place;
     let mut flow = Flow::open(spec.removals.as_ref(), place.index, &place.data, session)?;
     let mut stream = TextStream::open(&spec.partition, &place.data, session)?;
-    let mut counter = Counter::new(spec)?;
+    let mut counter = Counter::new(spec, session)?;
     let mut file = place.create("amounts.bin")?;
     let (mut documents, mut total) = (0_u64, 0_u64);
     while let Some(stored) = stream.next_text()? {
@@ -75,14 +77,14 @@ pub fn run(spec: &AmountsSpec, session: &Session) -> Result<TaskManifest> {
 enum Counter {
     Words(Box<Words>),
     Tokens {
-        tokenizer: Box<crate::tokenizer::Tokenizer>,
+        tokenizer: Arc<Tokenizer>,
         ids: Vec<u32>,
         num_ends: u32,
     },
 }
 
 impl Counter {
-    fn new(spec: &AmountsSpec) -> Result<Self> {
+    fn new(spec: &AmountsSpec, session: &Session) -> Result<Self> {
         if spec.counted == Counted::Words {
             return Ok(Self::Words(Box::default()));
         }
@@ -92,7 +94,7 @@ impl Counter {
             ));
         };
         Ok(Self::Tokens {
-            tokenizer: Box::new(load_tokenizer(tokenizer)?),
+            tokenizer: session.tokenizer(tokenizer)?,
             ids: Vec::new(),
             num_ends: tokenizer.end_of_text.len() as u32,
         })

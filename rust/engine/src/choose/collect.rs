@@ -160,11 +160,17 @@ impl<'task> Part<'task> {
                     )
                 }
                 Choice::Sample { .. } | Choice::Mix(_) => (self.stratum_of(ordinal, strata)?, 0),
+                // In input order, as decisions are.
+                Choice::Decided { .. } => (self.whole(strata)?, 0),
+            };
+            let tie = match self.spec.choice {
+                Choice::Decided { .. } => 0,
+                _ => seeded_order(self.spec.salt, PURPOSE_ORDER, record.key),
             };
             return Ok(Some(Candidate {
                 stratum,
                 order,
-                tie: seeded_order(self.spec.salt, PURPOSE_ORDER, record.key),
+                tie,
                 docref: docref(self.number, ordinal),
                 amount,
             }));

@@ -61,8 +61,8 @@ impl Budget {
 pub(super) struct Judged<'task> {
     /// Of each stratum.
     pub(super) strata: Strata,
-    /// Left out for either reason.
-    pub(super) left_out: [u64; 2],
+    /// Left out, by reason.
+    pub(super) left_out: Vec<u64>,
     /// Where the order was cut, as a value like those of the documents; NaN where nothing was.
     pub(super) cut_off: f64,
     /// Targets of a mixture, by number of the stratum.
@@ -81,7 +81,7 @@ impl<'task> Judged<'task> {
     ) -> Self {
         Self {
             strata,
-            left_out: [0; 2],
+            left_out: vec![0; 2],
             cut_off: f64::NAN,
             targets: Vec::new(),
             sorter,
@@ -98,11 +98,16 @@ impl<'task> Judged<'task> {
         }
     }
 
-    fn keep(&mut self, candidate: &Candidate) {
+    pub(super) fn keep(&mut self, candidate: &Candidate) {
         self.strata.keep(candidate.stratum, candidate.amount);
     }
 
-    fn leave_out(&mut self, left_out: &LeftOut) -> Result<()> {
+    /// Asks for a stop where the caller wants one.
+    pub(super) fn check(&self) -> Result<()> {
+        self.session.check()
+    }
+
+    pub(super) fn leave_out(&mut self, left_out: &LeftOut) -> Result<()> {
         self.left_out[usize::from(left_out.rule)] += 1;
         if left_out.rule == BEYOND {
             self.cut_off = left_out.threshold;

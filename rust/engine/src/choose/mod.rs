@@ -3,6 +3,7 @@
 //! ```text
 //! amounts[p]                         words or tokens of each document
 //! features[p], target ─> scores[p]   log importance weights
+//! group_rows[p] ─> plugin[r]         decisions about groups, a range of them a task; the plugin runs outside of the engine
 //! choose                             verdicts and choices of all partitions
 //! ```
 //! A choosing step is one task over narrow files ([`task`]): every document that is still in the flow is a record of 32
@@ -16,9 +17,11 @@
 
 pub mod amounts;
 mod collect;
+mod decisions;
 mod error;
 pub mod features;
 mod flow;
+pub mod group_rows;
 mod judge;
 mod novelty;
 mod records;
@@ -29,6 +32,7 @@ pub mod task;
 #[cfg(test)]
 mod tests;
 
+pub use decisions::DECISION_BYTES;
 pub use error::ChooseError;
 pub use records::CHOICE_BYTES;
 pub(crate) use records::choice_facts;

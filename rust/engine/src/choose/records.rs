@@ -100,7 +100,7 @@ pub(super) struct LeftOut {
     pub(super) threshold: f64,
     /// Place in the order of choosing, from 1.
     pub(super) rank: u64,
-    /// 0: beyond the cut-off; 1: nothing new.
+    /// 0: beyond the cut-off; 1: nothing new; for a plugin's decision the number of its reason.
     pub(super) rule: u8,
 }
 

@@ -28,13 +28,16 @@ pub struct ChooseSpec {
     pub amounts: Option<Vec<Artefact>>,
     /// Log importance weights, where they are the score; a file a partition.
     pub scores: Option<Vec<Artefact>>,
+    /// What a plugin decided about groups, range by range; see [`DECISION_BYTES`](super::DECISION_BYTES).
+    #[serde(default)]
+    pub decisions: Option<Vec<Artefact>>,
     /// What is counted.
     pub unit: Unit,
     /// What is chosen.
     pub choice: Choice,
     /// Decides among equals, with the document's key.
     pub salt: u64,
-    /// Verdict of documents that are left out; one more for those that bring nothing new.
+    /// Verdict of documents that are left out for the first reason; one more for each further one.
     pub first_verdict: u16,
     /// Memory of the sorts.
     pub sort_memory_bytes: u64,
@@ -95,6 +98,11 @@ pub enum Choice {
         noise: bool,
         /// Whether documents must bring something new.
         novelty: Option<NoveltyOptions>,
+    },
+    /// What a plugin decided.
+    Decided {
+        /// How many reasons it has.
+        rules: u8,
     },
 }
 

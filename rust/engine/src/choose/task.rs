@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::collect::{Collected, collect};
+use super::decisions::decided;
 use super::judge::{Judged, mix, sample_amount, sample_shares, select};
 use super::novelty::Novelty;
 use super::records::{CANDIDATE_BYTES, LEFT_OUT_BYTES, LeftOut};
@@ -21,7 +22,7 @@ use crate::task::Session;
 /// Read buffer of the verdicts.
 const BUFFER_BYTES: u64 = 64 << 10;
 
-/// Runs the task. Memory: three sorts of `sort_memory_bytes / 3`, the names of at most 10,000 strata, the buffers of a
+/// Runs the task. Memory: three sorts of `sort_memory_bytes / 3` (decisions of a plugin are one of them), the names of at most 10,000 strata, the buffers of a
 /// partition's narrow files, and with novelty the filter, 64 open texts and the longest document. Disk: 32 bytes a
 /// document in the flow, twice for a total over strata, and 33 a document that is left out. Time: sorting, and with
 /// novelty a random read of each text down to the cut-off.
@@ -76,12 +77,14 @@ pub fn run(spec: &ChooseSpec, session: &Session) -> Result<TaskManifest> {
                 }
             }
         }
+        Choice::Decided { rules } => decided(spec, session, candidates, *rules, &mut judged)?,
     }
     let left_out = std::mem::replace(&mut judged.sorter, ExternalSorter::new(scratch, 0)?);
     let left_out = left_out.finish_unless(&|| session.is_cancelled())?;
     let (outputs, written) = write(spec, session, left_out)?;
     check(spec, &judged, written)?;
-    commit(&spec.place, outputs, counts(&judged, more))
+    let is_decided = matches!(spec.choice, Choice::Decided { .. });
+    commit(&spec.place, outputs, counts(&judged, is_decided, more))
 }
 
 /// Selects with novelty, which reads texts.
@@ -183,7 +186,7 @@ fn check(spec: &ChooseSpec, judged: &Judged<'_>, written: u64) -> Result<()> {
 }
 
 /// The counts of the manifest: totals, and strata by name.
-fn counts(judged: &Judged<'_>, more: serde_json::Map<String, Value>) -> Value {
+fn counts(judged: &Judged<'_>, is_decided: bool, more: serde_json::Map<String, Value>) -> Value {
     let sum = |of: fn(&Stratum) -> u64| judged.strata.list().iter().map(of).sum::<u64>();
     let mut strata: Vec<(&Stratum, Option<f64>)> = judged
         .strata
@@ -215,11 +218,17 @@ fn counts(judged: &Judged<'_>, more: serde_json::Map<String, Value>) -> Value {
         "amount": sum(|stratum| stratum.amount),
         "kept": sum(|stratum| stratum.kept),
         "kept_amount": sum(|stratum| stratum.kept_amount),
-        "beyond": judged.left_out[0],
-        "nothing_new": judged.left_out[1],
         "cut_off": (!judged.cut_off.is_nan()).then_some(judged.cut_off),
         "strata": strata,
     });
+    match judged.left_out.as_slice() {
+        // Of the steps that cut an order off.
+        [beyond, nothing_new] if !is_decided => {
+            counts["beyond"] = (*beyond).into();
+            counts["nothing_new"] = (*nothing_new).into();
+        }
+        left_out => counts["left_out"] = left_out.into(),
+    }
     if let Value::Object(counts) = &mut counts {
         counts.extend(more);
     }

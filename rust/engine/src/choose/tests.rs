@@ -12,7 +12,7 @@ use super::collect::PURPOSE_ORDER;
 use super::flow::Words;
 use super::novelty::distinct_ngrams;
 use super::records::choice_facts;
-use crate::choose::CHOICE_BYTES;
+use crate::choose::{CHOICE_BYTES, DECISION_BYTES};
 use crate::commit::{Artefact, TaskManifest, TaskPlace};
 use crate::dedup::formats::{NOT_COMPUTED, Removal, RemovalStep, docref};
 use crate::index::IndexRecord;
@@ -753,4 +753,76 @@ fn a_filter_that_does_not_fit_and_damage_are_refused() {
             .flatten()
             .any(|entry| entry.file_name().to_string_lossy().starts_with("choose-0-"))
     );
+}
+
+/// Writes decisions and runs the step over them.
+fn decide(world: &World, name: &str, decisions: &[(u64, u32)]) -> crate::Result<TaskManifest> {
+    let place = place_in(world.folder.path(), "decide_groups", 0, name);
+    let files: Vec<Artefact> = decisions
+        .chunks(2)
+        .enumerate()
+        .map(|(number, part)| {
+            let mut file = place.create(&format!("decisions-{number}.bin")).unwrap();
+            for (docref, reason) in part {
+                let mut record = [0; DECISION_BYTES];
+                record[..8].copy_from_slice(&docref.to_le_bytes());
+                record[8..].copy_from_slice(&reason.to_le_bytes());
+                file.append(&record).unwrap();
+            }
+            file.finish(part.len() as u64).unwrap()
+        })
+        .collect();
+    let choice = json!({"kind": "decided", "rules": 3});
+    world.choose(&choice, "documents", 1 << 16, &json!({"decisions": files}))
+}
+
+#[test]
+fn decisions_leave_out_what_they_name_and_nothing_else() {
+    let mut documents = plain_documents(&["one two"; 7]);
+    (documents[1].verdict, documents[5].is_duplicate) = (3, true);
+    let world = World::new(&documents, 4);
+    // Partitions of four and three documents; decisions in any order.
+    let done = decide(
+        &world,
+        "some",
+        &[(docref(1, 2), 2), (docref(0, 3), 0), (docref(1, 0), 2)],
+    )
+    .unwrap();
+    let verdicts: Vec<u16> = world.verdicts(&done).into_values().collect();
+    let (first, third) = (FIRST_VERDICT, FIRST_VERDICT + 2);
+    assert_eq!(verdicts, [0, 3, 0, first, third, 0, third]);
+    let expected = json!({"documents": 5, "amount": 5, "kept": 2, "kept_amount": 2, "left_out": [1, 0, 2],
+        "cut_off": null});
+    for (name, value) in expected.as_object().unwrap() {
+        assert_eq!(&done.counts[name], value, "{name}");
+    }
+    let records = world.read(&done.outputs["choices"]);
+    let facts: Vec<_> = records
+        .as_chunks::<CHOICE_BYTES>()
+        .0
+        .iter()
+        .map(choice_facts)
+        .collect();
+    assert_eq!(facts, [(None, None, None); 3]);
+    let none = decide(&world, "none", &[]).unwrap();
+    assert_eq!(none.counts["kept"], 5);
+}
+
+#[test]
+fn decisions_about_documents_that_are_not_there_are_refused() {
+    let mut documents = plain_documents(&["one two"; 7]);
+    (documents[1].verdict, documents[5].is_duplicate) = (3, true);
+    let world = World::new(&documents, 4);
+    let dropped = [(docref(0, 1), 0)];
+    let duplicate = [(docref(1, 1), 0)];
+    let twice = [(docref(0, 0), 0), (docref(0, 0), 1)];
+    let unknown_reason = [(docref(0, 0), 3)];
+    for (name, decisions) in [
+        ("a", &dropped[..]),
+        ("b", &duplicate),
+        ("c", &twice),
+        ("d", &unknown_reason),
+    ] {
+        assert!(decide(&world, name, decisions).is_err(), "{name}");
+    }
 }

@@ -68,6 +68,7 @@ impl KeyFiles {
         place: &TaskPlace,
         num_documents: u32,
         memory_bytes: u64,
+        session: &Session,
     ) -> Result<Self> {
         let bands = match &spec.minhash {
             None => None,
@@ -78,7 +79,11 @@ impl KeyFiles {
                     writer: BandRunWriter::new(&place.scratch, usize::from(num_bands), memory_bytes / 2)?,
                     num_bands,
                     hasher: MinHasher::new(*config)?,
-                    ids: ShingleIds::for_unit(config.shingles.unit, spec.shingle_tokenizer.as_ref())?,
+                    ids: ShingleIds::for_unit(
+                        config.shingles.unit,
+                        spec.shingle_tokenizer.as_ref(),
+                        |tokenizer| session.tokenizer(tokenizer),
+                    )?,
                     segmenter: Segmenter::default(),
                     segmentation: Segmentation::default(),
                     keys: Vec::new(),

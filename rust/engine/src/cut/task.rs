@@ -107,7 +107,7 @@ pub fn run(spec: &CutSpec, session: &Session) -> Result<TaskManifest> {
         &is_cancelled,
     )?;
     let mut stream = TextStream::open(&spec.partition, &place.data, session)?;
-    let mut output = Output::create(spec)?;
+    let mut output = Output::create(spec, session)?;
     let mut cutter = Cutter::new(spec);
     let mut found = Vec::new();
     while let Some(stored) = stream.next_text()? {
@@ -255,7 +255,7 @@ struct Output<'task> {
 }
 
 impl<'task> Output<'task> {
-    fn create(spec: &'task CutSpec) -> Result<Self> {
+    fn create(spec: &'task CutSpec, session: &Session) -> Result<Self> {
         let place = &spec.place;
         Ok(Self {
             spec,
@@ -272,6 +272,7 @@ impl<'task> Output<'task> {
                 place,
                 spec.partition.num_documents,
                 spec.scratch_memory_bytes / 2,
+                session,
             )?,
             stats: CutStats::default(),
             num_drops: 0,

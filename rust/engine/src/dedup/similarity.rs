@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use gristmill_core::segment::{Segmentation, Segmenter};
 use gristmill_core::shingle::Shingles;
@@ -15,6 +16,7 @@ use super::error::{DedupError, Result};
 use super::formats::scatter;
 use super::verify::VerifyOptions;
 use crate::shingle_ids::ShingleIds;
+use crate::tokenizer::loaded::load_tokenizer;
 
 /// What counts as similarity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -163,7 +165,9 @@ impl<'task> Similarities<'task> {
             sets: HashMap::new(),
             by_use: BTreeMap::new(),
         };
-        let ids = ShingleIds::for_unit(options.shingles.unit, options.tokenizer.as_ref());
+        let ids = ShingleIds::for_unit(options.shingles.unit, options.tokenizer.as_ref(), |tokenizer| {
+            load_tokenizer(tokenizer).map(Arc::new)
+        });
         Ok(Self {
             store,
             ids: ids.map_err(|error| DedupError::Tokenizer(error.to_string()))?,

@@ -83,6 +83,8 @@ pub struct MapTask {
     edits: EditRows,
     current: Option<Box<DocumentBatch>>,
     next_run: usize,
+    /// For each run, whether one behind it reads the segmentations of texts.
+    keeps_segmentations: Vec<bool>,
     is_waiting_for_chat: bool,
     unreadable: Vec<Unreadable>,
 }
@@ -92,7 +94,7 @@ impl MapTask {
     ///
     /// # Errors
     /// When the description does not fit or a file cannot be created.
-    pub fn open(spec: &str) -> Result<Self> {
+    pub fn open(spec: &str, session: &Session) -> Result<Self> {
         let spec: MapSpec =
             serde_json::from_str(spec).map_err(|error| EngineError::Spec(error.to_string()))?;
         let mut runs = Vec::new();
@@ -104,7 +106,7 @@ impl MapTask {
             .map(|column| Field::new(&column.name, column.kind.data_type(), true))
             .collect();
         for (index, step) in spec.steps.iter().enumerate() {
-            match NativeStep::new(step)? {
+            match NativeStep::new(step, session)? {
                 Some(step) => {
                     signal_fields.extend(step.fields());
                     native.push(step);
@@ -126,10 +128,25 @@ impl MapTask {
         }
         // The last run is native, even if empty: it is where dedup keys are made.
         runs.push(Run::Native(native));
+        let output = MapOutput::create(&spec, signal_fields, session)?;
+        let mut keeps_segmentations = Vec::with_capacity(runs.len());
+        let mut keeps = output.reads_segmentation();
+        for run in runs.iter().rev() {
+            keeps_segmentations.push(keeps);
+            keeps |= match run {
+                Run::Native(steps) => steps.iter().any(NativeStep::reads_segmentation),
+                Run::Plugin(index) => {
+                    let inputs = &plugin(&spec, *index)?.inputs;
+                    inputs.iter().any(|input| SegmentColumn::named(input).is_some())
+                }
+            };
+        }
+        keeps_segmentations.reverse();
         Ok(Self {
             input: Input::new(&spec)?,
-            output: MapOutput::create(&spec, signal_fields)?,
+            output,
             runs,
+            keeps_segmentations,
             scratch: Scratch::default(),
             edits: EditRows::default(),
             current: None,
@@ -194,7 +211,8 @@ impl MapTask {
                     self.finish_batch(&keys)?;
                 }
                 Run::Native(native) => {
-                    steps::run(native, batch, &mut self.scratch, &mut self.edits, true, None)?;
+                    let keep = self.keeps_segmentations[self.next_run];
+                    steps::run(native, batch, &mut self.scratch, &mut self.edits, keep, None)?;
                     self.next_run += 1;
                 }
             }

@@ -25,6 +25,7 @@ use crate::map::steps::Sink;
 use crate::map::vectors::VectorOutput;
 use crate::schema::{self, TableFile};
 use crate::shingle_ids::ShingleIds;
+use crate::task::Session;
 
 /// Edits of the current batch, as columns.
 #[derive(Default)]
@@ -168,7 +169,7 @@ impl MapOutput {
     ///
     /// # Errors
     /// When a file cannot be created.
-    pub fn create(spec: &MapSpec, signal_fields: Vec<Field>) -> Result<Self> {
+    pub fn create(spec: &MapSpec, signal_fields: Vec<Field>, session: &Session) -> Result<Self> {
         let place = &spec.place;
         let carried_schema = schema::carried(spec.chat, spec.label.is_some());
         let carried_file = place.create("carried.arrow")?;
@@ -182,7 +183,9 @@ impl MapOutput {
         let hasher = spec.minhash.map(MinHasher::new).transpose()?;
         let tokenizer = spec.shingle_tokenizer.as_ref();
         let ids = match &spec.minhash {
-            Some(config) => ShingleIds::for_unit(config.shingles.unit, tokenizer)?,
+            Some(config) => ShingleIds::for_unit(config.shingles.unit, tokenizer, |tokenizer| {
+                session.tokenizer(tokenizer)
+            })?,
             None => None,
         };
         let bands = spec.minhash.as_ref().map(|config| config.bands as usize);
@@ -243,6 +246,11 @@ impl MapOutput {
                 has_bands: sink.has_bands,
             }),
         }
+    }
+
+    /// Whether the dedup keys of documents are made of their segmentations.
+    pub fn reads_segmentation(&self) -> bool {
+        self.hasher.as_ref().is_some_and(MinHasher::reads_segmentation)
     }
 
     /// Writes the documents of a batch that are still in the flow.

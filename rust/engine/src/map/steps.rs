@@ -18,6 +18,7 @@ use crate::map::column::{ColumnData, NamedColumn, row_meets};
 use crate::map::output::EditRows;
 use crate::map::spec::{Condition, ListFileSpec, Operator, StepSpec};
 use crate::map::token_statistics::{self, TokenStatistics};
+use crate::task::Session;
 
 /// The column of `clean`.
 pub const CLEAN_COLUMNS: &[Column] = &[Column {
@@ -57,7 +58,7 @@ impl NativeStep {
     ///
     /// # Errors
     /// When the rule does not understand its configuration, or a file is not the planned one.
-    pub fn new(spec: &StepSpec) -> Result<Option<Self>> {
+    pub fn new(spec: &StepSpec, session: &Session) -> Result<Option<Self>> {
         let (kind, columns, positions) = match &spec.operator {
             Operator::Clean(config) => {
                 let cleaner = Kind::Clean(Box::new(Cleaner::new(*config)));
@@ -80,7 +81,7 @@ impl NativeStep {
                 (Kind::Rule(rule), kept.collect(), columns.clone())
             }
             Operator::TokenStatistics { tokenizer, columns } => {
-                let statistics = Box::new(TokenStatistics::new(tokenizer)?);
+                let statistics = Box::new(TokenStatistics::new(tokenizer, session)?);
                 let kept = columns
                     .iter()
                     .map(|&position| token_statistics::COLUMNS[position]);
@@ -96,6 +97,11 @@ impl NativeStep {
             positions,
             only_measures: false,
         }))
+    }
+
+    /// Whether the step reads the segmentation of the text.
+    pub fn reads_segmentation(&self) -> bool {
+        matches!(self.kind, Kind::Rule(_))
     }
 
     /// Whether the step may change the text.
@@ -190,7 +196,7 @@ pub trait Sink {
 
 /// Runs consecutive native steps over a batch.
 ///
-/// With `keep_segmentations`, those of the texts at the end stay in the batch for the next run. Memory: two copies of
+/// With `keep_segmentations`, those of the texts at the end that were made stay in the batch for the next run. Memory: two copies of
 /// the batch's text, and about 8 bytes of segmentation a byte of text for the longest document (for all of them when kept).
 ///
 /// # Errors
@@ -243,7 +249,7 @@ pub fn run(
                 column += 1;
             }
         }
-        let wants = keep_segmentations || sink.as_ref().is_some_and(|sink| sink.needs_segmentation());
+        let wants = sink.as_ref().is_some_and(|sink| sink.needs_segmentation());
         if wants && !is_segmented {
             scratch.segmenter.segment(&text, &mut scratch.segmentation);
         }
@@ -251,9 +257,9 @@ pub fn run(
             sink.document(row, &text, &scratch.segmentation);
         }
         if keep_segmentations {
-            batch
-                .segmentations
-                .push(Some(std::mem::take(&mut scratch.segmentation)));
+            // A copy is as large as it has to be, and the next document finds the room of this one.
+            let segmentation = is_segmented.then(|| scratch.segmentation.clone());
+            batch.segmentations.push(segmentation);
         }
         if edits {
             texts.push(&text);

@@ -3,10 +3,13 @@
 //! It measures like a rule of [`gristmill_core::signals`], but needs the file of a tokenizer, which the core does not
 //! read; so it is a step of the engine, beside `clean`.
 
+use std::sync::Arc;
+
 use gristmill_core::signals::{Column, ColumnType, Value};
 
 use crate::error::Result;
-use crate::tokenise::{TokenizerSpec, load_tokenizer};
+use crate::task::Session;
+use crate::tokenise::TokenizerSpec;
 use crate::tokenizer::Tokenizer;
 
 /// The name that `use` gives.
@@ -33,18 +36,18 @@ pub const COLUMNS: &[Column] = &[
 
 /// Measures one text after the other. Memory: the tokenizer, and the ids of the longest text.
 pub struct TokenStatistics {
-    tokenizer: Tokenizer,
+    tokenizer: Arc<Tokenizer>,
     ids: Vec<u32>,
 }
 
 impl TokenStatistics {
-    /// Loads the tokenizer.
+    /// Takes the tokenizer of the session.
     ///
     /// # Errors
     /// When it is not the one of the plan.
-    pub fn new(spec: &TokenizerSpec) -> Result<Self> {
+    pub fn new(spec: &TokenizerSpec, session: &Session) -> Result<Self> {
         Ok(Self {
-            tokenizer: load_tokenizer(spec)?,
+            tokenizer: session.tokenizer(spec)?,
             ids: Vec::new(),
         })
     }
@@ -97,14 +100,14 @@ mod tests {
         let path = folder.path().join("tokenizer.json");
         std::fs::write(&path, WORDS).unwrap();
         let (_, digest) = digest_file(&path).unwrap();
-        TokenStatistics::new(&TokenizerSpec {
+        let planned = TokenizerSpec {
             path,
             digest,
             special,
             end_of_text: Vec::new(),
             only_library: false,
-        })
-        .unwrap()
+        };
+        TokenStatistics::new(&planned, &Session::default()).unwrap()
     }
 
     fn values(statistics: &mut TokenStatistics, text: &str) -> Vec<Value> {
@@ -153,7 +156,9 @@ mod tests {
             end_of_text: Vec::new(),
             only_library: false,
         };
-        let error = TokenStatistics::new(&spec).map(|_| ()).unwrap_err();
+        let error = TokenStatistics::new(&spec, &Session::default())
+            .map(|_| ())
+            .unwrap_err();
         assert_eq!(error.code(), "GM-TOKENS-001");
     }
 }

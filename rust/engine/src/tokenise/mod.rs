@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use arrow_array::{Array, LargeStringArray, RecordBatch, StringArray};
 use arrow_ipc::reader::FileReader;
@@ -32,7 +33,7 @@ use crate::map::batch::excerpt;
 use crate::schema::{self, TableFile};
 use crate::split::{SPLIT_STEP, STRADDLES, Side};
 use crate::task::Session;
-use crate::tokenizer::{Route, Tokenizer};
+use crate::tokenizer::Tokenizer;
 use cursors::{Cursor, ValueCursor};
 use rows::{Kept, KeptRows, Reject, RejectRows};
 use sides::{Placed, Sides};
@@ -130,7 +131,7 @@ struct Pass<'task> {
     choices: Vec<Cursor<CHOICE_BYTES>>,
     other_indexes: HashMap<u32, RecordFile<RECORD_BYTES>>,
     old: OldNames<'task>,
-    tokenizer: Option<Tokenizer>,
+    tokenizer: Option<Arc<Tokenizer>>,
     split: Option<Sides>,
     supervisor: Option<Supervisor>,
     run: Option<TokenRun>,
@@ -165,7 +166,11 @@ impl<'task> Pass<'task> {
             ),
             None => (None, None),
         };
-        let tokenizer = spec.tokenizer.as_ref().map(load_tokenizer).transpose()?;
+        let tokenizer = spec
+            .tokenizer
+            .as_ref()
+            .map(|tokenizer| session.tokenizer(tokenizer))
+            .transpose()?;
         let split = spec
             .split
             .as_ref()
@@ -434,16 +439,24 @@ impl<'task> Pass<'task> {
     where
         'task: 'row,
     {
-        let (Some(choice), Some(choices)) = (
-            self.spec.choices.get(behind / 2),
-            self.choices.get_mut(behind / 2),
-        ) else {
+        let mut rule = behind;
+        let found = self
+            .spec
+            .choices
+            .iter()
+            .zip(&mut self.choices)
+            .find_map(|(choice, file)| {
+                let found = choice.rules.get(rule);
+                rule = rule.saturating_sub(choice.rules.len());
+                found.map(|name| (choice, file, name))
+            });
+        let Some((choice, choices, rule)) = found else {
             return Err(EngineError::Spec(format!(
                 "no step has the verdict of choice {behind}"
             )));
         };
         reject.step = &choice.step;
-        reject.rule = &choice.rules[behind % 2];
+        reject.rule = rule;
         reject.reason = reject.rule;
         let Some(found) = choices.find(docref)? else {
             let path = self.spec.place.data.join(&choice.choices.file);
@@ -639,23 +652,6 @@ fn open_output(spec: &TokeniseSpec, session: &Session, name: &str) -> Result<Pat
         .get(name)
         .ok_or_else(|| EngineError::Spec(format!("the map task committed no `{name}`")))?;
     session.open(&spec.place.data, artefact)
-}
-
-pub(crate) fn load_tokenizer(spec: &TokenizerSpec) -> Result<Tokenizer> {
-    let (_, digest) = crate::commit::digest_file(&spec.path)?;
-    if digest != spec.digest {
-        let detail = "it has changed since the plan was made".to_owned();
-        return Err(EngineError::Tokenizer {
-            path: spec.path.clone(),
-            detail,
-        });
-    }
-    let route = if spec.only_library {
-        Route::Library
-    } else {
-        Route::Fastest
-    };
-    Tokenizer::load_for(&spec.path, &spec.special, route)
 }
 
 fn parquet_batches(path: &std::path::Path) -> Result<parquet::arrow::arrow_reader::ParquetRecordBatchReader> {

@@ -129,8 +129,8 @@ pub struct CutOutcome {
 pub struct ChoiceOutcome {
     /// Name of the step.
     pub step: String,
-    /// Rules behind its two verdicts.
-    pub rules: [String; 2],
+    /// Rules behind its verdicts, in order.
+    pub rules: Vec<String>,
     /// Documents that it left out, of all partitions; see [`crate::choose::CHOICE_BYTES`].
     pub choices: Artefact,
 }

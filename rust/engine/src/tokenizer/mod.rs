@@ -12,6 +12,7 @@ mod arrays;
 pub mod chat;
 mod decode;
 mod files;
+pub(crate) mod loaded;
 mod plan;
 mod self_check;
 

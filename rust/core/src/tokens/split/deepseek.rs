@@ -21,6 +21,25 @@ fn east_asian(text: &[u8], mut at: usize) -> usize {
     at
 }
 
+/// The first place from `at` on with a digit or a byte outside ASCII, in steps of eight bytes: a place before it at the end
+/// of the text.
+#[inline(always)]
+fn plain_ascii(text: &[u8], mut at: usize) -> usize {
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    const FROM_ZERO: u64 = 0x0101_0101_0101_0101 * (0x80 - b'0' as u64);
+    const BEHIND_NINE: u64 = 0x0101_0101_0101_0101 * (0x80 - b'9' as u64 - 1);
+    while let Some(bytes) = text.get(at..at + 8).and_then(|bytes| bytes.first_chunk()) {
+        let bytes = u64::from_le_bytes(*bytes);
+        // A byte outside ASCII may carry into those behind it, never into one before it, and the first one counts.
+        let ends = (bytes | (bytes.wrapping_add(FROM_ZERO) & !bytes.wrapping_add(BEHIND_NINE))) & HIGH;
+        if ends != 0 {
+            return at + ends.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    at
+}
+
 /// The end of the part that starts at `at`: up to three numbers, a run of Chinese characters and kana, or what lies between.
 pub(super) fn part_end(classes: Classes, text: &[u8], at: usize) -> usize {
     if classes.at(text, at).is(NUMBER) {
@@ -32,6 +51,7 @@ pub(super) fn part_end(classes: Classes, text: &[u8], at: usize) -> usize {
     }
     let mut end = at;
     loop {
+        end = plain_ascii(text, end);
         let found = classes.at(text, end);
         if found.num_bytes == 0 || found.is(NUMBER) || is_east_asian(text, end).is_some() {
             return end;
@@ -82,4 +102,29 @@ fn matched(classes: Classes, text: &[u8], at: usize) -> Option<usize> {
         return Some(line_ends(text, classes.run(text, after, SIGN)));
     }
     first.is(SPACE).then(|| white_space(classes, text, at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_ascii_stops_at_the_first_digit_or_foreign_byte() {
+        // Every byte at every place of two words, after each kind of byte in front.
+        for place in 0..16 {
+            for byte in 0..=255_u8 {
+                for filler in [b'a', b'/', b':', 0x7f, 0x00] {
+                    let mut text = [filler; 16];
+                    text[place] = byte;
+                    let expected = if byte.is_ascii_digit() || !byte.is_ascii() {
+                        place
+                    } else {
+                        16
+                    };
+                    assert_eq!(plain_ascii(&text, 0), expected, "{byte:#x} at {place}");
+                }
+            }
+        }
+        assert_eq!(plain_ascii(b"abc1", 0), 0);
+    }
 }
