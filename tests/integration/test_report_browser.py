@@ -129,8 +129,8 @@ def report_visit(tmp_path_factory: pytest.TempPathFactory) -> Visit:
 
 
 def test_the_page_draws_every_section_and_chart(report_visit: Visit) -> None:
-    # Nothing is taught in a run of plain texts, and no step is a plugin's.
-    absent = ("supervised", "plugins")
+    # Nothing is taught in a run of plain texts, no step is a plugin's, and its training has no records of documents.
+    absent = ("supervised", "plugins", "training-documents")
     for section in STANDARD:
         assert (f'id="section-{section.name}"' in report_visit.dom) == (section.name not in absent)
     assert report_visit.elements.count("polyline") == 3

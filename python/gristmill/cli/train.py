@@ -41,6 +41,12 @@ def add_parser(subparsers: Subparsers) -> None:
         help="train N times, with `seed` and the numbers after it; by default `seeds` of the recipe",
     )
     parser.add_argument(
+        "--processes",
+        metavar="N",
+        type=int,
+        help="processes that train together; by default one a GPU, and one on a CPU",
+    )
+    parser.add_argument(
         "--plan",
         action="store_true",
         help="say what the training would need (memory by kind, arithmetic, time) and train nothing",
@@ -61,7 +67,9 @@ def run(options: argparse.Namespace) -> int:
     printer = printer_of(options)
     if options.plan:
         return _plan(options, printer)
-    result = train_with_progress(options.recipe, options.output, printer, seeds=options.seeds)
+    result = train_with_progress(
+        options.recipe, options.output, printer, seeds=options.seeds, processes=options.processes
+    )
     show(result, printer)
     printer.result({"train": result_values(result)})
     return ExitCode.DONE
@@ -85,7 +93,12 @@ def _plan(options: argparse.Namespace, printer: Printer) -> int:
 
 
 def train_with_progress(
-    recipe: Path, output: Path | None, printer: Printer, *, seeds: int | None = None
+    recipe: Path,
+    output: Path | None,
+    printer: Printer,
+    *,
+    seeds: int | None = None,
+    processes: int | None = None,
 ) -> TrainResult:
     """Return what a training came to, with progress while it goes.
 
@@ -99,7 +112,14 @@ def train_with_progress(
     from gristmill.train.from_recipe import train_recipe
 
     with Progress.for_printer(printer) as progress, _stop_requests() as asked:
-        result = train_recipe(recipe, output=output, on_event=progress, should_stop=asked.is_set, seeds=seeds)
+        result = train_recipe(
+            recipe,
+            output=output,
+            on_event=progress,
+            should_stop=asked.is_set,
+            seeds=seeds,
+            processes=processes,
+        )
     if not result.is_complete:
         raise GristmillError(
             "GM-RUN-130",

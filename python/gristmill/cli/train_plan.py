@@ -228,7 +228,7 @@ def duration(seconds: float) -> str:
     Examples
     --------
     >>> duration(7.4), duration(150), duration(4000), duration(200_000)
-    ('7 s', '2 min 30 s', '1 h 7 min', '2 d 8 h')
+    ('7 s', '2 min 30 s', '1 h 6 min', '2 d 7 h')
     """
     whole = max(1, round(seconds))
     for unit, per_unit, smaller, per_smaller in (

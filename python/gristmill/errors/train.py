@@ -97,6 +97,26 @@ CODES = {
         "shorter micro-batch changes no result but rounding",
         exit_code=ExitCode.PARTIAL,
     ),
+    "GM-TRAIN-040": ErrorPage(
+        title="this number of processes cannot train",
+        explanation="One process trains on each GPU; on a machine without one, `--processes N` starts N on the CPU.",
+        remedy="leave `--processes` out, or give at most the number of GPUs",
+    ),
+    "GM-TRAIN-041": ErrorPage(
+        title="a process of the training died",
+        explanation="Several processes train together, and one of them ended without a word: killed by the system or "
+        "by somebody, or by a fault in a library. The others cannot go on without it and were ended too.",
+        remedy="the same command continues from the last checkpoint, also with fewer `--processes`; if memory was "
+        'short, lower `micro_batch_tokens`, or set `sharding = "fsdp"`',
+        exit_code=ExitCode.PARTIAL,
+    ),
+    "GM-TRAIN-042": ErrorPage(
+        title="the processes of the training lost each other",
+        explanation="A sum over all processes failed or took longer than half an hour, and none of them says why: "
+        "one is stopped or stuck, or a link between devices is broken.",
+        remedy="the same command continues from the last checkpoint; with NCCL, `NCCL_DEBUG=INFO` shows what fails",
+        exit_code=ExitCode.PARTIAL,
+    ),
     "GM-TRAIN-020": ErrorPage(
         title="a part to train beside the adapters cannot be trained so",
         explanation="`lora.also_train` lists modules that are trained in full beside the adapters, by the last parts "

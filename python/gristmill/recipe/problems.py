@@ -17,13 +17,11 @@ MAX_SHOWN = 20
 
 NOT_BUILT_KEYS = {
     "signals": "signals of survivors only",
-    "seeds": "repeated training with several seeds",
     "on_damage": "quarantine of whole files",
 }
 """Keys of the design that this version does not have; naming them is better than calling them unknown."""
 
 NOT_BUILT_VALUES = {
-    ("method", "qlora"): "adapters on a quantised model",
     ("format", "warc"): "reading web archives",
 }
 """Values of the design that this version does not have, with their keys."""

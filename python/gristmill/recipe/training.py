@@ -215,12 +215,17 @@ class Train(Section):
         False,
         description="Train although the run holds documents out and has no proof that none of them is trained on.",
     )
-    activation_checkpointing: Annotated[
-        Literal["auto"] | bool, told('must be "auto", true or false')
-    ] = Field(
+    sharding: Literal["auto", "ddp", "fsdp"] = Field(
         "auto",
-        description="Keep one tensor a layer for the backward pass and compute the rest again: less memory, a "
-        "third more time, the same numbers. `auto`: only where a step would not fit without.",
+        description="On several GPUs: `ddp` puts a copy of the model on each, `fsdp` cuts it in parts; `auto` is "
+        "copies where they fit. Changes no result but rounding.",
+    )
+    activation_checkpointing: Annotated[Literal["auto"] | bool, told('must be "auto", true or false')] = (
+        Field(
+            "auto",
+            description="Keep one tensor a layer for the backward pass and compute the rest again: less memory, a "
+            "third more time, the same numbers. `auto`: only where a step would not fit without.",
+        )
     )
     callbacks: CallbackUses = Field(
         (),

@@ -11,6 +11,7 @@ import random
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,6 +23,7 @@ from gristmill.plugins.active import ActiveOperator
 from gristmill.plugins.callbacks import TrainingState
 from gristmill.plugins.capture import captured_output, plugin_logger, short_traceback
 from gristmill.plugins.lifecycle import close_operator, open_operator
+from gristmill.train.distributed.worker import Link
 from gristmill.train.events import OnEvent, make_event
 
 
@@ -52,6 +54,11 @@ class Callbacks:
         self.num_failed: dict[str, int] = {}
 
     def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def open(self) -> None:
+        """Open every callback; all that were opened are closed again when one fails."""
         if self._operators:
             self._scratch = tempfile.TemporaryDirectory(prefix="gristmill-callbacks-")
             try:
@@ -64,7 +71,6 @@ class Callbacks:
             except BaseException:
                 self.close()
                 raise
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -95,6 +101,26 @@ class Callbacks:
         if self._scratch is not None:
             self._scratch.cleanup()
             self._scratch = None
+
+
+class LinkedCallbacks(Callbacks):
+    """The callbacks of the process that started this one, called there by rank 0, and by nobody on other ranks."""
+
+    def __init__(self, link: Link) -> None:
+        super().__init__([], on_event=partial(link.call, "on_event"))
+        self._link = link
+
+    def open(self) -> None:
+        """Open them there."""
+        self._link.call("open_callbacks")
+
+    def tell(self, method: str, state: TrainingState | None, *values: object) -> None:
+        """Call them there, and wait."""
+        self._link.call("tell_callbacks", method, state, *values)
+
+    def close(self) -> None:
+        """Close them there."""
+        self._link.call("close_callbacks")
 
 
 @contextmanager

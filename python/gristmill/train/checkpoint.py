@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -24,6 +24,20 @@ from gristmill.train.files import read_json, sync, write_json
 
 FORMAT = 3
 _PREFIX = "step-"
+
+
+def random_state() -> dict[str, Tensor]:
+    """Return the states of torch's random generators in this process, by device.
+
+    Examples
+    --------
+    >>> "cpu" in random_state()
+    True
+    """
+    states = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        states["cuda"] = torch.cuda.get_rng_state()
+    return states
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,6 +56,9 @@ class Checkpoint:
         State of the optimiser by slot and name.
     state
         Plain values: the loader's state, counters.
+    random
+        States of torch's random generators by device: by default those of this process at this moment. Those of a
+        rank r > 0 end in ``/r``.
     """
 
     step: int
@@ -49,6 +66,7 @@ class Checkpoint:
     weights: Mapping[str, Tensor]
     optimiser: Mapping[str, Tensor]
     state: Mapping[str, object]
+    random: Mapping[str, Tensor] = field(default_factory=random_state)
 
 
 def folder_of(folder: Path, step: int) -> Path:
@@ -65,7 +83,7 @@ def folder_of(folder: Path, step: int) -> Path:
 def save_checkpoint(
     folder: Path, checkpoint: Checkpoint, *, keep: int, best: int | None = None, also: Collection[int] = ()
 ) -> Path:
-    """Write a checkpoint, with the state of torch's random generators, and drop those that nobody needs.
+    """Write a checkpoint, and drop those that nobody needs.
 
     Returns its folder. After a crash at any moment the folder is whole or absent.
 
@@ -96,7 +114,7 @@ def save_checkpoint(
     tensors = {
         "weights.safetensors": checkpoint.weights,
         "optimiser.safetensors": checkpoint.optimiser,
-        "random.safetensors": _random_state(),
+        "random.safetensors": checkpoint.random,
     }
     for name, found in tensors.items():
         save_file({key: value.detach().contiguous().cpu() for key, value in found.items()}, unfinished / name)
@@ -149,7 +167,7 @@ def load_latest(folder: Path, fingerprint: str, *, on_ignored: Callable[[str], N
     for path in sorted(folder.glob(f"{_PREFIX}*"), reverse=True):
         problem = check(path, fingerprint)
         if problem is None:
-            return _load(path)
+            return _read(path, rank=0)
         on_ignored(f"`{path.name}`: {problem}")
     return None
 
@@ -180,28 +198,29 @@ def check(path: Path, fingerprint: str) -> str | None:
     return None
 
 
-def _load(path: Path) -> Checkpoint:
+def read_checkpoint(folder: Path, step: int, *, rank: int) -> Checkpoint:
+    """Return a checkpoint that rank 0 has found whole, with this rank's random generators set if it holds them."""
+    return _read(folder_of(folder, step), rank=rank)
+
+
+def _read(path: Path, *, rank: int) -> Checkpoint:
     receipt, state = read_json(path / "receipt.json"), read_json(path / "state.json")
     assert receipt is not None, "checked just before"
     assert state is not None, "checked just before"
-    _restore_random_state(load_file(path / "random.safetensors"))
+    random = load_file(path / "random.safetensors")
+    _restore_random_state(random, "" if rank == 0 else f"/{rank}")
     return Checkpoint(
         step=int(str(receipt["step"])),
         fingerprint=str(receipt["fingerprint"]),
         weights=load_file(path / "weights.safetensors"),
         optimiser=load_file(path / "optimiser.safetensors"),
         state=state,
+        random=random,
     )
 
 
-def _random_state() -> dict[str, Tensor]:
-    states = {"cpu": torch.get_rng_state()}
-    if torch.cuda.is_available():
-        states["cuda"] = torch.cuda.get_rng_state()
-    return states
-
-
-def _restore_random_state(states: Mapping[str, Tensor]) -> None:
-    torch.set_rng_state(states["cpu"])
-    if "cuda" in states and torch.cuda.is_available():
-        torch.cuda.set_rng_state(states["cuda"])
+def _restore_random_state(states: Mapping[str, Tensor], suffix: str) -> None:
+    if f"cpu{suffix}" in states:
+        torch.set_rng_state(states[f"cpu{suffix}"])
+    if f"cuda{suffix}" in states and torch.cuda.is_available():
+        torch.cuda.set_rng_state(states[f"cuda{suffix}"])

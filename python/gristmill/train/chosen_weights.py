@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from gristmill.errors import GristmillError
 from gristmill.train.checkpoint import check, folder_of
 from gristmill.train.config import TrainConfig
+from gristmill.train.distributed.state import like
 from gristmill.train.progress import Progress
 
 
@@ -86,7 +87,7 @@ def put_weights(
             )
     with torch.no_grad():
         for name, value in parameters.items():
-            value.copy_(_mean(name, folders))
+            value.copy_(like(_mean(name, folders), value))
 
 
 def _mean(name: str, folders: Sequence[Path]) -> Tensor:

@@ -15,6 +15,7 @@ from gristmill.errors import GristmillError
 
 Optimiser = Literal["adamw", "adamw_8bit", "muon"]
 Schedule = Literal["cosine", "linear", "wsd", "constant"]
+Sharding = Literal["auto", "ddp", "fsdp"]
 Precision = Literal["auto", "bf16", "fp16", "fp32"]
 Method = Literal["full", "lora", "qlora"]
 Task = Literal["causal", "instruct", "classify"]
@@ -157,6 +158,9 @@ class TrainConfig:
         Settings that were chosen because the recipe left them open and the split is small, with the reason.
     lora
         Adapters, when `method` is ``lora`` or ``qlora``.
+    sharding
+        With several processes: ``ddp``, a copy of the model on each; ``fsdp``, the model cut in parts; ``auto``: copies
+        where they fit. Changes nothing but rounding.
 
     Examples
     --------
@@ -199,6 +203,7 @@ class TrainConfig:
     activation_checkpointing: Literal["auto"] | bool = "auto"
     chosen: Mapping[str, str] = field(default_factory=dict)
     lora: LoraConfig = field(default_factory=LoraConfig)
+    sharding: Sharding = "auto"
 
     def __post_init__(self) -> None:
         lengths = [value for value in (self.epochs, self.steps, self.tokens) if value is not None]
@@ -247,6 +252,9 @@ class TrainConfig:
             "activation_checkpointing",
             self.activation_checkpointing,
             "`auto`, true or false",
+        )
+        _require(
+            self.sharding in ("auto", "ddp", "fsdp"), "sharding", self.sharding, "`auto`, `ddp` or `fsdp`"
         )
         _require(self.sequence_length >= 2, "sequence_length", self.sequence_length, "at least 2")
         for name in ("batch_tokens", "micro_batch_tokens"):

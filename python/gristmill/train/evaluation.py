@@ -21,7 +21,9 @@ import torch
 
 from gristmill.loader import IGNORED, Loader
 from gristmill.shards import Shards
-from gristmill.train.batches import micro_batches
+from gristmill.train.batches import collate
+from gristmill.train.distributed.parallel import Parallel, as_parallel
+from gristmill.train.distributed.share import Share
 from gristmill.train.models import CausalModel
 
 
@@ -81,7 +83,7 @@ class Evaluation:
 
 
 def evaluate_loss(
-    causal: CausalModel,
+    causal: CausalModel | Parallel,
     shards: Shards,
     *,
     sequence_length: int,
@@ -92,7 +94,7 @@ def evaluate_loss(
     """Return the mean loss over every trained token of a split; None when it has none.
 
     Documents come in shard order and are packed as in training, so each is seen once, without dropout. Sums are
-    float64. Time: one forward pass over the split.
+    float64. Ranks share the rows, and all get the sums. Time: one forward pass over the split.
 
     Parameters
     ----------
@@ -101,19 +103,21 @@ def evaluate_loss(
     """
     if shards.num_tokens == 0:
         return None
-    loader = Loader(shards, sequence_length=sequence_length, batch_rows=rows_each, seed=0, is_shuffled=False)
+    parallel = as_parallel(causal)
+    batch_rows = rows_each * parallel.world.size
+    loader = Loader(shards, sequence_length=sequence_length, batch_rows=batch_rows, seed=0, is_shuffled=False)
     sums = _Sums(len(shards.sources), token_bytes)
-    was_training = causal.model.training
-    causal.model.eval()
+    was_training = parallel.model.training
+    parallel.model.eval()
     with torch.no_grad():
         while (batch := loader.next_batch()) is not None:
             assert batch.targets is not None, "the loader makes them unless told otherwise"
-            rows = batch.rows()
-            losses = [causal.losses(part)[1] for part in micro_batches(rows, rows_each, device)]
-            losses_T = torch.cat(losses).to("cpu", torch.float64).numpy()
+            share = Share(rows=batch.rows(), rows_each=rows_each, world=parallel.world)
+            losses = [parallel.losses(collate(part.rows, device))[1] for part in share.parts()]
+            losses_T = share.assemble(losses)
             sources_T = np.repeat(batch.sources, np.diff(batch.bounds))
             sums.add(losses_T, batch.targets.astype(np.int64, copy=False), sources_T)
-    causal.model.train(was_training)
+    parallel.model.train(was_training)
     if not sums.tokens_S.sum():
         return None
     parts = {

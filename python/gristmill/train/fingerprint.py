@@ -27,6 +27,7 @@ _OUTSIDE = (
     "keep_checkpoints",
     "precision",
     "allow_unproven_split",
+    "sharding",
     "activation_checkpointing",  # the same numbers, by a test
     "micro_batch_tokens",  # what it comes to is `rows_each`
     "seeds",

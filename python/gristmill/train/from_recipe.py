@@ -74,6 +74,7 @@ def train_config(recipe: Recipe) -> TrainConfig:
         mixing=None if section.mixing is None else section.mixing.model_dump(mode="json", exclude_none=True),
         tokenizer=None if tokens is None else recipe.resolve(tokens.tokenizer),
         allow_unproven_split=section.allow_unproven_split,
+        sharding=section.sharding,
         activation_checkpointing=section.activation_checkpointing,
         lora=LoraConfig(
             rank=section.lora.rank,
@@ -141,8 +142,11 @@ def train_recipe(
     on_event: OnEvent,
     should_stop: Callable[[], bool] = lambda: False,
     seeds: int | None = None,
+    processes: int | None = None,
 ) -> TrainResult:
     """Train as a recipe says, on the shards of its run folder or of `output`; with `seeds` of its own if given.
+
+    `processes` is that of `gristmill.train.run.train`.
 
     Raises
     ------
@@ -166,6 +170,7 @@ def train_recipe(
         on_event=on_event,
         should_stop=should_stop,
         callbacks=callbacks_of(recipe),
+        processes=processes,
     )
 
 

@@ -1,9 +1,9 @@
 """One optimiser step: rows in, updated weights and the loss of every document piece out.
 
 The gradient is that of (sum of the losses of all trained tokens of the step) / (their number), however the rows are
-cut into micro-batches: the number is known before the first backward pass. A step whose loss or gradient is not
-finite changes nothing; with float16, one whose gradient alone overflowed is tried with a smaller scale from the next
-step on, and counted apart.
+cut into micro-batches and shared among ranks: the number is known before the first backward pass. A step whose loss or
+gradient is not finite changes nothing, on any rank; with float16, one whose gradient alone overflowed is tried with a
+smaller scale from the next step on, and counted apart.
 
 Shapes: T places of a micro-batch.
 """
@@ -23,8 +23,10 @@ from torch import nn
 from gristmill.errors import GristmillError
 from gristmill.loader import IGNORED, Row
 from gristmill.shards import Shards
-from gristmill.train.batches import micro_batches
+from gristmill.train.batches import collate
 from gristmill.train.digests import row_digest
+from gristmill.train.distributed.parallel import Parallel, as_parallel, clip_gradients
+from gristmill.train.distributed.share import Share
 from gristmill.train.loss_scale import LossScale
 from gristmill.train.models import CausalModel
 from gristmill.train.records import PieceRecord
@@ -37,7 +39,7 @@ class StepSetup:
     Parameters
     ----------
     causal
-        The model.
+        The model, by itself or as several ranks train it.
     parameters
         Its trained parameters by name.
     optimiser
@@ -54,7 +56,7 @@ class StepSetup:
         With float16; changed by each step.
     """
 
-    causal: CausalModel
+    causal: CausalModel | Parallel
     parameters: Mapping[str, nn.Parameter]
     optimiser: torch.optim.Optimizer
     shards: Shards
@@ -79,7 +81,7 @@ class StepResult:
     num_trained
         Tokens the loss is the mean of.
     pieces
-        What it saw.
+        What it saw, on all ranks; rank 0 alone knows.
     is_overflow
         Whether the scaled gradient overflowed float16 while the loss was finite: the scale was too large.
     """
@@ -114,25 +116,28 @@ def train_step(setup: StepSetup, rows: Sequence[Row], *, step: int) -> StepResul
             context=(f"documents: {', '.join(str(doc) for doc in documents[:20])}",),
         )
     scale = 1.0 if setup.loss_scale is None else setup.loss_scale.factor
+    parallel = as_parallel(setup.causal)
+    share = Share(rows=rows, rows_each=setup.rows_each, world=parallel.world)
     losses = []
-    for batch in micro_batches(rows, setup.rows_each, setup.device):
-        total, losses_T = setup.causal.losses(batch)
-        (total / (num_trained / scale)).backward()  # type: ignore[no-untyped-call]
+    for part in share.parts():
+        with parallel.accumulating(is_last=part.is_last):
+            total, losses_T = parallel.losses(collate(part.rows, setup.device))
+            (total * part.weight / (num_trained / scale)).backward()  # type: ignore[no-untyped-call]
         losses.append(losses_T)
-    # The only transfer from the device in a step: the loss of every place.
     limit = math.inf if setup.clip_norm is None else setup.clip_norm
-    step_losses_T = torch.cat(losses).to("cpu", torch.float64).numpy()
+    step_losses_T = share.assemble(losses)
     if setup.loss_scale is not None:
         for value in setup.parameters.values():
             if value.grad is not None:
                 value.grad /= scale
-    norm = torch.nn.utils.clip_grad_norm_(setup.parameters.values(), limit).item()
+    norm = clip_gradients(setup.parameters.values(), limit)
     loss = float(step_losses_T.sum()) / num_trained
     is_overflow = False
     if setup.loss_scale is not None and math.isfinite(loss):
         is_overflow = setup.loss_scale.can_fall() and not math.isfinite(norm)
         setup.loss_scale.update(is_overflow=is_overflow)
-    if math.isfinite(loss) and math.isfinite(norm):
+    is_finite = math.isfinite(loss) and math.isfinite(norm)
+    if not parallel.world.any(not is_finite):
         setup.optimiser.step()
     setup.optimiser.zero_grad(set_to_none=True)
     return StepResult(
@@ -140,7 +145,9 @@ def train_step(setup: StepSetup, rows: Sequence[Row], *, step: int) -> StepResul
         gradient_norm=norm if math.isfinite(norm) else None,
         num_tokens=sum(len(row.tokens) for row in rows),
         num_trained=num_trained,
-        pieces=tuple(_piece_records(rows, step_losses_T, step=step, shards=setup.shards)),
+        pieces=tuple(_piece_records(rows, step_losses_T, step=step, shards=setup.shards))
+        if parallel.world.is_main
+        else (),
         is_overflow=is_overflow,
     )
 

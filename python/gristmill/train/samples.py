@@ -36,12 +36,8 @@ class Samples:
     ----------
     config
         Prompts, tokenizer and the length of a row, which prompt and answer together stay below.
-    causal
-        The model.
     folder
         `train/` of the run.
-    device
-        Where the model is.
     stop
         Ids that end an answer: those that end a document.
 
@@ -54,14 +50,10 @@ class Samples:
     def __init__(
         self,
         config: TrainConfig,
-        causal: CausalModel,
         folder: Path,
-        device: torch.device,
         *,
         stop: Sequence[int] = (),
     ) -> None:
-        self._causal = causal
-        self._device = device
         self._path = folder / FILE
         self._prompts = config.samples
         self._max_tokens = config.sequence_length
@@ -75,16 +67,16 @@ class Samples:
         """Drop lines of later steps, with step 0 all."""
         keep_lines(self._path, lambda record: 0 < step >= int(str(record["step"])))
 
-    def take(self, step: int) -> None:
-        """Answer every prompt and write the answers down."""
+    def take(self, step: int, causal: CausalModel) -> None:
+        """Let a model answer every prompt, where it is, and write the answers down."""
         for prompt in self._prompts:
             ids = self._encode(prompt)
             new = greedy(
-                self._causal,
+                causal,
                 ids[-(self._max_tokens - 1) :],
                 stop=self._stop,
                 max_new_tokens=min(MAX_NEW_TOKENS, max(1, self._max_tokens - len(ids))),
-                device=self._device,
+                device=causal.head.weight.device,
             )
             text = self._tokenizer.decode(new, skip_special_tokens=True)
             append_json(self._path, {"step": step, "prompt": prompt, "text": text, "num_tokens": len(new)})

@@ -38,6 +38,7 @@ def train_seeds(
     should_stop: Callable[[], bool] = lambda: False,
     callbacks: Sequence[ActiveOperator] = (),
     folder: Path | None = None,
+    processes: int | None = None,
 ) -> TrainResult:
     """Train with the seeds ``seed``, ``seed + 1``, ...; return the best one's result, with all in its `seeds`.
 
@@ -65,6 +66,7 @@ def train_seeds(
             should_stop=should_stop,
             callbacks=callbacks,
             folder=folder / f"seed-{seed}",
+            processes=processes,
         )
         if not result.is_complete:
             return result

@@ -17,9 +17,17 @@ from torch import nn
 from gristmill.errors import GristmillError
 from gristmill.shards import Shards
 from gristmill.train.callbacks import Callbacks
-from gristmill.train.checkpoint import Checkpoint, load_latest, save_checkpoint
+from gristmill.train.checkpoint import Checkpoint, save_checkpoint
 from gristmill.train.chosen_weights import averaged_steps, choose_weights, put_weights
 from gristmill.train.config import TrainConfig
+from gristmill.train.distributed.parallel import Parallel, as_parallel
+from gristmill.train.distributed.state import (
+    like,
+    load_together,
+    random_states,
+    state_like,
+    whole_tensors,
+)
 from gristmill.train.document_losses import DocumentLosses
 from gristmill.train.events import OnEvent, make_event
 from gristmill.train.feed import Feed
@@ -49,7 +57,7 @@ class Session:
         folder: Path,
         shards: Shards,
         validation: Shards | None,
-        causal: CausalModel,
+        causal: CausalModel | Parallel,
         device: torch.device,
         fingerprint: str,
         on_event: OnEvent,
@@ -58,25 +66,25 @@ class Session:
     ) -> None:
         self._config = config
         self._folder = folder
-        self._causal = causal
+        self._parallel = parallel = as_parallel(causal)
         self._fingerprint = fingerprint
-        self._parameters: dict[str, nn.Parameter] = causal.trainable()
+        self._parameters: dict[str, nn.Parameter] = parallel.trainable()
         self._optimiser = make_optimiser(
             self._parameters,
             betas=config.betas,
             weight_decay=config.weight_decay,
             name=config.optimiser,
-            body=body_matrices(causal.model, causal.head),
+            body=body_matrices(parallel.model, parallel.plain.head),
         )
         self._setup = StepSetup(
-            causal=causal,
+            causal=parallel,
             parameters=self._parameters,
             optimiser=self._optimiser,
             shards=shards,
             rows_each=config.rows_per_micro_batch(device.type),
             clip_norm=config.clip_norm,
             device=device,
-            loss_scale=LossScale() if causal.compute_dtype == torch.float16 else None,
+            loss_scale=LossScale() if parallel.plain.compute_dtype == torch.float16 else None,
         )
         self._records = Records(folder, DocumentLosses(shards))
         on_event(make_event(0, 0, "planning rows"))
@@ -91,8 +99,8 @@ class Session:
             on_event,
             Callbacks([], on_event=on_event) if callbacks is None else callbacks,
         )
-        self._validation = Validation(config, validation, causal, self._records, self._announcer, device)
-        self._samples = Samples(config, causal, folder, device, stop=shards.metadata.end_of_text)
+        self._validation = Validation(config, validation, parallel, self._records, self._announcer, device)
+        self._samples = Samples(config, folder, stop=shards.metadata.end_of_text)
 
     def train(self, should_stop: Callable[[], bool]) -> TrainResult:
         """Continue from the latest checkpoint, or start; go to the end unless told to stop."""
@@ -104,7 +112,7 @@ class Session:
     def _train(self, should_stop: Callable[[], bool]) -> TrainResult:
         started_s = time.monotonic()
         self._resume()
-        self._causal.model.train()
+        self._parallel.model.train()
         announcer, progress = self._announcer, self._progress
         announcer.tell("on_run_start")
         if progress.step == 0:
@@ -126,7 +134,7 @@ class Session:
             if is_last or self._validation.is_due():
                 self._evaluate()
             is_last = is_last or self._validation.is_enough()
-            is_stopping = not is_last and should_stop()
+            is_stopping = not is_last and self._parallel.world.any(should_stop())
             if is_last or is_stopping or progress.step % self._every == 0 or self._validation.is_best():
                 self._checkpoint()
             if is_stopping:
@@ -135,10 +143,13 @@ class Session:
                 return self._result(is_complete=False, seconds=time.monotonic() - started_s)
         exported = self._choose_weights()
         announcer.say("exporting the model")
-        export_trained(self._config, self._causal, self._folder, self._setup.shards, self._progress)
+        whole = self._parallel.whole()
+        if whole is not None:
+            export_trained(self._config, whole, self._folder, self._setup.shards, self._progress)
         seconds = time.monotonic() - started_s
         result = replace(self._result(is_complete=True, seconds=seconds), exported=exported)
-        write_result(self._folder, self._fingerprint, result)
+        if self._parallel.world.is_main:
+            write_result(self._folder, self._fingerprint, result)
         announcer.tell("on_run_end", True)  # the one fact that the method takes
         return result
 
@@ -214,23 +225,27 @@ class Session:
 
     def _evaluate(self) -> None:
         self._validation.measure()
-        self._samples.take(self._progress.step)
+        if self._config.samples and (whole := self._parallel.whole()) is not None:
+            self._samples.take(self._progress.step, whole)
 
     def _checkpoint(self) -> None:
         self._records.flush()
-        scale = self._setup.loss_scale
+        scale, world = self._setup.loss_scale, self._parallel.world
         checkpoint = Checkpoint(
             step=self._progress.step,
             fingerprint=self._fingerprint,
-            weights=dict(self._parameters),
-            optimiser=state_tensors(self._optimiser, self._parameters),
+            weights=whole_tensors(self._parameters, world),
+            optimiser=whole_tensors(state_tensors(self._optimiser, self._parameters), world),
+            random=random_states(world),
             state={
                 "progress": asdict(self._progress),
                 "loader": self._feed.state(),
                 "loss_scale": None if scale is None else asdict(scale),
-                "threads": torch.get_num_threads(),
+                "machine": self._machine(),
             },
         )
+        if not world.is_main:
+            return
         path = save_checkpoint(
             self._folder / "checkpoints",
             checkpoint,
@@ -244,9 +259,11 @@ class Session:
 
     def _resume(self) -> None:
         announcer = self._announcer
-        found = load_latest(
+        found = load_together(
+            self._parallel.world,
             self._folder / "checkpoints",
             self._fingerprint,
+            seed=self._config.seed,
             on_ignored=lambda reason: announcer.say(f"checkpoint ignored: {reason}"),
         )
         self._records.rewind(found.step if found else 0)
@@ -255,8 +272,8 @@ class Session:
             return
         with torch.no_grad():
             for name, value in self._parameters.items():
-                value.copy_(found.weights[name])
-        load_state_tensors(self._optimiser, self._parameters, found.optimiser)
+                value.copy_(like(found.weights[name], value))
+        load_state_tensors(self._optimiser, self._parameters, state_like(found.optimiser, self._parameters))
         progress, loader = found.state["progress"], found.state["loader"]
         assert isinstance(progress, Mapping), "written by _checkpoint"
         assert isinstance(loader, Mapping), "written by _checkpoint"
@@ -268,18 +285,24 @@ class Session:
             scale.restore(scale_state)
         announcer.is_resumed = True
         announcer.say(f"continuing after step {found.step}")
-        threads = torch.get_num_threads()
-        if found.state["threads"] != threads:
+        made_by, machine = found.state.get("machine"), self._machine()
+        if made_by not in (None, machine):
             announcer.say(
-                f"the checkpoint was made with {found.state['threads']} threads, this process has {threads}: "
+                f"the checkpoint was made with {made_by}, this training has {machine}: "
                 "losses can differ in their last digits"
             )
+
+    def _machine(self) -> str:
+        """Return what else decides the last digits of losses."""
+        return f"{torch.get_num_threads()} threads" + self._parallel.described()
 
     def _choose_weights(self) -> dict[str, object]:
         """Put into the model what is exported, and return what that is, for the result."""
         progress = self._progress
         chosen = choose_weights(self._config, progress, every=self._every, num_steps=self._num_steps)
-        put_weights(chosen, self._parameters, self._folder / "checkpoints", self._fingerprint)
+        # Ranks above 0 have no checkpoints of their own.
+        checkpoints = self._parallel.world.broadcast(self._folder / "checkpoints")
+        put_weights(chosen, self._parameters, checkpoints, self._fingerprint)
         loss = progress.last_validation_loss
         if chosen.kind == "best":
             self._announcer.say(f"the validation loss was lowest after step {progress.best_step}")

@@ -11,6 +11,7 @@ from gristmill.errors import GristmillError
 from gristmill.shards import Shards
 from gristmill.train.class_evaluation import ClassEvaluation, evaluate_classes
 from gristmill.train.config import TrainConfig
+from gristmill.train.distributed.parallel import Parallel, as_parallel
 from gristmill.train.evaluation import Evaluation, evaluate_loss
 from gristmill.train.models import CausalModel
 from gristmill.train.progress import Announcer
@@ -31,7 +32,7 @@ class Validation:
         self,
         config: TrainConfig,
         shards: Shards | None,
-        causal: CausalModel,
+        causal: CausalModel | Parallel,
         records: Records,
         announcer: Announcer,
         device: torch.device,
@@ -44,7 +45,7 @@ class Validation:
             )
         self._config = config
         self._shards = shards
-        self._causal = causal
+        self._parallel = as_parallel(causal)
         self._records = records
         self._announcer = announcer
         self._device = device
@@ -71,14 +72,14 @@ class Validation:
             return None
         if self._config.task == "classify":
             return evaluate_classes(
-                self._causal,
+                self._parallel.plain,
                 self._shards,
                 sequence_length=self._config.sequence_length,
                 rows_each=self._config.rows_per_micro_batch(self._device.type),
                 device=self._device,
             )
         return evaluate_loss(
-            self._causal,
+            self._parallel,
             self._shards,
             sequence_length=self._config.sequence_length,
             rows_each=self._config.rows_per_micro_batch(self._device.type),

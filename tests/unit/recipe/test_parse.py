@@ -183,11 +183,6 @@ def test_no_section_but_source_is_needed() -> None:
             (SOURCE + f'[[step]]\nuse = "{use}"\n', "GM-RECIPE-006", f"the step `{use}`")
             for use in ("pii", "mask_pii", "language_id", "decontaminate", "decontamination")
         ),
-        (
-            SOURCE + '[train]\nmodel = "m"\nsteps = 1\nmethod = "qlora"\n',
-            "GM-RECIPE-006",
-            '`method = "qlora"` (adapters on a quantised model) is not built in this version',
-        ),
         (SOURCE + 'format = "warc"\n', "GM-RECIPE-006", '`format = "warc"`'),
         (
             SOURCE + '[train]\nmodel = "m"\nsteps = 1\ntokenizer = "t"\n',
@@ -310,9 +305,9 @@ def test_no_section_but_source_is_needed() -> None:
             "got `epochs` and `steps`",
         ),
         (
-            SOURCE + '[train]\nmodel = "m"\nsteps = 1\ntask = "instruct"\n',
+            SOURCE + '[train]\nmodel = "m"\nsteps = 1\ntask = "rank"\n',
             "GM-RECIPE-004",
-            'must be "causal"',
+            'must be "causal", "instruct" or "classify"',
         ),
         (SOURCE + '[train]\nmodel = "m"\nsteps = 1\n[train.lora]\nrnak = 8\n', "GM-RECIPE-003", "`rank`"),
         (

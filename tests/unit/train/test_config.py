@@ -24,7 +24,7 @@ def test_exactly_one_length_is_given(lengths) -> None:
         {"epochs": float("inf")},
         {"method": "prefix"},
         {"method": "qlora", "lora": LoraConfig(dora=True, dropout=0.1)},
-        {"task": "classify"},
+        {"task": "rank"},
         {"precision": "fp8"},
         {"sequence_length": 1},
         {"batch_tokens": 63},

@@ -345,7 +345,9 @@ def test_check_proves_shards_that_are_there(tmp_path: Path, capsys: pytest.Captu
     vocabulary = 256 + len(CONTROLS)
     recipe.write_text(
         recipe.read_text()
-        + f'[train]\nmethod = "full"\nepochs = 1\nmodel = {{ config = {{ vocab_size = {vocabulary} }} }}\n'
+        + '[train]\nmethod = "full"\nepochs = 1\nmodel = { config = { model_type = "llama", '
+        + f"vocab_size = {vocabulary}, hidden_size = 8, intermediate_size = 8, num_hidden_layers = 1, "
+        + "num_attention_heads = 1 } }\n"
     )
     assert main(["check", str(recipe)]) == 0
     assert "labels of `train` proven: 12 rows, 18 answers" in capsys.readouterr().out

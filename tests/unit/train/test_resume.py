@@ -1,24 +1,20 @@
 """Kills a training at every step and inside every write of a checkpoint; the same call always ends in the same bits.
 
-Each killed training is a fork of this warm process and dies by SIGKILL, as it would by the system's hand; importing
-torch again for each would take minutes.
+Each killed training is a process of its own, see `deaths`.
 """
 
 from __future__ import annotations
 
-import os
-import signal
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from deaths import AtStep, AtSync, killed
 from safetensors.torch import load_file
 from shard_fixture import made_documents, write_run
 from tiny import LLAMA, config
 
-from gristmill.train import checkpoint, feed, files
 from gristmill.train.config import TrainConfig
 from gristmill.train.run import train
 
@@ -28,56 +24,6 @@ DROPOUT = LLAMA | {"attention_dropout": 0.2, "num_hidden_layers": 1}
 def folder_with_shards(folder: Path) -> Path:
     """Five steps an epoch."""
     return write_run(folder, made_documents(24), made_documents(4, seed=9))
-
-
-def die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def killed(settings: TrainConfig, folder: Path, prepare: Callable[[], Callable]) -> bool:
-    """Train in a fork whose `prepare` sets up its death and returns `on_event`; say whether it died."""
-    with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", DeprecationWarning
-        )  # forks of threads: none of them is needed in the child
-        pid = os.fork()
-    if pid == 0:
-        try:
-            train(settings, folder, on_event=prepare())
-        finally:
-            os._exit(0)
-    _, status = os.waitpid(pid, 0)
-    return os.WIFSIGNALED(status)
-
-
-def at_step(step: int) -> Callable[[], Callable]:
-    def prepare() -> Callable:
-        def on_event(event: Mapping[str, object]) -> None:
-            if event["done"] == step and "tokens_per_s" in event:
-                die()
-
-        return on_event
-
-    return prepare
-
-
-def at_sync(number: int) -> Callable[[], Callable]:
-    """Die before the n-th time something is made durable: between any two files of a checkpoint, and around its name."""
-
-    def prepare() -> Callable:
-        done = 0
-
-        def counted(path: Path, sync=files.sync) -> None:
-            nonlocal done
-            done += 1
-            if done == number:
-                die()
-            sync(path)
-
-        checkpoint.sync = files.sync = counted
-        return lambda _: None
-
-    return prepare
 
 
 def finished(settings: TrainConfig, folder: Path) -> int:
@@ -114,10 +60,10 @@ def test_a_kill_at_any_step_changes_no_bit(tmp_path: Path) -> None:
     assert 6 <= num_steps <= 12
     for step in range(1, num_steps + 1):
         folder = folder_with_shards(tmp_path / f"at-{step}")
-        assert killed(settings, folder, at_step(step))
+        assert killed(settings, folder, AtStep(step))
         again = step // 3 * 3 + 1
         if again <= num_steps:
-            assert killed(settings, folder, at_step(again))
+            assert killed(settings, folder, AtStep(again))
         assert finished(settings, folder) == num_steps - step // 3 * 3
         same(tmp_path / "whole", folder)
 
@@ -130,7 +76,7 @@ def test_a_kill_inside_any_write_of_a_checkpoint_changes_no_bit(tmp_path: Path) 
     while True:
         number += 1
         folder = folder_with_shards(tmp_path / f"sync-{number}")
-        if not killed(settings, folder, at_sync(number)):
+        if not killed(settings, folder, AtSync(number)):
             break
         finished(settings, folder)
         same(tmp_path / "whole", folder)
@@ -154,20 +100,16 @@ def test_every_way_of_training_resumes_to_the_bit(tmp_path: Path, changes: dict[
     finished(settings, folder_with_shards(tmp_path / "whole"))
     folder = folder_with_shards(tmp_path / "killed")
     for step in (4, 5):
-        assert killed(settings, folder, at_step(step))
+        assert killed(settings, folder, AtStep(step))
     finished(settings, folder)
     same(tmp_path / "whole", folder)
 
 
-def test_rows_made_ahead_are_not_lost_whatever_their_number(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rows_made_ahead_are_not_lost_whatever_their_number(tmp_path: Path) -> None:
     settings = config(model=DROPOUT, steps=7, checkpoint_every_steps=2)
     finished(settings, folder_with_shards(tmp_path / "whole"))
     folder = folder_with_shards(tmp_path / "killed")
     for steps_ahead, step in ((1, 3), (7, 5)):
-        monkeypatch.setattr(feed, "STEPS_AHEAD", steps_ahead)
-        assert killed(settings, folder, at_step(step))
-    monkeypatch.setattr(feed, "STEPS_AHEAD", 3)
+        assert killed(settings, folder, AtStep(step), steps_ahead=steps_ahead)
     finished(settings, folder)
     same(tmp_path / "whole", folder)

@@ -41,7 +41,7 @@ class Speed:
     Examples
     --------
     >>> speed = Speed(flops_per_s=1e9, bytes_per_s=1e9, seconds_per_operation=1e-5)
-    >>> speed.seconds({(2 * 10**9, 10**6): 2, (0, 0): 100})
+    >>> round(speed.seconds({(2 * 10**9, 10**6): 2, (0, 0): 100}), 5)
     4.00102
     """
 
