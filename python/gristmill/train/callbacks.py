@@ -11,7 +11,6 @@ import random
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -107,7 +106,7 @@ class LinkedCallbacks(Callbacks):
     """The callbacks of the process that started this one, called there by rank 0, and by nobody on other ranks."""
 
     def __init__(self, link: Link) -> None:
-        super().__init__([], on_event=partial(link.call, "on_event"))
+        super().__init__([], on_event=link.on_event)
         self._link = link
 
     def open(self) -> None:

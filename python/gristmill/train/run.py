@@ -10,7 +10,6 @@ import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -20,6 +19,7 @@ from gristmill.plugins.active import ActiveOperator
 from gristmill.shards import Shards, open_shards
 from gristmill.shards.split_proof import require_proof
 from gristmill.train.callbacks import Callbacks, LinkedCallbacks
+from gristmill.train.classify import prove_classifier
 from gristmill.train.config import Sharding, TrainConfig
 from gristmill.train.distributed.launch import launch, num_processes
 from gristmill.train.distributed.parallel import distribute
@@ -32,6 +32,7 @@ from gristmill.train.fingerprint import fingerprint_of
 from gristmill.train.make_model import make_model
 from gristmill.train.memory.settle import chosen_values, record_outcome, settle, with_known_choice
 from gristmill.train.models import CausalModel, resolve_precision
+from gristmill.train.probe import prove
 from gristmill.train.proof import prove_splits
 from gristmill.train.quiet import without_progress_bars
 from gristmill.train.result import TrainResult, finished_result
@@ -107,7 +108,7 @@ def train(
     size = num_processes(processes)
     if size == 1:
         return train_in(World(), config, run_dir, folder, on_event, should_stop, told)
-    answers = {
+    answers: dict[str, Callable[..., object]] = {
         "on_event": on_event,
         "should_stop": should_stop,
         "open_callbacks": told.open,
@@ -131,7 +132,7 @@ def _train_as_rank(world: World, link: Link, config: TrainConfig, run_dir: Path,
         config,
         run_dir,
         folder if world.scratch is None else world.scratch,
-        partial(link.call, "on_event"),
+        link.on_event,
         lambda: bool(link.call("should_stop")),
         LinkedCallbacks(link),
     )
@@ -178,8 +179,9 @@ def train_in(
         def make(place: torch.device) -> CausalModel:
             return make_model(config, shards, device=place, compute_dtype=compute_dtype, on_event=on_event)
 
+        probe = prove_classifier if config.task == "classify" else prove
         with without_progress_bars():
-            parallel = distribute(world, _sharding(config), make)
+            parallel = distribute(world, _sharding(config), make, probe=probe)
         seed_rank(world, config.seed, step=0)
         with callbacks as told, without_progress_bars(), faults_of_the_machine(folder):
             session = Session(
@@ -215,12 +217,11 @@ def _open(
             require_proof(run_dir)
         check_task(config.task, run_dir, shards, sequence_length=config.sequence_length)
         found = (shards, _open_validation(run_dir, on_event))
-    manifests = world.broadcast(found and tuple(split and split.manifest for split in found))
+    manifests = [None if split is None else split.manifest for split in found or (None, None)]
+    first, second = world.broadcast(manifests)
     if found is not None:
         return found
-    assert manifests is not None, "rank 0 has opened them"
-    first, second = manifests
-    assert first is not None, "there is a training split"
+    assert first is not None, "rank 0 has opened it"
     return Shards(first), None if second is None else Shards(second)
 
 

@@ -11,7 +11,7 @@ import types
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from typing import TYPE_CHECKING, Literal, cast
+from typing import Any, Literal, cast
 
 import torch
 import torch.distributed as dist
@@ -22,10 +22,8 @@ from gristmill.train.batches import MicroBatch
 from gristmill.train.config import Sharding
 from gristmill.train.distributed.state import whole_tensors
 from gristmill.train.distributed.world import World
-from gristmill.train.models import CausalModel, prove
-
-if TYPE_CHECKING:
-    from torch.distributed.fsdp import FSDPModule
+from gristmill.train.models import CausalModel
+from gristmill.train.probe import prove
 
 BYTES_TRAINED = 16
 """A trained float32 parameter: itself, its gradient, and AdamW's two averages, 4 bytes each."""
@@ -134,7 +132,13 @@ def clip_gradients(parameters: Iterable[nn.Parameter], limit: float) -> float:
     return float(norm.full_tensor() if hasattr(norm, "full_tensor") else norm)
 
 
-def distribute(world: World, sharding: Sharding, make: Callable[[torch.device], CausalModel]) -> Parallel:
+def distribute(
+    world: World,
+    sharding: Sharding,
+    make: Callable[[torch.device], CausalModel],
+    *,
+    probe: Callable[[CausalModel, torch.device], float] = prove,
+) -> Parallel:
     """Return a model as this world trains it, on the world's device. Collective.
 
     Parameters
@@ -146,6 +150,8 @@ def distribute(world: World, sharding: Sharding, make: Callable[[torch.device], 
     make
         Returns the model on a device, the same on every rank. Several ranks make it on the CPU first, for a shard may
         fit where the whole does not.
+    probe
+        Proves a copy on its device, where attention may be computed by other kernels than on the CPU.
     """
     if world.is_alone:
         return Parallel(make(world.device), world)
@@ -153,7 +159,7 @@ def distribute(world: World, sharding: Sharding, make: Callable[[torch.device], 
     causal = on_cpu()
     if sharding == "auto":
         sharding = world.broadcast(choose_sharding(causal, world.device))
-    return _shard(causal, world, on_cpu) if sharding == "fsdp" else _replicate(causal, world)
+    return _shard(causal, world, on_cpu) if sharding == "fsdp" else _replicate(causal, world, probe)
 
 
 def choose_sharding(causal: CausalModel, device: torch.device) -> Literal["ddp", "fsdp"]:
@@ -181,10 +187,12 @@ class _WithLosses(nn.Module):
         return self._losses(batch)
 
 
-def _replicate(causal: CausalModel, world: World) -> Parallel:
+def _replicate(
+    causal: CausalModel, world: World, probe: Callable[[CausalModel, torch.device], float]
+) -> Parallel:
     causal.model.to(world.device)
     if world.device.type != "cpu":
-        prove(causal, world.device)
+        probe(causal, world.device)
     replicas = DistributedDataParallel(_WithLosses(causal), gradient_as_bucket_view=True)
     # Tables of positions, the same everywhere. The argument for this has another name in each version of torch.
     replicas.broadcast_buffers = False
@@ -193,11 +201,11 @@ def _replicate(causal: CausalModel, world: World) -> Parallel:
     return Parallel(causal, world, losses=replicas, replicas=replicas)
 
 
-def _sum_of_bucket(bucket: dist.GradBucket) -> torch.futures.Future[Tensor]:
+def _sum_of_bucket(bucket: Any) -> torch.futures.Future[Tensor]:
     """Sum a bucket of gradients over ranks. DDP by itself would divide by their number."""
     work = dist.all_reduce(bucket.buffer(), async_op=True)
     assert work is not None, "it is asynchronous"
-    return work.get_future().then(lambda done: done.value()[0])
+    return cast("torch.futures.Future[Tensor]", work.get_future().then(lambda done: done.value()[0]))
 
 
 def _shard(causal: CausalModel, world: World, make: Callable[[], CausalModel]) -> Parallel:
@@ -211,7 +219,7 @@ def _shard(causal: CausalModel, world: World, make: Callable[[], CausalModel]) -
     mesh = init_device_mesh(world.device.type, (world.size,))
     # No mixed precision here: numbers are those of one device.
     sharded = [fully_shard(module, mesh=mesh) for module in (*decoder_layers(causal.backbone), base)]
-    for module in cast("list[FSDPModule]", sharded):
+    for module in sharded:
         module.set_gradient_divide_factor(1.0)
         # Otherwise the factor becomes a scaled sum, which only NCCL has.
         module.set_force_sum_reduction_for_comms(enable=True)
@@ -234,4 +242,4 @@ def decoder_layers(backbone: nn.Module) -> list[nn.Module]:
     [Linear(in_features=2, out_features=2, bias=True), Linear(in_features=2, out_features=2, bias=True)]
     """
     lists = [module for module in backbone.modules() if isinstance(module, nn.ModuleList)]
-    return list(max(lists, key=len)) if lists else []
+    return list(max(lists, key=lambda layers: len(layers))) if lists else []

@@ -11,7 +11,7 @@ import pickle
 import signal
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from multiprocessing import connection
@@ -62,6 +62,10 @@ class Link:
             return None
         self._pipe.send(Call(name, values))
         return self._pipe.recv()
+
+    def on_event(self, event: Mapping[str, object]) -> None:
+        """Tell the caller what happens."""
+        self.call("on_event", event)
 
 
 def work(
