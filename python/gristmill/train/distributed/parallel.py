@@ -241,5 +241,5 @@ def decoder_layers(backbone: nn.Module) -> list[nn.Module]:
     >>> decoder_layers(nn.ModuleDict({"layers": nn.ModuleList([nn.Linear(2, 2), nn.Linear(2, 2)])}))
     [Linear(in_features=2, out_features=2, bias=True), Linear(in_features=2, out_features=2, bias=True)]
     """
-    lists = [module for module in backbone.modules() if isinstance(module, nn.ModuleList)]
-    return list(max(lists, key=lambda layers: len(layers))) if lists else []
+    lists = [list(module) for module in backbone.modules() if isinstance(module, nn.ModuleList)]
+    return max(lists, key=len) if lists else []

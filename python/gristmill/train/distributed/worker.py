@@ -106,7 +106,7 @@ def _join(rank: int, size: int, folder: Path) -> World:
         scratch.mkdir()
     dist.init_process_group(
         "cpu:gloo,cuda:nccl" if has_gpus else "gloo",
-        store=dist.FileStore(str(folder / "store"), size),
+        store=dist.FileStore(str(folder / "store"), size),  # type: ignore[attr-defined]
         rank=rank,
         world_size=size,
         timeout=TIME_LIMIT,
