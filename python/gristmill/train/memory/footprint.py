@@ -23,14 +23,17 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from gristmill.errors import GristmillError
-from gristmill.loader import Piece
+from gristmill.loader import IGNORED, Piece
 from gristmill.train import packed_attention
 from gristmill.train.activations import checkpoint_activations, keep_activations
 from gristmill.train.also_train import find_modules
 from gristmill.train.batches import MicroBatch
+from gristmill.train.classify import AUTO_CLASS as CLASSIFIER_CLASS
+from gristmill.train.classify import split_classifier
 from gristmill.train.config import TrainConfig
+from gristmill.train.loading import AUTO_CLASS as CAUSAL_CLASS
 from gristmill.train.loading import network_from_config
-from gristmill.train.lora import add_adapters
+from gristmill.train.lora import wrap
 from gristmill.train.memory.arithmetic import moved_bytes, num_flops
 from gristmill.train.memory.ledger import Kind, Ledger
 from gristmill.train.model_source import find_source
@@ -109,7 +112,10 @@ class BlankModel:
         # Random numbers are drawn for weights that do not exist; the caller's generators stay as they are.
         with torch.random.fork_rng(devices=[]), _without_data(config):
             with torch.device("meta"):
-                network = network_from_config(model_config(config.model))
+                is_classifier = config.task == "classify"
+                found = model_config(config.model)
+                split = split_classifier if is_classifier else split_head
+                network = network_from_config(found, CLASSIFIER_CLASS if is_classifier else CAUSAL_CLASS)
                 dtype = compute_dtype if is_frozen else torch.float32
                 network = network.to(dtype=dtype)
                 if config.method == "qlora":
@@ -117,20 +123,23 @@ class BlankModel:
                         network.get_submodule(name) for name in find_modules(network, config.lora.also_train)
                     ]
                     quantise_layers(network, dtype=dtype, device=torch.device("meta"), keep=kept)
-                causal = split_head(network, compute_dtype)
+                causal = split(network, compute_dtype)
                 if config.has_adapters:
-                    causal = add_adapters(causal, config.lora, seed=config.seed)
+                    kind = "SEQ_CLS" if is_classifier else "CAUSAL_LM"
+                    causal = split(
+                        wrap(network, config.lora, seed=config.seed, task_type=kind), compute_dtype
+                    )
             with self._mode:
                 whole = causal.model.to_empty(device=device)
                 network.tie_weights()  # type: ignore[operator]
-            self.causal: CausalModel = split_head(whole, compute_dtype)
+            self.causal: CausalModel = split(whole, compute_dtype)
             self.causal.model.train()
 
     def step(self, *, rows_each: int, is_checkpointed: bool) -> Footprint:
         """Return what a step needs with this many rows in a micro-batch."""
         config, causal = self._config, self.causal
         (checkpoint_activations if is_checkpointed else keep_activations)(causal)
-        batch = full_batch(rows_each, config.sequence_length)
+        batch = full_batch(rows_each, config.sequence_length, is_labelled=config.task == "classify")
         num_micro_batches = min(2, -(-config.rows_per_step // rows_each))
         work: Counter[tuple[int, int]] = Counter()
         ledger = Ledger(lambda func, args, output: _count(work, func, args, output))
@@ -217,8 +226,8 @@ def model_config(model: str | Path | Mapping[str, object]) -> PretrainedConfig:
         ) from error
 
 
-def full_batch(rows_each: int, sequence_length: int) -> MicroBatch:
-    """Return a micro-batch of rows with one document each, in which every token is trained.
+def full_batch(rows_each: int, sequence_length: int, *, is_labelled: bool = False) -> MicroBatch:
+    """Return a micro-batch of rows with one document each, in which every token is trained, or each last one.
 
     Examples
     --------
@@ -226,10 +235,14 @@ def full_batch(rows_each: int, sequence_length: int) -> MicroBatch:
     [0, 3, 6]
     """
     num_tokens = rows_each * sequence_length
+    targets_T = torch.zeros(num_tokens, dtype=torch.int64)
+    if is_labelled:
+        targets_T = torch.full((num_tokens,), IGNORED, dtype=torch.int64)
+        targets_T[sequence_length - 1 :: sequence_length] = 0
     return MicroBatch(
         tokens_T=torch.zeros(num_tokens, dtype=torch.int64),
         positions_T=torch.arange(sequence_length).repeat(rows_each),
-        targets_T=torch.zeros(num_tokens, dtype=torch.int64),
+        targets_T=targets_T,
         bounds=torch.arange(rows_each + 1, dtype=torch.int32) * sequence_length,
         max_length=sequence_length,
         pieces=tuple(Piece(row, 0, sequence_length) for row in range(rows_each)),
