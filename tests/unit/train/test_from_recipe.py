@@ -60,6 +60,7 @@ SETTINGS = {
     "threads": 1,
     "allow_unproven_split": True,
     "activation_checkpointing": True,
+    "sharding": "fsdp",
 }
 
 

@@ -84,7 +84,7 @@ def test_a_prompt_is_a_turn_where_the_tokenizer_has_a_template(tmp_path: Path) -
     options = {"tokenizer": tmp_path / "tokenizer.json", "samples": ("hello",)}
 
     def encoded() -> str:
-        samples = Samples(config(**options), model(size_of_vocabulary()), tmp_path, CPU)
+        samples = Samples(config(**options), tmp_path)
         return samples._tokenizer.decode(samples._encode("hello"))
 
     assert "user:" not in encoded()
